@@ -1,0 +1,65 @@
+/** Arrows point one way: functions, cli, local, bench -> lib; inside lib, the pure parts know neither the store nor the SDK. */
+const PURE = '^lib/(errors|decimal|periods|events|usage|packages|chunks|quota|certificate)/';
+const SDK = '^(node_modules/)?(@aws-sdk|@smithy|@aws-lambda-powertools|@middy)';
+
+export default {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'lib-knows-only-lib',
+      comment: 'lib is the domain: it knows neither who calls it nor where it runs',
+      severity: 'error',
+      from: { path: '^lib/' },
+      to: { path: '^(functions|cli|local|bench|tests|config)/' },
+    },
+    {
+      name: 'pure-lib-without-store-or-sdk',
+      comment: 'the pure parts can be read, tested and trusted without AWS',
+      severity: 'error',
+      from: { path: PURE },
+      to: { path: `^lib/(store|invoice-api|sending|runs|observability)/|${SDK}` },
+    },
+    {
+      name: 'functions-are-wiring',
+      comment: 'a handler wires middy to lib and knows nothing of other handlers',
+      severity: 'error',
+      from: { path: '^functions/' },
+      to: { path: '^(functions|cli|local|bench|tests|config)/' },
+    },
+    {
+      name: 'only-the-store-speaks-dynamodb',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: '^lib/store/' },
+      to: { path: '^(node_modules/)?@aws-sdk/(client-dynamodb|lib-dynamodb|util-dynamodb)' },
+    },
+    {
+      name: 'local-does-not-reach-into-functions',
+      comment: 'the local cloud runs the packaged bundles, never the sources',
+      severity: 'error',
+      from: { path: '^local/' },
+      to: { path: '^functions/' },
+    },
+    {
+      name: 'nobody-imports-tests',
+      severity: 'error',
+      from: { pathNot: '^tests/' },
+      to: { path: '^tests/' },
+    },
+    { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'no-dev-dependencies-in-the-product',
+      severity: 'error',
+      from: { path: '^(lib|functions)/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg'], dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
+  },
+};

@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+const timeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as "Europe/Rome"');
+const count = z.int().positive();
+const quota = z
+  .string()
+  .regex(
+    /^(\d+\/\d+)(,\d+\/\d+)*$|^none$/,
+    'must be windows as "requests/seconds", such as "60/60,5000/86400", or "none"',
+  );
+
+/** The settings of one stage, as a person writes them in `config/<stage>.yml`. */
+export const settingsSchema = z.strictObject({
+  billing: z.strictObject({
+    timeZone,
+    sliceMinutes: z.union([1, 5, 10, 15, 30, 60].map((minutes) => z.literal(minutes))),
+    eventMaxAgeDays: count,
+    graceHours: z
+      .int()
+      .min(0)
+      .max(10 * 24),
+  }),
+  ingest: z.strictObject({
+    batchSize: count.max(10_000),
+    batchWindowSeconds: z.int().min(0).max(300),
+    maximumConcurrency: z.int().min(2).max(1000),
+    writeConcurrency: count.max(200),
+    memoryMegabytes: z.int().min(128).max(10_240),
+    timeoutSeconds: z.int().min(1).max(900),
+  }),
+  packaging: z.strictObject({
+    recordsPerSecond: count,
+    targetSeconds: count.max(600),
+    maximumConcurrency: count.max(1000),
+    memoryMegabytes: z.int().min(128).max(10_240),
+    timeoutSeconds: z.int().min(10).max(900),
+  }),
+  invoiceApi: z.strictObject({
+    sendQuota: quota,
+    statusQuota: quota,
+    sharedQuota: quota,
+    maximumConcurrency: count.max(200),
+    requestTimeoutSeconds: count.max(300),
+    attemptsLimit: count.max(50),
+    processingDeadlineSeconds: count,
+    pollStartSeconds: count,
+    pollMaximumSeconds: count,
+  }),
+  sending: z.strictObject({
+    packagesPerChunk: count,
+    maximumConcurrency: count.max(40),
+    memoryMegabytes: z.int().min(128).max(10_240),
+    timeoutSeconds: z.int().min(10).max(900),
+    canary: z.int().nonnegative(),
+    failureShareLimit: z.number().min(0).max(1),
+  }),
+  operations: z.strictObject({
+    scheduleEnabled: z.boolean(),
+    logRetentionDays: count,
+    retainData: z.boolean(),
+  }),
+});
+
+/** The settings of one stage, checked. */
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** A settings file that cannot be used; the message names every fault with its path. */
+export class InvalidSettings extends Error {
+  override readonly name = 'InvalidSettings';
+  readonly code = 'INVALID_SETTINGS';
+}
+
+/**
+ * Reads and checks the settings of a stage.
+ * @throws InvalidSettings naming each unknown key and bad value with its path
+ */
+export function readSettings(stage: string): Settings {
+  const file = new URL(`./${stage}.yml`, import.meta.url);
+  const parsed = settingsSchema.safeParse(parse(readFileSync(file, 'utf8')));
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.') || '(top)'}: ${issue.message}`);
+  throw new InvalidSettings(`config/${stage}.yml cannot be used:\n${faults.join('\n')}`);
+}
+
+/**
+ * When the schedule starts a run: `graceHours` after each half month has ended, in the billing time zone.
+ * A cron expression of EventBridge Scheduler
+ * (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#cron-based).
+ */
+export function scheduleOf(settings: Settings): { expression: string; state: 'ENABLED' | 'DISABLED' } {
+  const { graceHours } = settings.billing;
+  const graceDays = Math.floor(graceHours / 24);
+  return {
+    expression: `cron(0 ${graceHours % 24} ${1 + graceDays},${16 + graceDays} * ? *)`,
+    state: settings.operations.scheduleEnabled ? 'ENABLED' : 'DISABLED',
+  };
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}

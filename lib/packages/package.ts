@@ -1,0 +1,72 @@
+import type { PeriodId } from '../periods/periods.ts';
+
+/**
+ * `ready` waits to be sent; `sending` is leased by a sender; `submitted` was accepted and is being worked on;
+ * `processed` and `rejected` are final for the revision; `parked` waits for a person.
+ * An `unprocessed` answer makes it `ready` again with the next submission number.
+ */
+export const PACKAGE_STATES = ['ready', 'sending', 'submitted', 'processed', 'rejected', 'parked'] as const;
+export type PackageState = (typeof PACKAGE_STATES)[number];
+
+/** The states in which something remains to be done, by us or by a person. */
+export const OUTSTANDING_STATES = ['ready', 'sending', 'submitted', 'parked'] as const satisfies PackageState[];
+
+/** One exchange with the invoice API about a package, or one decision of a person. */
+export interface PackageAttempt {
+  /** RFC 3339, UTC. */
+  at: string;
+  action: 'send' | 'check' | 'release' | 'give-up';
+  revision: number;
+  submission: number;
+  /** What it came to, such as `submitted`, `unknown`, `unprocessed`, `throttled`. */
+  outcome: string;
+  httpStatus?: number;
+  latencyMilliseconds?: number;
+  requestId?: string;
+  reason?: string;
+}
+
+/** What changes while a package makes its way. The bytes live in its documents, one a revision. */
+export interface PackageHead {
+  packageId: string;
+  periodId: PeriodId;
+  clientId: string;
+  /** Packages too large for one request are cut in parts; nearly all have one. */
+  part: number;
+  parts: number;
+  state: PackageState;
+  revision: number;
+  /** Grows only when the invoice API itself said `unprocessed`: a new idempotency key. */
+  submission: number;
+  /** SHA-256 in hex over the current revision's content without revision, submission and difference. */
+  contentHash: string;
+  /** 0 while none has been processed. */
+  lastProcessedRevision: number;
+  /** True from the first time that bytes of this revision may have reached the API. Such a revision is never replaced. */
+  everSent: boolean;
+  /** Sends of this revision so far, whatever came of them. */
+  attemptCount: number;
+  /** The last attempts, oldest first. */
+  attempts: PackageAttempt[];
+  /** Milliseconds since the epoch: until then the sender that took it has it to itself. */
+  leaseUntil?: number;
+  /** Milliseconds since the epoch: when the current submission was first accepted. */
+  submittedAt?: number;
+  /** Why it is parked or rejected. */
+  reason?: string;
+  /** The item's compare-and-set counter. */
+  version: number;
+}
+
+/**
+ * The id that a package carries everywhere: `<period>.<client>`, with `~<part>` from the second part on.
+ * `~` is in no client id.
+ */
+export function packageIdOf(periodId: PeriodId, clientId: string, part: number): string {
+  return part === 1 ? `${periodId}.${clientId}` : `${periodId}.${clientId}~${part}`;
+}
+
+/** One revision is processed at most once; within it, each submission is one request as the API sees it. */
+export function idempotencyKeyOf(packageId: string, revision: number, submission: number): string {
+  return `${packageId}.r${revision}.s${submission}`;
+}

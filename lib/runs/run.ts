@@ -1,0 +1,20 @@
+import type { Day } from '../periods/days.ts';
+import type { PeriodId } from '../periods/periods.ts';
+
+/** What every task of a run is told. Travels through the state machine; small, and versioned for runs in flight. */
+export interface RunContext {
+  schemaVersion: 1;
+  /** The execution's name. */
+  runId: string;
+  executionArn: string;
+  /** RFC 3339, UTC. */
+  startedAt: string;
+  period: { id: PeriodId; from: Day; to: Day };
+  mode: 'close' | 'preview';
+  /** Absent: every client. */
+  clients?: string[];
+  /** Send this many packages first and go on only when they are processed. */
+  canary?: number;
+  /** RFC 3339: warn when the forecast passes it. */
+  deadline?: string;
+}

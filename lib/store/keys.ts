@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import type { Day } from '../periods/days.ts';
+import { type PeriodId, periodIdOfDay } from '../periods/periods.ts';
+
+/**
+ * A period's clients are spread over this many partition keys, so that neither counting nor packaging is bound to the
+ * 1,000 write units a second of one partition
+ * (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html).
+ * Fixed for ever: another number would look for the same client in another place.
+ */
+export const BUCKETS = 16;
+
+/** Separates the parts of a key. No client id may hold it (see `lib/events/client-id.ts`). */
+export const SEPARATOR = '#';
+
+/** Sorts after every character that a client id may hold: the exclusive upper end of a prefix. */
+export const AFTER_EVERYTHING = '\u007f';
+
+const pad = (value: number, digits: number): string => String(value).padStart(digits, '0');
+
+/** A primary key of any of the tables: all have a partition key `pk` and a sort key `sk`, both strings. */
+export interface PrimaryKey {
+  pk: string;
+  sk: string;
+}
+
+/** The bucket of a client: 0 to 15, from the first byte of the id's SHA-256. */
+export function bucketOf(clientId: string): number {
+  return (createHash('sha256').update(clientId).digest()[0] ?? 0) % BUCKETS;
+}
+
+/** The partition of one bucket of a period, in usage slices, daily records and packages alike. */
+export function periodPartition(periodId: PeriodId, bucket: number): string {
+  return `${periodId}${SEPARATOR}${pad(bucket, 2)}`;
+}
+
+/** The partition that holds a client's part of a period. */
+export function clientPartition(periodId: PeriodId, clientId: string): string {
+  return periodPartition(periodId, bucketOf(clientId));
+}
+
+/** Usage slice: `<client>#<day>#<slice>#<page>`, so that one query yields a client's slices in the order of time. */
+export function usageSliceKey(clientId: string, day: Day, slice: number, page: string): PrimaryKey {
+  return {
+    pk: clientPartition(periodIdOfDay(day), clientId),
+    sk: [clientId, day, pad(slice, 4), page].join(SEPARATOR),
+  };
+}
+
+/** Daily record: `<client>#<day>`. */
+export function dailyRecordKey(clientId: string, day: Day): PrimaryKey {
+  return { pk: clientPartition(periodIdOfDay(day), clientId), sk: `${clientId}${SEPARATOR}${day}` };
+}
+
+/** The head of a package: its state, its current revision, its attempts. Small, since every attempt rewrites it. */
+export function packageHeadKey(periodId: PeriodId, clientId: string, part: number): PrimaryKey {
+  return {
+    pk: clientPartition(periodId, clientId),
+    sk: ['head', clientId, pad(part, 4)].join(SEPARATOR),
+  };
+}
+
+/** The document of one revision of a package: the bytes for the invoice API. Written once, never changed after sending. */
+export function packageDocumentKey(periodId: PeriodId, clientId: string, part: number, revision: number): PrimaryKey {
+  return {
+    pk: clientPartition(periodId, clientId),
+    sk: ['document', clientId, pad(part, 4), `r${pad(revision, 6)}`].join(SEPARATOR),
+  };
+}
+
+/** Runs: what is known of a period as a whole. `lock`, `state`, `run#<started>#<run>`, `certificate#<started>#<run>`. */
+export function periodKey(periodId: PeriodId, ...parts: string[]): PrimaryKey {
+  return { pk: `period${SEPARATOR}${periodId}`, sk: parts.join(SEPARATOR) };
+}
+
+/** Runs: what belongs to one run alone, such as the bounds of its chunks: `chunk#<number>`, `send#<round>#<number>`. */
+export function runKey(runId: string, kind: string, ...numbers: number[]): PrimaryKey {
+  return { pk: `run${SEPARATOR}${runId}`, sk: [kind, ...numbers.map((number) => pad(number, 6))].join(SEPARATOR) };
+}
+
+/** Runs: the quota calendar of one invoice API. */
+export function quotaCalendarKey(name: string): PrimaryKey {
+  return { pk: `quota${SEPARATOR}${name}`, sk: 'calendar' };
+}
+
+/** Runs: the settings that keys depend on, written by the first function that counts and never changed. */
+export const FOUNDATION_KEY: PrimaryKey = { pk: 'foundation', sk: 'settings' };

@@ -1,0 +1,15 @@
+import type { Day } from '../periods/days.ts';
+
+/** Exact decimals by meter, as plain decimal strings: `{"api_calls": "1250", "storage_gb_hours": "0.125"}`. */
+export type MeterTotals = Record<string, string>;
+
+/** One client's totals for one day. Made when the day's first event is counted, folded from the slices by packaging. */
+export interface DailyRecord {
+  clientId: string;
+  day: Day;
+  totals: MeterTotals;
+  events: number;
+  /** RFC 3339, UTC; absent while nothing has been folded. */
+  firstEventAt?: string;
+  lastEventAt?: string;
+}

@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
+
+/** A DynamoDB endpoint to talk to, and the way to end it. */
+export interface DynamoDbEngine {
+  endpoint: string;
+  stop(): Promise<void>;
+}
+
+/** The machine has no DynamoDB engine of ours; the message says what to do. */
+export class DynamoDbEngineMissing extends Error {
+  override readonly name = 'DynamoDbEngineMissing';
+  readonly code = 'DYNAMODB_ENGINE_MISSING';
+}
+
+/** The engine ended or did not listen; `port` says where it was to. */
+export class DynamoDbEngineFailed extends Error {
+  override readonly name = 'DynamoDbEngineFailed';
+  readonly code = 'DYNAMODB_ENGINE_FAILED';
+}
+
+const START_TIMEOUT_MILLISECONDS = 10_000;
+
+/**
+ * Starts the embedded DynamoDB engine on loopback, or points to the one in `AWS_ENDPOINT_URL_DYNAMODB`.
+ * @param options.file keeps the data there; without it they live in memory
+ * @param options.port a fixed port; without it any free one
+ * @throws DynamoDbEngineMissing where no binary fits this machine and no endpoint is given
+ * @throws DynamoDbEngineFailed when the engine ends or does not listen within 10 s
+ */
+export async function startDynamoDbEngine(options: { file?: string; port?: number } = {}): Promise<DynamoDbEngine> {
+  const given = process.env.AWS_ENDPOINT_URL_DYNAMODB;
+  if (given) return { endpoint: given, stop: async () => {} };
+  const port = options.port ?? (await freePort());
+  const child = spawn(
+    engineBinary(),
+    ['serve', '--host', '127.0.0.1', '--port', String(port), ...(options.file ? ['--db-path', options.file] : [])],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const killWithUs = () => child.kill('SIGKILL');
+  process.once('exit', killWithUs);
+  await untilListening(child, port);
+  return {
+    endpoint: `http://127.0.0.1:${port}`,
+    async stop() {
+      process.off('exit', killWithUs);
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    },
+  };
+}
+
+function engineBinary(): string {
+  const name = `@dynoxide/${process.platform}-${process.arch}`;
+  try {
+    return createRequire(import.meta.url).resolve(`${name}/dynoxide${process.platform === 'win32' ? '.exe' : ''}`);
+  } catch {
+    throw new DynamoDbEngineMissing(
+      `No bundled DynamoDB engine for ${process.platform}-${process.arch} (${name} is not installed). ` +
+        'Start any DynamoDB-compatible server and set AWS_ENDPOINT_URL_DYNAMODB to its address, or run npm ci again.',
+    );
+  }
+}
+
+async function untilListening(child: ChildProcess, port: number): Promise<void> {
+  let complaint = '';
+  child.stderr?.on('data', (chunk) => {
+    complaint = (complaint + chunk).slice(-1_000);
+  });
+  let ended = false;
+  child.once('exit', () => {
+    ended = true;
+  });
+  child.once('error', (error) => {
+    ended = true;
+    complaint += error.message;
+  });
+  const deadline = Date.now() + START_TIMEOUT_MILLISECONDS;
+  while (!ended && Date.now() < deadline) {
+    if (await isListening(port)) return;
+    await delay(10);
+  }
+  child.kill('SIGKILL');
+  throw new DynamoDbEngineFailed(
+    `The DynamoDB engine did not start on 127.0.0.1:${port}${complaint ? `: ${complaint.trim()}` : ''}. ` +
+      'Is the port taken? Leave it free, or set AWS_ENDPOINT_URL_DYNAMODB to a server that runs.',
+  );
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
