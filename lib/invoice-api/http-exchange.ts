@@ -1,0 +1,142 @@
+import { once } from 'node:events';
+import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
+import { request as secureRequest, Agent as TlsAgent } from 'node:https';
+import type { HeaderFields } from './retry-after.ts';
+
+/** One HTTP request, ready to go. */
+export interface HttpRequest {
+  method: 'GET' | 'POST';
+  url: URL;
+  headers: Record<string, string>;
+  body?: Buffer;
+}
+
+/** What came back: a whole answer, or none. */
+export type HttpResult =
+  | { kind: 'answer'; status: number; headers: HeaderFields; text: string; latencyMilliseconds: number }
+  | {
+      kind: 'no-answer';
+      cause: 'time-out' | 'connection' | 'malformed-answer';
+      /** Present when the answer's head came, but not all of its body. */
+      status?: number;
+      headers?: HeaderFields;
+      reason: string;
+      latencyMilliseconds: number;
+    };
+
+export interface ConnectionOptions {
+  /** Connections at most; further requests wait for a free one, within their own time-out. */
+  maximumConnections: number;
+  /** From the call to the last byte of the answer, everything included. */
+  timeoutMilliseconds: number;
+  /** An answer with a longer body is not read to its end. */
+  maximumAnswerBytes: number;
+  /**
+   * Kept connections are dropped after this time without a request. A Lambda is frozen between invocations and does not
+   * hear its peer hang up, and a request on such a connection would end with an unknown outcome for nothing.
+   */
+  idleMilliseconds: number;
+}
+
+/** Makes requests to one origin over kept connections. */
+export interface Connections {
+  exchange(request: HttpRequest): Promise<HttpResult>;
+  /** Closes the kept connections; the next request opens new ones. */
+  close(): void;
+}
+
+/**
+ * Connections over Node's own client rather than `fetch`: its Agent takes the cap on connections as an option, where
+ * `fetch` would need undici as a dependency, and the bundle stays small.
+ */
+export function openConnections(options: ConnectionOptions): Connections {
+  let agents = newAgents(options.maximumConnections);
+  // The wall clock: the monotonic one may stand still while a Lambda is frozen.
+  let lastUsed = Date.now();
+  let underWay = 0;
+
+  const close = (): void => {
+    agents.plain.destroy();
+    agents.tls.destroy();
+    agents = newAgents(options.maximumConnections);
+  };
+
+  return {
+    close,
+    async exchange(request) {
+      if (underWay === 0 && Date.now() - lastUsed > options.idleMilliseconds) close();
+      underWay += 1;
+      try {
+        return await exchangeOnce(request, agents, options);
+      } finally {
+        underWay -= 1;
+        lastUsed = Date.now();
+      }
+    },
+  };
+}
+
+interface Agents {
+  plain: PlainAgent;
+  tls: TlsAgent;
+}
+
+function newAgents(maximumConnections: number): Agents {
+  const agentOptions = { keepAlive: true, maxSockets: maximumConnections };
+  return { plain: new PlainAgent(agentOptions), tls: new TlsAgent(agentOptions) };
+}
+
+async function exchangeOnce(request: HttpRequest, agents: Agents, options: ConnectionOptions): Promise<HttpResult> {
+  const started = performance.now();
+  const elapsed = (): number => Math.round(performance.now() - started);
+  const signal = AbortSignal.timeout(options.timeoutMilliseconds);
+  let head: { status: number; headers: HeaderFields } | undefined;
+  try {
+    const response = await responseTo(request, agents, signal);
+    head = { status: response.statusCode ?? 0, headers: response.headers };
+    const text = await boundedText(response, options.maximumAnswerBytes);
+    if (text !== undefined) return { kind: 'answer', ...head, text, latencyMilliseconds: elapsed() };
+    const reason = `the answer is longer than ${options.maximumAnswerBytes} bytes`;
+    return { kind: 'no-answer', cause: 'malformed-answer', ...head, reason, latencyMilliseconds: elapsed() };
+  } catch (error) {
+    const failure = { kind: 'no-answer' as const, ...head, latencyMilliseconds: elapsed() };
+    if (signal.aborted) {
+      return { ...failure, cause: 'time-out', reason: `no whole answer within ${options.timeoutMilliseconds} ms` };
+    }
+    const code = codeOf(error);
+    return { ...failure, cause: code.startsWith('HPE_') ? 'malformed-answer' : 'connection', reason: code };
+  }
+}
+
+async function responseTo(request: HttpRequest, agents: Agents, signal: AbortSignal): Promise<IncomingMessage> {
+  const { method, url, headers } = request;
+  const outgoing =
+    url.protocol === 'https:'
+      ? secureRequest(url, { method, headers, signal, agent: agents.tls })
+      : plainRequest(url, { method, headers, signal, agent: agents.plain });
+  // A connection may fail once more after its answer began; reading the body tells us, and nobody else must be told.
+  outgoing.on('error', () => {});
+  outgoing.end(request.body);
+  // Node emits one argument with `response`, the message.
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  return response;
+}
+
+/** The body as text, or undefined when it is longer than the limit; the connection is then given up. */
+async function boundedText(response: IncomingMessage, maximumBytes: number): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    // Leaving the loop destroys the response and its connection.
+    if (bytes > maximumBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** The system's name of what went wrong (`ECONNRESET`). Never the message, which may quote what was sent. */
+function codeOf(error: unknown): string {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  return error instanceof Error ? error.name : 'unknown failure';
+}

@@ -1,0 +1,121 @@
+import type { components } from './contract.ts';
+
+/** What the API says of a submission: `queued` and `processing` will change, the others are final for that submission. */
+export type InvoiceApiStatus = components['schemas']['PackageStatus'];
+
+/**
+ * What the API holds for one package: the latest submission it knows. `revision` and `submission` say which one the
+ * status is about; an API that leaves them out speaks of the submission that was sent last.
+ */
+export type PackageReport = components['schemas']['PackageReport'];
+
+/** The traces of one request, in the form in which a package's attempts record them. */
+export interface Exchange {
+  /** Absent when no answer came. */
+  httpStatus?: number;
+  /** From the first byte sent to the last byte read, or to the moment of giving up. */
+  latencyMilliseconds: number;
+  /** The API's own name for the exchange, from `X-Request-Id`. */
+  requestId?: string;
+}
+
+/** The API has no room now. The same request, byte for byte, is welcome later. */
+export interface Throttled {
+  kind: 'throttled';
+  exchange: Exchange;
+  /** How long the API asks us to stay away, if it says so. */
+  retryAfterMilliseconds: number | undefined;
+  reason: string;
+}
+
+/** 401 or 403: nothing was accepted, and nothing will be until a person or a rotation mends the credentials. */
+export interface CredentialsRefused {
+  kind: 'credentials-refused';
+  exchange: Exchange;
+  reason: string;
+}
+
+/** 400 or 413 (414 and 431 too): this very request will never be valid. */
+export interface Invalid {
+  kind: 'invalid';
+  exchange: Exchange;
+  /** The problem's title, detail and single faults, for a person. */
+  reason: string;
+}
+
+/**
+ * Whether the request took effect cannot be told. `time-out` and `connection`: no answer; `server-error`: a 5xx other
+ * than 503; `malformed-answer`: an answer against the contract; `unexpected-status`: a status that the contract does
+ * not have, such as 404 from a wrong base URL or a redirect, which is not followed.
+ */
+export interface Unknown {
+  kind: 'unknown';
+  exchange: Exchange;
+  cause: 'time-out' | 'connection' | 'server-error' | 'malformed-answer' | 'unexpected-status';
+  reason: string;
+}
+
+/** What came of sending one submission. */
+export type SubmitOutcome =
+  | {
+      kind: 'accepted';
+      exchange: Exchange;
+      /** The API's id of the package, which is the packageId. */
+      id: string;
+      status: InvoiceApiStatus;
+      /** True when the API says that it had accepted this submission before. */
+      replayed: boolean;
+    }
+  | {
+      /** 409: an earlier request with this key is still being answered; send the same again. */
+      kind: 'in-flight';
+      exchange: Exchange;
+      retryAfterMilliseconds: number | undefined;
+      reason: string;
+    }
+  | {
+      /** 422: the API holds another body under this key. A person must look. */
+      kind: 'key-reused';
+      exchange: Exchange;
+      reason: string;
+    }
+  | Invalid
+  | CredentialsRefused
+  | Throttled
+  | Unknown;
+
+/** What the API said when asked for packages by id. A package that it does not hold is absent from `packages`. */
+export type StatusOutcome =
+  | { kind: 'listed'; exchange: Exchange; packages: PackageReport[] }
+  | Invalid
+  | CredentialsRefused
+  | Throttled
+  | Unknown;
+
+/** One page of all that the API holds for a period. */
+export type PeriodOutcome =
+  | { kind: 'listed'; exchange: Exchange; packages: PackageReport[]; nextCursor: string | undefined }
+  | Invalid
+  | CredentialsRefused
+  | Throttled
+  | Unknown;
+
+/** One submission: the key and the very bytes that go with it, for ever. */
+export interface SubmitRequest {
+  idempotencyKey: string;
+  /** JSON. Sent as it is, encoded as UTF-8. */
+  body: string;
+}
+
+/**
+ * The invoice API as the sender sees it. Each call is exactly one request, so that whoever booked quota for it knows
+ * what it spends, and each ends in an outcome: the methods reject only when no request could be made at all (the
+ * token provider failed, more than 100 ids).
+ */
+export interface InvoiceApi {
+  submit(request: SubmitRequest): Promise<SubmitOutcome>;
+  /** @param packageIds at most 100, see `statusBatches` */
+  statusOf(packageIds: readonly string[]): Promise<StatusOutcome>;
+  /** @param cursor the page before's `nextCursor`; undefined for the first page */
+  listPeriod(periodId: string, cursor?: string): Promise<PeriodOutcome>;
+}
