@@ -11,6 +11,11 @@ const quota = z
     'must be windows as "requests/seconds", such as "60/60,5000/86400", or "none"',
   );
 
+/** The only retentions that CloudWatch Logs takes (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html). */
+const LOG_RETENTION_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+] as const;
+
 /** The settings of one stage, as a person writes them in `config/<stage>.yml`. */
 export const settingsSchema = z.strictObject({
   billing: z.strictObject({
@@ -29,6 +34,8 @@ export const settingsSchema = z.strictObject({
     writeConcurrency: count.max(200),
     memoryMegabytes: z.int().min(128).max(10_240),
     timeoutSeconds: z.int().min(1).max(900),
+    /** Instances kept warm; each costs money by the hour. 0: none, Lambda starts them as needed. */
+    provisionedConcurrency: z.int().min(0).max(1000),
   }),
   packaging: z.strictObject({
     recordsPerSecond: count,
@@ -58,8 +65,15 @@ export const settingsSchema = z.strictObject({
   }),
   operations: z.strictObject({
     scheduleEnabled: z.boolean(),
-    logRetentionDays: count,
+    logRetentionDays: z.literal(LOG_RETENTION_DAYS),
+    /** Tables and queues survive the removal of the stack, and tables refuse to be deleted. */
     retainData: z.boolean(),
+    /** Who gets the alarms by mail; AWS asks the address once to confirm. */
+    alarmEmail: z.email().optional(),
+    /** Events should be counted within this time; an older one on the queue raises an alarm. */
+    oldestEventMinutes: count.max(14 * 24 * 60),
+    /** A period should be closed this long after its schedule. */
+    closeWithinHours: count.max(14 * 24),
   }),
 });
 
@@ -95,6 +109,21 @@ export function scheduleOf(settings: Settings): { expression: string; state: 'EN
   return {
     expression: `cron(0 ${graceHours % 24} ${1 + graceDays},${16 + graceDays} * ? *)`,
     state: settings.operations.scheduleEnabled ? 'ENABLED' : 'DISABLED',
+  };
+}
+
+/** What the template needs and a person should not have to work out. */
+export interface DerivedSettings {
+  /** Six times the function's time-out plus the batching window, as AWS advises for a queue that feeds a Lambda. */
+  eventsVisibilitySeconds: number;
+  deletionPolicy: 'Retain' | 'Delete';
+}
+
+/** Works out what follows from the settings (see {@link DerivedSettings}). */
+export function derivedFrom({ ingest, operations }: Settings): DerivedSettings {
+  return {
+    eventsVisibilitySeconds: 6 * ingest.timeoutSeconds + ingest.batchWindowSeconds,
+    deletionPolicy: operations.retainData ? 'Retain' : 'Delete',
   };
 }
 

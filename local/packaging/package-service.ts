@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { lock } from 'proper-lockfile';
 
 const run = promisify(execFile);
 
@@ -12,9 +12,8 @@ const SERVICE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
 /** Everything that the package is made of; a change to any of it makes another package. */
 const SOURCES = ['serverless.yml', 'package-lock.json', 'config', 'functions', 'lib', 'resources', 'statemachines'];
 const KEPT_FOR_MILLISECONDS = 24 * 3600 * 1000;
-const LOCK_POLL_MILLISECONDS = 200;
-/** A lock this old belongs to a process that died: packaging takes seconds. */
-const LOCK_STALE_MILLISECONDS = 5 * 60 * 1000;
+/** Packaging takes seconds; another may be before us. */
+const LOCK_OPTIONS = { retries: { retries: 600, minTimeout: 200, maxTimeout: 200 } };
 
 /** The variables that `serverless package` is given: enough to find programs, and no credentials. */
 const BARE_ENVIRONMENT = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'SystemRoot'];
@@ -44,7 +43,8 @@ export async function packageService(options: PackagingOptions): Promise<string>
   const folder = join(cache, `${options.stage}-${identityOf(options)}`);
   if (existsSync(folder)) return folder;
   mkdirSync(cache, { recursive: true });
-  const release = await acquireLock(join(cache, 'lock'));
+  // One packaging at a time: serverless collects its zips in one folder of the service, whatever the target.
+  const release = await lock(cache, LOCK_OPTIONS);
   try {
     if (existsSync(folder)) return folder;
     removeOldPackages(cache);
@@ -55,7 +55,7 @@ export async function packageService(options: PackagingOptions): Promise<string>
     renameSync(unfinished, folder);
     return folder;
   } finally {
-    release();
+    await release();
   }
 }
 
@@ -90,27 +90,9 @@ function filesOf(path: string): string[] {
     .sort();
 }
 
-/** One packaging at a time: serverless collects its zips in one folder of the service, whatever the target. */
-async function acquireLock(path: string): Promise<() => void> {
-  for (;;) {
-    try {
-      writeFileSync(path, String(process.pid), { flag: 'wx' });
-      return () => rmSync(path, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      if (ageOf(path) > LOCK_STALE_MILLISECONDS) rmSync(path, { force: true });
-      await delay(LOCK_POLL_MILLISECONDS);
-    }
-  }
-}
-
 function removeOldPackages(cache: string): void {
   for (const name of readdirSync(cache)) {
     const path = join(cache, name);
-    if (name !== 'lock' && ageOf(path) > KEPT_FOR_MILLISECONDS) rmSync(path, { recursive: true, force: true });
+    if (Date.now() - statSync(path).mtimeMs > KEPT_FOR_MILLISECONDS) rmSync(path, { recursive: true, force: true });
   }
-}
-
-function ageOf(path: string): number {
-  return Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
 }

@@ -1,0 +1,174 @@
+import type { Settings } from '../config/settings.ts';
+
+type MetricLine = (string | Record<string, unknown>)[];
+
+interface Widget {
+  type: 'metric' | 'text' | 'alarm';
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  properties: Record<string, unknown>;
+}
+
+const COLUMN = 12;
+const ROW = 6;
+
+/**
+ * The CloudWatch dashboard of a stage: the way of an event from the queue to the invoice API, the use of the quota
+ * against its limit, the API's latency, and what counting costs in write units.
+ * The format: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+ */
+export function dashboardOf(names: string, settings: Settings, functions: readonly string[]) {
+  const graphs = [
+    ...funnel(names),
+    ...invoiceApi(names, settings),
+    ...costs(names),
+    ...functionGraphs(names, functions),
+  ];
+  const widgets = graphs.map((properties, index): Widget => {
+    const place = { x: (index % 2) * COLUMN, y: Math.floor(index / 2) * ROW, width: COLUMN, height: ROW };
+    return { type: 'metric', ...place, properties: { region: '${AWS::Region}', view: 'timeSeries', ...properties } };
+  });
+  return {
+    Type: 'AWS::CloudWatch::Dashboard',
+    Properties: { DashboardName: names, DashboardBody: { 'Fn::Sub': JSON.stringify({ widgets }) } },
+  };
+}
+
+function own(names: string, metric: string, options: Record<string, unknown> = {}): MetricLine {
+  return ['Halfmonth', metric, 'service', names, options];
+}
+
+function queue(names: string, suffix: string, metric: string, label: string): MetricLine {
+  return ['AWS/SQS', metric, 'QueueName', `${names}-${suffix}`, { label }];
+}
+
+function funnel(names: string) {
+  return [
+    {
+      title: 'Events: received and counted',
+      stat: 'Sum',
+      period: 300,
+      metrics: [
+        queue(names, 'events', 'NumberOfMessagesReceived', 'messages received'),
+        own(names, 'EventsCounted', { label: 'counted' }),
+        own(names, 'EventsRepeated', { label: 'repeated, counted before' }),
+        own(names, 'EventsLate', { label: 'late' }),
+        own(names, 'EventsRejected', { label: 'rejected' }),
+      ],
+    },
+    {
+      title: 'Queues: waiting',
+      stat: 'Maximum',
+      period: 300,
+      metrics: [
+        queue(names, 'events', 'ApproximateNumberOfMessagesVisible', 'events'),
+        queue(names, 'events-dead-letters', 'ApproximateNumberOfMessagesVisible', 'dead letters'),
+        queue(names, 'rejected', 'ApproximateNumberOfMessagesVisible', 'rejected'),
+        [
+          'AWS/SQS',
+          'ApproximateAgeOfOldestMessage',
+          'QueueName',
+          `${names}-events`,
+          { label: 'oldest, seconds', yAxis: 'right' },
+        ],
+      ],
+    },
+    {
+      title: 'Packages',
+      stat: 'Sum',
+      period: 300,
+      metrics: [
+        own(names, 'PackagesWritten', { label: 'written' }),
+        own(names, 'PackagesSubmitted', { label: 'submitted' }),
+        own(names, 'PackagesProcessed', { label: 'processed' }),
+        own(names, 'PackagesParked', { label: 'parked', stat: 'Maximum' }),
+      ],
+    },
+    {
+      title: 'Runs',
+      stat: 'Sum',
+      period: 3600,
+      metrics: ['ExecutionsStarted', 'ExecutionsSucceeded', 'ExecutionsFailed', 'ExecutionsTimedOut'].map((metric) => [
+        'AWS/States',
+        metric,
+        'StateMachineArn',
+        '${BillingPeriodStateMachine}',
+      ]),
+    },
+  ];
+}
+
+function invoiceApi(names: string, { invoiceApi: { sharedQuota, sendQuota } }: Settings) {
+  const windows = [sharedQuota, sendQuota]
+    .filter((quota) => quota !== 'none')
+    .flatMap((quota) => quota.split(','))
+    .map((window) => window.split('/').map(Number) as [number, number]);
+  return [
+    {
+      title: 'Invoice API: requests against the quota',
+      stat: 'Sum',
+      period: 60,
+      metrics: [
+        own(names, 'InvoiceApiRequests', { label: 'requests a minute' }),
+        own(names, 'InvoiceApiThrottled', { label: 'throttled (429, 503)' }),
+      ],
+      annotations: {
+        horizontal: windows.map(([requests, seconds]) => ({
+          label: `quota ${requests}/${seconds} s, as a minute's share`,
+          value: Math.max(1, Math.round((requests * 60) / Math.max(60, seconds))),
+        })),
+      },
+    },
+    {
+      title: 'Invoice API: latency',
+      period: 300,
+      metrics: ['p50', 'p90', 'p99'].map((stat) => own(names, 'InvoiceApiLatency', { stat, label: stat })),
+    },
+  ];
+}
+
+function costs(names: string) {
+  return [
+    {
+      title: 'Write units an event',
+      stat: 'Sum',
+      period: 3600,
+      metrics: [
+        [{ expression: 'units / counted', label: 'write units an event', id: 'ratio' }],
+        [
+          'AWS/DynamoDB',
+          'ConsumedWriteCapacityUnits',
+          'TableName',
+          `${names}-usage-slices`,
+          { id: 'units', visible: false },
+        ],
+        own(names, 'EventsCounted', { id: 'counted', visible: false }),
+      ],
+    },
+    {
+      title: 'Tables: units consumed',
+      stat: 'Sum',
+      period: 300,
+      metrics: ['usage-slices', 'daily-records', 'packages', 'runs'].flatMap((table) =>
+        ['ConsumedWriteCapacityUnits', 'ConsumedReadCapacityUnits'].map((metric) => [
+          'AWS/DynamoDB',
+          metric,
+          'TableName',
+          `${names}-${table}`,
+        ]),
+      ),
+    },
+  ];
+}
+
+function functionGraphs(names: string, functions: readonly string[]) {
+  const graph = (title: string, metric: string, stat: string) => ({
+    title,
+    stat,
+    period: 300,
+    metrics: functions.map((name) => ['AWS/Lambda', metric, 'FunctionName', `${names}-${name}`, { label: name }]),
+  });
+  return [graph('Functions: errors', 'Errors', 'Sum'), graph('Functions: longest time', 'Duration', 'Maximum')];
+}

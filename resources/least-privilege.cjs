@@ -1,0 +1,41 @@
+// Tightens what the framework and its plugins put into the template.
+
+/** Lambda's own permissions over its log group, without creating it: the template does, with a retention. */
+const CREATE_LOG_GROUP = 'logs:CreateLogGroup';
+
+class LeastPrivilege {
+  constructor(serverless) {
+    this.serverless = serverless;
+    // After serverless-iam-roles-per-function, which comes earlier in the list of plugins.
+    this.hooks = { 'before:package:finalize': () => this.tighten() };
+  }
+
+  tighten() {
+    const { Resources: resources } = this.serverless.service.provider.compiledCloudFormationTemplate;
+    const sharedRole = this.serverless.getProvider('aws').naming.getRoleLogicalId();
+    const borrowers = Object.keys(resources).filter((id) => refersTo(resources[id], sharedRole));
+    if (borrowers.length > 0) {
+      throw new this.serverless.classes.Error(
+        `${borrowers.join(', ')} would share one role: give the function iamRoleStatements of its own in resources/functions.yml`,
+      );
+    }
+    delete resources[sharedRole];
+    for (const { Type: type, Properties: properties } of Object.values(resources)) {
+      if (type === 'AWS::IAM::Role') properties.Policies.forEach(withoutLogGroupCreation);
+    }
+  }
+}
+
+function refersTo(value, logicalId) {
+  return JSON.stringify(value).includes(`"${logicalId}"`);
+}
+
+function withoutLogGroupCreation({ PolicyDocument: { Statement: statements } }) {
+  for (const statement of statements) {
+    if (Array.isArray(statement.Action)) {
+      statement.Action = statement.Action.filter((action) => action !== CREATE_LOG_GROUP);
+    }
+  }
+}
+
+module.exports = LeastPrivilege;
