@@ -42,6 +42,10 @@ export interface PackageHead {
   contentHash: string;
   /** 0 while none has been processed. */
   lastProcessedRevision: number;
+  /** The hash of the last processed revision, kept from when a later one was made. */
+  lastProcessedHash?: string;
+  /** The submission with which that revision was processed. */
+  lastProcessedSubmission?: number;
   /** True from the first time that bytes of this revision may have reached the API. Such a revision is never replaced. */
   everSent: boolean;
   /** Sends of this revision so far, whatever came of them. */

@@ -1,0 +1,112 @@
+import type { ChunkBounds } from './bounds.ts';
+
+/** More chunks than a Map's input and the outputs of its children can name within 256 KiB; larger plans get larger chunks. */
+export const MAXIMUM_CHUNKS = 10_000;
+
+/** Segments are this much finer than chunks, so that buckets can be read side by side and chunks still come out full. */
+const SEGMENTS_PER_CHUNK = 8;
+
+/** Neighbouring clients of one bucket, from the end of the segment before up to and including `upTo`. */
+interface Segment {
+  bucket: number;
+  /** The last client; absent for the rest of the bucket. */
+  upTo?: string;
+  /** Records that a worker reads for these clients. */
+  weight: number;
+}
+
+/**
+ * Cuts one bucket's clients into segments as their records stream by, in the order of clients. Holds the segments alone.
+ * A client is never cut, and one that is as heavy as a whole segment stands alone.
+ */
+export class SegmentBuilder {
+  readonly #bucket: number;
+  readonly #target: number;
+  readonly #segments: Segment[] = [];
+  #weight = 0;
+  #lastClient: string | undefined;
+  #client: string | undefined;
+  #clientWeight = 0;
+
+  /** @param recordsPerChunk the records that a worker is to read in one chunk */
+  constructor(bucket: number, recordsPerChunk: number) {
+    this.#bucket = bucket;
+    this.#target = recordsPerChunk / SEGMENTS_PER_CHUNK;
+  }
+
+  /** Adds a record, or several, of a client; a client's additions follow each other. */
+  add(clientId: string, weight: number): void {
+    if (clientId !== this.#client) this.#endClient();
+    this.#client = clientId;
+    this.#clientWeight += weight;
+  }
+
+  /** The segments; the last one reaches to the end of the bucket. */
+  finish(): Segment[] {
+    this.#endClient();
+    return [...this.#segments, { bucket: this.#bucket, weight: this.#weight }];
+  }
+
+  #endClient(): void {
+    if (this.#client === undefined) return;
+    if (this.#lastClient !== undefined && this.#weight + this.#clientWeight > this.#target) {
+      this.#segments.push({ bucket: this.#bucket, upTo: this.#lastClient, weight: this.#weight });
+      this.#weight = 0;
+    }
+    this.#weight += this.#clientWeight;
+    this.#lastClient = this.#client;
+    this.#clientWeight = 0;
+  }
+}
+
+/** A chunk with the records that it is expected to hold. */
+export interface PlannedChunk {
+  bounds: ChunkBounds;
+  weight: number;
+}
+
+/**
+ * Joins segments, in order, into chunks of at most `recordsPerChunk` records; only a segment that is heavier by itself,
+ * which is one heavy client, makes a heavier chunk. When there would be more than `maximumChunks`, chunks grow. Together the
+ * chunks cover the whole order of clients.
+ */
+export function joinSegments(
+  segments: readonly Segment[],
+  recordsPerChunk: number,
+  maximumChunks = MAXIMUM_CHUNKS,
+): PlannedChunk[] {
+  const total = segments.reduce((sum, { weight }) => sum + weight, 0);
+  for (let target = Math.max(recordsPerChunk, total / maximumChunks); ; target *= 1.25) {
+    const chunks = join(segments, target);
+    if (chunks.length <= maximumChunks) return chunks;
+  }
+}
+
+function join(segments: readonly Segment[], target: number): PlannedChunk[] {
+  const chunks: PlannedChunk[] = [];
+  let open: PlannedChunk | undefined;
+  let before: Segment | undefined;
+  for (const segment of segments) {
+    if (open && open.weight + segment.weight <= target) {
+      open = { bounds: { ...startOf(open.bounds), ...endAt(segment) }, weight: open.weight + segment.weight };
+    } else {
+      if (open) chunks.push(open);
+      open = { bounds: { ...startAfter(before, segment), ...endAt(segment) }, weight: segment.weight };
+    }
+    before = segment;
+  }
+  return open ? [...chunks, open] : chunks;
+}
+
+function startOf({ fromBucket, after }: ChunkBounds): Pick<ChunkBounds, 'fromBucket' | 'after'> {
+  return { fromBucket, ...(after === undefined ? {} : { after }) };
+}
+
+function startAfter(before: Segment | undefined, segment: Segment): Pick<ChunkBounds, 'fromBucket' | 'after'> {
+  const isSameBucket = before?.bucket === segment.bucket && before.upTo !== undefined;
+  return { fromBucket: segment.bucket, ...(isSameBucket && before?.upTo !== undefined ? { after: before.upTo } : {}) };
+}
+
+function endAt({ bucket, upTo }: Segment): Pick<ChunkBounds, 'toBucket' | 'upTo'> {
+  return { toBucket: bucket, ...(upTo === undefined ? {} : { upTo }) };
+}
