@@ -36,12 +36,11 @@ function fromRateLimit(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const older = /(?:^|[,;\s])reset=(\d+)/.exec(value);
   if (older) return Number(older[1]) * 1000;
-  const policies = value.split(',').flatMap((policy) => {
+  // A policy with requests left is not what stands in the way.
+  const binding = value.split(',').flatMap((policy) => {
     const reset = /;\s*t=(\d+)/.exec(policy);
-    return reset ? [{ seconds: Number(reset[1]), spent: /;\s*r=0(?!\d)/.test(policy) }] : [];
+    return reset && !/;\s*r=0*[1-9]/.test(policy) ? [Number(reset[1])] : [];
   });
-  const spent = policies.filter((policy) => policy.spent);
-  const binding = (spent.length > 0 ? spent : policies).map((policy) => policy.seconds);
   return binding.length > 0 ? Math.max(...binding) * 1000 : undefined;
 }
 

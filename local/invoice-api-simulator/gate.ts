@@ -1,0 +1,111 @@
+import type { Profile, Quota, QuotaWindow } from './profiles.ts';
+import { SlidingWindow } from './sliding-window.ts';
+
+/** What a request spends: submissions the send windows, reads the status windows, both the shared ones. */
+export type RequestKind = 'submit' | 'status' | 'list';
+
+/** How a request that may not pass is to be answered. */
+export interface Refusal {
+  status: 429 | 400;
+  /** Milliseconds of the API's time; undefined when the API gives no hint. */
+  retryAfter: number | undefined;
+}
+
+interface NamedWindow {
+  name: string;
+  window: SlidingWindow;
+}
+
+const PENALTY = 60_000;
+const FIRST_BLOCK = 30_000;
+const LONGEST_BLOCK = 3_600_000;
+const ERP_WAIT = 120_000;
+
+/**
+ * Enforces quota and concurrency without mercy: every request over either is refused and counted as a violation, by
+ * the window that it broke. A refused request spends nothing. All times are milliseconds of the API's clock.
+ */
+export class Gate {
+  readonly violationsByWindow: Record<string, number> = {};
+  violations = 0;
+  readonly #profile: Profile;
+  readonly #windows: Record<'send' | 'status', NamedWindow[]>;
+  #underWay = 0;
+  #blockedUntil = 0;
+  #block = 0;
+
+  constructor(profile: Profile, quota: Quota) {
+    this.#profile = profile;
+    const shared = named('shared', quota.shared);
+    this.#windows = {
+      send: [...named('send', quota.send), ...shared],
+      status: [...named('status', quota.status), ...shared],
+    };
+  }
+
+  /** True when another request now would be one too many at a time. */
+  get full(): boolean {
+    return this.#profile.concurrency !== undefined && this.#underWay >= this.#profile.concurrency;
+  }
+
+  /** Lets a request in, which then must `leave`, or says how to refuse it. */
+  enter(kind: RequestKind, now: number): Refusal | undefined {
+    const windows = this.#windowsOf(kind);
+    const broken = windows.filter(({ window }) => window.waitFrom(now) > 0).map(({ name }) => name);
+    if (this.full) broken.push('concurrency');
+    if (now < this.#blockedUntil) broken.push('block');
+    if (broken.length > 0)
+      return this.#refuse(broken, Math.max(...windows.map(({ window }) => window.waitFrom(now)), 0), now);
+
+    for (const { window } of windows) window.admit(now);
+    this.#underWay += 1;
+    this.#block = 0;
+    return undefined;
+  }
+
+  /** The request is answered, or its client is gone. */
+  leave(): void {
+    this.#underWay -= 1;
+  }
+
+  /** The window with the least left, for the RateLimit fields; undefined without windows. */
+  nearest(
+    kind: RequestKind,
+    now: number,
+  ): { name: string; remaining: number; wait: number; window: SlidingWindow } | undefined {
+    return this.#windowsOf(kind)
+      .map(({ name, window }) => ({ name, window, remaining: window.remainingAt(now), wait: window.waitFrom(now) }))
+      .sort((one, other) => one.remaining - other.remaining || other.wait - one.wait)[0];
+  }
+
+  #windowsOf(kind: RequestKind): NamedWindow[] {
+    return this.#windows[kind === 'submit' ? 'send' : 'status'];
+  }
+
+  #refuse(broken: string[], wait: number, now: number): Refusal {
+    this.violations += 1;
+    for (const name of broken) this.violationsByWindow[name] = (this.violationsByWindow[name] ?? 0) + 1;
+    switch (this.#profile.throttleAnswer) {
+      case 'retry-after':
+        return { status: 429, retryAfter: wait };
+      case 'bare':
+        return { status: 429, retryAfter: undefined };
+      case 'penalty':
+        this.#blockedUntil = now + PENALTY;
+        return { status: 429, retryAfter: undefined };
+      case 'retry-after-or-400':
+        return { status: this.violations % 2 === 0 ? 400 : 429, retryAfter: ERP_WAIT };
+      case 'doubling':
+        this.#blockedUntil = now + Math.min(FIRST_BLOCK * 2 ** this.#block, LONGEST_BLOCK);
+        this.#block += 1;
+        return { status: 429, retryAfter: this.#blockedUntil - now };
+    }
+  }
+}
+
+function named(scope: string, windows: QuotaWindow[]): NamedWindow[] {
+  return windows.map(({ requests, seconds }) => ({
+    name: `${scope} ${requests}/${seconds}`,
+    window: new SlidingWindow(requests, seconds * 1000),
+  }));
+}

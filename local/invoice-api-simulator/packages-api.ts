@@ -1,0 +1,282 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Answer, cut, json, problem, write, writeBeginning } from './answers.ts';
+import type { CheckedBody } from './body-check.ts';
+import type { Books, Submission } from './books.ts';
+import { burstLeft, faultOf, type RequestFault } from './faults.ts';
+import type { Gate, Refusal, RequestKind } from './gate.ts';
+import type { IdempotencyKeys } from './keys.ts';
+import type { FaultRates, Profile } from './profiles.ts';
+import { type Draw, durationOf } from './random.ts';
+import type { ScaledClock } from './scaled-clock.ts';
+import type { Tally } from './tally.ts';
+
+/** All that one simulated API is made of. */
+export interface SimulatedApi {
+  profile: Profile;
+  clock: ScaledClock;
+  startedAt: number;
+  draw: Draw;
+  gate: Gate;
+  books: Books;
+  keys: IdempotencyKeys;
+  tally: Tally;
+  checkBody: (text: string) => CheckedBody;
+  /** May change while it runs. */
+  faults: FaultRates;
+  /** Only so many attempts of one key may go wrong. */
+  faultyAttempts: number;
+  token: string | undefined;
+  decimalRetryAfter: boolean;
+}
+
+interface Visit {
+  api: SimulatedApi;
+  request: IncomingMessage;
+  response: ServerResponse;
+  url: URL;
+  kind: RequestKind;
+  number: number;
+  /** Gives the place at the counter back; again does nothing. */
+  leave: () => void;
+}
+
+const MAXIMUM_BODY_BYTES = 1024 * 1024;
+const PAGE_SIZE = 500;
+/** A hanging request is cut off in the end, as a gateway in front of the API would do. */
+const HANG_MILLISECONDS = 600_000;
+const NO_WAIT_KNOWN = 1_000;
+
+/** Answers one request to `/v1/packages`. */
+export async function answerPackages(
+  api: SimulatedApi,
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: URL,
+): Promise<void> {
+  const kind = request.method === 'POST' ? 'submit' : url.searchParams.has('period') ? 'list' : 'status';
+  const number = api.tally.arrived(kind);
+  response.setHeader('x-request-id', `simulated-${number}`);
+  const refused = refusedCredentials(api, request);
+  if (refused) return finish(api, response, refused);
+  const burst = burstLeft(api.draw, api.faults, api.clock.now() - api.startedAt);
+  if (burst > 0) {
+    api.tally.inflicted('throttleBurst');
+    return finish(api, response, throttled(api, { status: 429, retryAfter: burst }));
+  }
+  // The client of a request that holds a place may have hung up before this one came; its leaving is to be seen first.
+  if (api.gate.full) await new Promise((resolve) => setImmediate(resolve));
+  const refusal = api.gate.enter(kind, api.clock.now());
+  setQuotaFields(api, kind, response);
+  if (refusal) return finish(api, response, throttled(api, refusal));
+
+  let inside = true;
+  const leave = (): void => {
+    if (inside) api.gate.leave();
+    inside = false;
+  };
+  response.on('close', leave);
+  const visit = { api, request, response, url, kind, number, leave } satisfies Visit;
+  await (kind === 'submit' ? submit(visit) : read(visit));
+}
+
+async function submit(visit: Visit): Promise<void> {
+  const { api, request } = visit;
+  const body = await bodyOf(request);
+  if (!body) return end(visit, problem(413, 'Content Too Large', `A package has at most ${MAXIMUM_BODY_BYTES} bytes.`));
+  const key = request.headers['idempotency-key'];
+  if (typeof key !== 'string' || !/^[!-~]{1,255}$/.test(key)) {
+    return end(
+      visit,
+      problem(400, 'Bad Request', 'Idempotency-Key is missing or not 1 to 255 visible ASCII characters.'),
+    );
+  }
+  const attempt = api.keys.arrived(key);
+  const state = api.keys.stateOf(key, body);
+  if (state.kind === 'other-body') {
+    api.tally.keysReused += 1;
+    return end(visit, problem(422, 'Unprocessable Content', 'This Idempotency-Key came with another body before.'));
+  }
+  if (state.kind === 'in-flight') return end(visit, conflict(api));
+  const fault = attempt > api.faultyAttempts ? undefined : faultOf(api.draw, api.faults, 'submit', key, attempt);
+  if (fault && !fault.taken) return deliver(visit, fault, conflict(api), key);
+  if (state.kind === 'replay') return replay(visit, state.submission, fault, key);
+  return take(visit, key, body, fault);
+}
+
+async function take(visit: Visit, key: string, bytes: Buffer, fault: RequestFault | undefined): Promise<void> {
+  const { api } = visit;
+  const checked = api.checkBody(bytes.toString('utf8'));
+  if (!checked.ok) {
+    return end(visit, problem(400, 'Bad Request', 'The body is against the contract.', { errors: checked.faults }));
+  }
+  const { body } = checked;
+  api.keys.begin(key, bytes);
+  const invalid = api.draw('invalid', body.packageId, body.revision) < api.faults.invalid;
+  const passed = await latency(visit, key);
+  if (invalid || !passed) api.keys.end(key, undefined);
+  if (!passed) return;
+  if (invalid) {
+    api.tally.inflicted('invalid');
+    return end(visit, problem(400, 'Bad Request', 'The customer has no valid tax number.'));
+  }
+  const submission = api.books.take(body, api.clock.now(), api.faults);
+  api.keys.end(key, submission);
+  return deliver(visit, fault, acceptanceOf(submission), key);
+}
+
+async function replay(
+  visit: Visit,
+  submission: Submission,
+  fault: RequestFault | undefined,
+  key: string,
+): Promise<void> {
+  if (!(await latency(visit, key))) return;
+  visit.api.books.remind(submission, visit.api.clock.now());
+  visit.api.tally.replayed += 1;
+  const answer = acceptanceOf(submission);
+  return deliver(visit, fault, { ...answer, headers: { ...answer.headers, 'idempotency-replayed': 'true' } }, key);
+}
+
+async function read(visit: Visit): Promise<void> {
+  const { api, number } = visit;
+  if (!(await latency(visit, number))) return;
+  const fault = faultOf(api.draw, api.faults, 'read', number);
+  return deliver(visit, fault, visit.kind === 'list' ? listing(visit) : statuses(visit), number);
+}
+
+function statuses({ api, url }: Visit): Answer {
+  const ids = url.searchParams.get('ids')?.split(',') ?? [];
+  if (ids.length === 0 || ids.length > 100 || ids.includes('')) {
+    return problem(400, 'Bad Request', '`ids` names 1 to 100 packages, separated by commas; or ask for a `period`.');
+  }
+  return json(200, { packages: api.books.reportsOf(ids, api.clock.now()) });
+}
+
+function listing({ api, url }: Visit): Answer {
+  const period = url.searchParams.get('period') ?? '';
+  if (!/^\d{4}-(0[1-9]|1[0-2])-H[12]$/.test(period) || url.searchParams.has('ids')) {
+    return problem(400, 'Bad Request', '`period` is written as 2026-11-H1, and comes without `ids`.');
+  }
+  const cursor = url.searchParams.get('cursor');
+  const after = cursor === null ? undefined : Buffer.from(cursor, 'base64url').toString('utf8');
+  const { packages, last } = api.books.page(period, after, PAGE_SIZE, api.clock.now());
+  return json(200, {
+    packages,
+    ...(last === undefined ? {} : { nextCursor: Buffer.from(last).toString('base64url') }),
+  });
+}
+
+/** Waits as long as the profile's answers take. False when the simulator stops meanwhile. */
+function latency({ api }: Visit, name: string | number): Promise<boolean> {
+  const draw = (purpose: string): number => api.draw('latency', purpose, name);
+  return api.clock.pass(durationOf(api.profile.latency, draw) * 1000);
+}
+
+async function deliver(
+  visit: Visit,
+  fault: RequestFault | undefined,
+  answer: Answer,
+  name: string | number,
+): Promise<void> {
+  const { api, response, leave } = visit;
+  if (!fault) return end(visit, answer);
+  if (!fault.taken && !(await latency(visit, name))) return;
+  api.tally.inflicted(fault.kind);
+  leave();
+  switch (fault.kind) {
+    case 'unavailable':
+      return finish(api, response, unavailable(api, fault.hint));
+    case 'conflict':
+      return finish(api, response, conflict(api));
+    case 'serverError':
+      return finish(api, response, problem(500, 'Internal Server Error', 'Something went wrong.'));
+    case 'malformedJson':
+      return finish(api, response, cut(answer));
+    case 'connectionReset':
+      api.tally.answered('none');
+      response.socket?.resetAndDestroy();
+      return;
+    case 'slowBody':
+      writeBeginning(response, answer);
+      return hang(visit);
+    case 'timeoutAfterCommit':
+      return hang(visit);
+  }
+}
+
+async function hang({ api, response }: Visit): Promise<void> {
+  api.tally.answered('none');
+  const closed = new Promise<void>((resolve) => response.on('close', resolve));
+  await Promise.race([closed, api.clock.pass(HANG_MILLISECONDS)]);
+  response.destroy();
+}
+
+function end(visit: Visit, answer: Answer): void {
+  visit.leave();
+  finish(visit.api, visit.response, answer);
+}
+
+function finish(api: SimulatedApi, response: ServerResponse, answer: Answer): void {
+  api.tally.answered(answer.status);
+  write(response, answer);
+}
+
+/** The answer to a submission never changes, so that a replay is the first answer again. */
+function acceptanceOf(submission: Submission): Answer {
+  const atOnce = submission.settlesAt <= submission.acceptedAt;
+  return json(202, { id: submission.packageId, status: atOnce ? submission.settlesAs : 'queued' });
+}
+
+function refusedCredentials(api: SimulatedApi, request: IncomingMessage): Answer | undefined {
+  const [, token] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
+  if (token && (api.token === undefined || token === api.token)) return undefined;
+  const detail = token ? 'This token is not known.' : 'Send `Authorization: Bearer <token>`.';
+  return problem(401, 'Unauthorized', detail, { headers: { 'www-authenticate': 'Bearer' } });
+}
+
+function conflict(api: SimulatedApi): Answer {
+  return problem(409, 'Conflict', 'A request with this Idempotency-Key is being answered.', {
+    headers: retryAfter(api, NO_WAIT_KNOWN),
+  });
+}
+
+function unavailable(api: SimulatedApi, hint: boolean): Answer {
+  return problem(503, 'Service Unavailable', 'No capacity at this moment.', {
+    headers: hint ? retryAfter(api, NO_WAIT_KNOWN) : {},
+  });
+}
+
+function throttled(api: SimulatedApi, refusal: Refusal): Answer {
+  api.tally.throttled += 1;
+  if (refusal.retryAfter === undefined) return { status: refusal.status, headers: {}, body: '' };
+  return problem(refusal.status, 'Too Many Requests', 'The quota is spent.', {
+    headers: retryAfter(api, refusal.retryAfter || NO_WAIT_KNOWN),
+  });
+}
+
+/** Whole seconds of the caller's wall clock, rounded up, as RFC 9110 has it; with a fraction only when asked for. */
+function retryAfter(api: SimulatedApi, milliseconds: number): Record<string, string> {
+  const seconds = api.clock.toWall(milliseconds) / 1000;
+  return { 'retry-after': api.decimalRetryAfter ? seconds.toFixed(3) : String(Math.ceil(seconds)) };
+}
+
+function setQuotaFields(api: SimulatedApi, kind: RequestKind, response: ServerResponse): void {
+  if (api.profile.throttleAnswer !== 'retry-after') return;
+  const nearest = api.gate.nearest(kind, api.clock.now());
+  if (!nearest) return;
+  const seconds = (milliseconds: number): number => Math.ceil(api.clock.toWall(milliseconds) / 1000);
+  const { name, remaining, wait, window } = nearest;
+  response.setHeader('ratelimit-policy', `"${name}";q=${window.requests};w=${seconds(window.milliseconds)}`);
+  response.setHeader('ratelimit', `"${name}";r=${remaining};t=${seconds(wait)}`);
+}
+
+/** The whole body, or undefined when it is too long; the rest is then read and forgotten, so that the answer arrives. */
+async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes <= MAXIMUM_BODY_BYTES) chunks.push(chunk);
+  }
+  return bytes <= MAXIMUM_BODY_BYTES ? Buffer.concat(chunks) : undefined;
+}
