@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
 
@@ -88,14 +88,29 @@ export class InvalidSettings extends Error {
 
 /**
  * Reads and checks the settings of a stage.
- * @throws InvalidSettings naming each unknown key and bad value with its path
+ * @throws InvalidSettings naming each unknown key and bad value with its path, or the stages that there are
  */
 export function readSettings(stage: string): Settings {
-  const file = new URL(`./${stage}.yml`, import.meta.url);
-  const parsed = settingsSchema.safeParse(parse(readFileSync(file, 'utf8')));
+  const stages = readdirSync(new URL('.', import.meta.url)).flatMap((name) => name.match(/^(.+)\.yml$/)?.[1] ?? []);
+  if (!stages.includes(stage)) {
+    throw new InvalidSettings(
+      `config/${stage}.yml does not exist: copy the settings of another stage (${stages.join(', ')})`,
+    );
+  }
+  const text = readFileSync(new URL(`./${stage}.yml`, import.meta.url), 'utf8');
+  return parseSettings(parse(text), `config/${stage}.yml`);
+}
+
+/**
+ * Checks settings that were read from a file.
+ * @param file its name, for the message
+ * @throws InvalidSettings naming each unknown key and bad value with its path
+ */
+export function parseSettings(settings: unknown, file: string): Settings {
+  const parsed = settingsSchema.safeParse(settings);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.') || '(top)'}: ${issue.message}`);
-  throw new InvalidSettings(`config/${stage}.yml cannot be used:\n${faults.join('\n')}`);
+  throw new InvalidSettings(`${file} cannot be used:\n${faults.join('\n')}`);
 }
 
 /**
