@@ -72,10 +72,18 @@ export interface components {
             lines: components["schemas"]["Line"][];
             /** @description For corrections, what changed since the revision that was last processed; may be negative. */
             difference?: {
+                /** @description The revision that was last processed. */
+                sinceRevision: number;
                 lines: components["schemas"]["Line"][];
             };
-            /** @description How many events and the like the package is made of, for information. */
-            counts?: Record<string, never>;
+            /** @description What the package is made of, for information. */
+            counts: {
+                /** @description Events of the client in the whole period. */
+                events: number;
+                /** @description Days of this part that carry a quantity. */
+                days: number;
+                lines: number;
+            };
             /** @description SHA-256, in hex, of the content without revision, submission and difference. */
             contentHash: string;
             /** @description Grows by one each time the API itself said `unprocessed` and the revision is sent anew. */

@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
 
 test('the generated types are those of the contract; after a change run npm run generate:contract', () => {
   const directory = mkdtempSync(join(tmpdir(), 'halfmonth-contract-'));
