@@ -1,0 +1,172 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { InvalidPeriod, type PeriodId, periodOf } from '../../lib/periods/periods.ts';
+
+/** The variable that holds the token for `--invoice-api`: a token on the command line would be in every process list. */
+export const TOKEN_VARIABLE = 'HALFMONTH_INVOICE_API_TOKEN';
+
+/** Keeps every event: older ones than a hundred years are a mistake in the clock. */
+export const UNLIMITED_AGE_DAYS = 36_525;
+
+/** What `npm start` was asked to do, checked. */
+export interface StartOptions {
+  /** Absent: sample events. */
+  eventsFile?: string;
+  /** Absent: the half month that has just ended, or every one in the file. */
+  period?: PeriodId;
+  /** The invoice API simulator's profile. */
+  profile: string;
+  /** Absent: the simulator. */
+  invoiceApi?: { url: string; token: string };
+  /** Windows as `requests/seconds`, shared by sends and status reads. Absent: what the profile or config/local.yml says. */
+  quota?: string;
+  seed: number;
+  /** Absent: what config/local.yml says for sample events, unlimited for a file. */
+  maxAgeDays?: number;
+  keep: boolean;
+}
+
+/** The command line cannot be used; the message is one line that says why. */
+export class WrongUsage extends Error {
+  override readonly name = 'WrongUsage';
+  readonly code = 'WRONG_USAGE';
+}
+
+/** Help was asked for and has been printed. */
+export class HelpShown extends Error {
+  override readonly name = 'HelpShown';
+  readonly code = 'HELP_SHOWN';
+}
+
+const QUOTA_FORM = /^([1-9]\d*\/[1-9]\d*)(,[1-9]\d*\/[1-9]\d*)*$|^none$/;
+
+/**
+ * Reads the command line of `npm start`.
+ * @param parameters what follows the program's name
+ * @param profiles the names that `--profile` may have
+ * @throws WrongUsage
+ * @throws HelpShown
+ */
+export function readOptions(
+  parameters: readonly string[],
+  environment: Record<string, string | undefined>,
+  profiles: readonly string[],
+): StartOptions {
+  const command = commandOf(profiles);
+  try {
+    command.parse([...parameters], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) throw new HelpShown();
+    throw new WrongUsage(`${error.message.replace(/^error: /, '')} (npm start -- --help says what can be given)`);
+  }
+  return checkedTogether(command.opts<RawOptions>(), environment);
+}
+
+interface RawOptions {
+  events?: string;
+  period?: PeriodId;
+  profile?: string;
+  invoiceApi?: string;
+  quota?: string;
+  seed: number;
+  maxAgeDays?: number;
+  keep: boolean;
+}
+
+function commandOf(profiles: readonly string[]): Command {
+  return new Command('npm start --')
+    .description(
+      'Runs the main job on this machine, without an account: boots the local cloud, counts consumption events,\n' +
+        'closes the half month against an invoice API and proves that every number agrees.',
+    )
+    .option('--events <file>', 'your own events, one CloudEvent in JSON a line, instead of sample events', readableFile)
+    .option('--period <period>', 'close this half month, such as 2026-11-H1', periodId)
+    .addOption(
+      new Option('--profile <name>', 'how the simulated invoice API behaves (default: demo)').choices(profiles),
+    )
+    .option(
+      '--invoice-api <url>',
+      `send to this API instead of the simulator; its token in ${TOKEN_VARIABLE}`,
+      webAddress,
+    )
+    .option('--quota <windows>', 'pace of all requests as requests/seconds, such as 60/60,5000/86400, or none', quota)
+    .option('--seed <number>', 'of the sample events and the simulator', wholeNumber(0, 0x7fffffff), 1)
+    .option(
+      '--max-age-days <days>',
+      'refuse older events (default: the setting for sample events, no limit with --events)',
+      wholeNumber(1, UNLIMITED_AGE_DAYS),
+    )
+    .option('--keep', 'leave the cloud running when done, its data in .halfmonth/, until Ctrl-C', false)
+    .addHelpText('after', EXAMPLES)
+    .allowExcessArguments(false)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
+}
+
+const EXAMPLES = `
+Examples:
+  npm start
+  npm start -- --keep
+  npm start -- --events usage.ndjson --period 2026-11-H1
+  ${TOKEN_VARIABLE}=secret npm start -- --events usage.ndjson --invoice-api https://billing.example/api --quota 60/60
+
+Exit codes: 0 every number agrees, 1 it failed or a number differs, 2 wrong usage.`;
+
+function checkedTogether(raw: RawOptions, environment: Record<string, string | undefined>): StartOptions {
+  if (raw.invoiceApi && raw.profile) {
+    throw new WrongUsage('--profile is for the simulator and --invoice-api for an API of your own: give one of them');
+  }
+  const token = environment[TOKEN_VARIABLE];
+  if (raw.invoiceApi && !token) {
+    throw new WrongUsage(`--invoice-api needs the API's token in the environment variable ${TOKEN_VARIABLE}`);
+  }
+  return {
+    ...(raw.events ? { eventsFile: raw.events } : {}),
+    ...(raw.period ? { period: raw.period } : {}),
+    profile: raw.profile ?? 'demo',
+    ...(raw.invoiceApi && token ? { invoiceApi: { url: raw.invoiceApi.replace(/\/+$/, ''), token } } : {}),
+    ...(raw.quota ? { quota: raw.quota } : {}),
+    seed: raw.seed,
+    ...(raw.maxAgeDays ? { maxAgeDays: raw.maxAgeDays } : {}),
+    keep: raw.keep,
+  };
+}
+
+function readableFile(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found?.isFile()) throw new InvalidArgumentError(found ? 'It is not a file.' : 'There is no such file.');
+  try {
+    accessSync(path, constants.R_OK);
+  } catch {
+    throw new InvalidArgumentError('It may not be read.');
+  }
+  return path;
+}
+
+function periodId(text: string): PeriodId {
+  try {
+    return periodOf(text).id;
+  } catch (error) {
+    if (error instanceof InvalidPeriod) throw new InvalidArgumentError('Write it as in 2026-11-H1 or 2026-11-H2.');
+    throw error;
+  }
+}
+
+function webAddress(text: string): string {
+  if (/^https?:\/\//.test(text) && URL.canParse(text)) return text;
+  throw new InvalidArgumentError('It must be an http(s) address.');
+}
+
+function quota(text: string): string {
+  if (QUOTA_FORM.test(text)) return text;
+  throw new InvalidArgumentError('Write windows as requests/seconds, such as 60/60,5000/86400, or none.');
+}
+
+function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d{1,10}$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+  };
+}

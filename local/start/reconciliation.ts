@@ -1,0 +1,164 @@
+import { normalize } from '../../lib/decimal/decimal.ts';
+import type { PeriodId } from '../../lib/periods/periods.ts';
+import type { MeterTotals } from '../../lib/usage/records.ts';
+
+/** What each station of the way says, gathered from the producer, the tables, the queues and the invoice API. */
+export interface Account {
+  /** The periods that were closed. What lies in others is counted only. */
+  closedPeriods: readonly PeriodId[];
+  produced: {
+    /** Distinct valid events, of all periods. */
+    events: number;
+    /** Of the closed ones. */
+    eventsInClosedPeriods: number;
+    totalsInClosedPeriods: MeterTotals;
+    /** By reason. */
+    malformed: Record<string, number>;
+  };
+  /** From the usage slices, of all periods. */
+  counted: { events: number };
+  /** From the rejected queue, by reason. */
+  rejected: Record<string, number>;
+  /** Messages that the queue gave up. */
+  deadLetters: number;
+  /** From the daily records of the closed periods. */
+  days: { events: number; totals: MeterTotals };
+  /** From the current documents of the closed periods' packages. */
+  packages: { count: number; events: number; totals: MeterTotals };
+  /** What the invoice API says it processed of the closed periods. */
+  processed: { packages: number; totals: MeterTotals };
+  /** What only the simulator can tell. */
+  simulator?: { quotaViolations: number; acceptedTwice: number };
+  runs: readonly { periodId: PeriodId; status: string; error?: string }[];
+}
+
+/** The stations, in the order of the way. `expected` is for lines that compare with a fixed value. */
+export const STATIONS = ['produced', 'counted', 'days', 'packages', 'processed'] as const;
+export type Station = (typeof STATIONS)[number];
+
+/** One line of the table: what several stations say of the same thing. */
+export interface ReconciliationLine {
+  section: 'events' | 'rejected' | 'meters' | 'packages';
+  name: string;
+  values: Partial<Record<Station, string>>;
+  agrees: boolean;
+}
+
+/** A thing that must be so besides the lines, and whether it is. */
+export interface ReconciliationCheck {
+  /** What was found, in words. */
+  finding: string;
+  holds: boolean;
+}
+
+export interface Reconciliation {
+  lines: ReconciliationLine[];
+  checks: ReconciliationCheck[];
+  /** One sentence for each line that differs and each check that does not hold; none when all agree. */
+  differences: string[];
+}
+
+/** Compares what the stations say, exactly. */
+export function reconcile(account: Account): Reconciliation {
+  const lines = [...eventLines(account), ...rejectedLines(account), ...meterLines(account), packageLine(account)];
+  const checks = checksOf(account);
+  return {
+    lines,
+    checks,
+    differences: [
+      ...lines.filter(({ agrees }) => !agrees).map(differenceOf),
+      ...checks.filter(({ holds }) => !holds).map(({ finding }) => finding),
+    ],
+  };
+}
+
+function eventLines({ produced, counted, days, packages }: Account): ReconciliationLine[] {
+  const inClosed = { days: count(days.events), packages: count(packages.events) };
+  if (produced.events === produced.eventsInClosedPeriods) {
+    return [
+      lineOf('events', 'distinct valid events', {
+        produced: count(produced.events),
+        counted: count(counted.events),
+        ...inClosed,
+      }),
+    ];
+  }
+  return [
+    lineOf('events', 'distinct valid events', { produced: count(produced.events), counted: count(counted.events) }),
+    lineOf('events', 'of the closed periods', { produced: count(produced.eventsInClosedPeriods), ...inClosed }),
+  ];
+}
+
+function rejectedLines({ produced, rejected }: Account): ReconciliationLine[] {
+  const reasons = union(produced.malformed, rejected);
+  return reasons.map((reason) =>
+    lineOf('rejected', reason, {
+      produced: count(produced.malformed[reason] ?? 0),
+      counted: count(rejected[reason] ?? 0),
+    }),
+  );
+}
+
+function meterLines({ produced, days, packages, processed }: Account): ReconciliationLine[] {
+  const meters = union(produced.totalsInClosedPeriods, days.totals, packages.totals, processed.totals);
+  return meters.map((meter) =>
+    lineOf('meters', meter, {
+      produced: produced.totalsInClosedPeriods[meter] ?? '0',
+      days: days.totals[meter] ?? '0',
+      packages: packages.totals[meter] ?? '0',
+      processed: processed.totals[meter] ?? '0',
+    }),
+  );
+}
+
+function packageLine({ packages, processed }: Account): ReconciliationLine {
+  return lineOf('packages', 'packages', { packages: count(packages.count), processed: count(processed.packages) });
+}
+
+function checksOf({ runs, deadLetters, simulator }: Account): ReconciliationCheck[] {
+  return [
+    ...runs.map(({ periodId, status, error }) => ({
+      finding: `the run of ${periodId} ended ${status}${error ? `: ${error}` : ''}`,
+      holds: status === 'SUCCEEDED',
+    })),
+    { finding: `${deadLetters} messages were given up by the queue`, holds: deadLetters === 0 },
+    ...(simulator
+      ? [
+          {
+            finding: `${simulator.quotaViolations} requests were over the quota`,
+            holds: simulator.quotaViolations === 0,
+          },
+          { finding: `${simulator.acceptedTwice} packages were accepted twice`, holds: simulator.acceptedTwice === 0 },
+        ]
+      : []),
+  ];
+}
+
+function lineOf(
+  section: ReconciliationLine['section'],
+  name: string,
+  values: Partial<Record<Station, string>>,
+): ReconciliationLine {
+  const distinct = new Set(Object.values(values).map(normalize));
+  return { section, name, values, agrees: distinct.size === 1 };
+}
+
+function differenceOf({ section, name, values }: ReconciliationLine): string {
+  const said = STATIONS.flatMap((station) =>
+    values[station] === undefined ? [] : [`${stationTitle(section, station)} ${values[station]}`],
+  );
+  return `${section === 'rejected' ? `events rejected as ${name}` : name}: ${said.join(', ')}`;
+}
+
+/** How a station is called where it stands in a line of this section. */
+export function stationTitle(section: ReconciliationLine['section'], station: Station): string {
+  return section === 'rejected' && station === 'counted' ? 'rejected' : station;
+}
+
+function count(value: number): string {
+  return String(value);
+}
+
+function union(...records: Record<string, unknown>[]): string[] {
+  return [...new Set(records.flatMap((record) => Object.keys(record)))].sort();
+}

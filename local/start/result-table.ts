@@ -1,0 +1,65 @@
+import { styleText } from 'node:util';
+import { type Reconciliation, type ReconciliationLine, STATIONS, stationTitle } from './reconciliation.ts';
+import type { Resend } from './resends.ts';
+
+const TITLES: Record<ReconciliationLine['section'], string> = {
+  events: 'Events',
+  rejected: 'Malformed events, by reason',
+  meters: 'Quantities per meter',
+  packages: 'Packages',
+};
+const PACKAGES_NAMED = 5;
+
+/**
+ * The account as text: a table of what every station says, the checks, what was sent again and why, and the verdict.
+ * @param colour whether the reader understands terminal colours
+ */
+export function resultText({ lines, checks, differences }: Reconciliation, resends: Resend[], colour: boolean): string {
+  const paint = (style: 'green' | 'red' | 'bold', text: string) =>
+    colour ? styleText(style, text, { validateStream: false }) : text;
+  const mark = (good: boolean) => (good ? paint('green', 'agree') : paint('red', 'DIFFER'));
+  const sections = (Object.keys(TITLES) as ReconciliationLine['section'][]).flatMap((section) => {
+    const rows = lines.filter((line) => line.section === section);
+    return rows.length > 0 ? [tableOf(section, rows, mark, paint)] : [];
+  });
+  const checkLines = checks.map(({ finding, holds }) => `  ${mark(holds)}  ${finding}`);
+  return [
+    ...sections,
+    checkLines.join('\n'),
+    resendText(resends),
+    differences.length === 0
+      ? paint('green', 'Every number agrees: nothing lost, nothing billed twice.')
+      : [paint('red', 'These do not agree:'), ...differences.map((difference) => `  ${difference}`)].join('\n'),
+  ].join('\n\n');
+}
+
+function tableOf(
+  section: ReconciliationLine['section'],
+  lines: readonly ReconciliationLine[],
+  mark: (good: boolean) => string,
+  paint: (style: 'bold', text: string) => string,
+): string {
+  const stations = STATIONS.filter((station) => lines.some(({ values }) => values[station] !== undefined));
+  const head = [TITLES[section], ...stations.map((station) => stationTitle(section, station))];
+  const rows = lines.map(({ name, values }) => [`  ${name}`, ...stations.map((station) => values[station] ?? '')]);
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const aligned = (row: string[]) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join('  ');
+  return [
+    paint('bold', aligned(head)),
+    ...rows.map((row, index) => `${aligned(row)}  ${mark(lines[index]?.agrees ?? false)}`),
+  ].join('\n');
+}
+
+function resendText(resends: readonly Resend[]): string {
+  if (resends.length === 0) return 'No package was sent more than once.';
+  return [
+    'Packages sent more than once, by what came of the send before',
+    ...resends.map(({ because, times, packageIds }) => {
+      const more = packageIds.length > PACKAGES_NAMED ? ', ...' : '';
+      return `  ${times} x ${because}: ${packageIds.slice(0, PACKAGES_NAMED).join(', ')}${more}`;
+    }),
+  ].join('\n');
+}
