@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { z } from 'zod';
+import { PortTaken } from '../../engines/port-taken.ts';
+import { AwsError } from './aws-error.ts';
+
+/** One operation of a service that speaks the AWS JSON protocol. */
+export type Operation = (input: unknown) => unknown;
+
+/** The operations of one service by their names. */
+export type Service = Record<string, Operation>;
+
+/** What a request outside of the AWS JSON protocol is answered with; undefined when it is none of this handler's. */
+export type RestHandler = (request: {
+  method: string;
+  path: string;
+  headers: IncomingMessage['headers'];
+  body: string;
+}) => Promise<RestAnswer | undefined>;
+
+/** An answer of a REST-like API. */
+export interface RestAnswer {
+  statusCode: number;
+  headers?: Record<string, string>;
+  body: string;
+}
+
+/** A server of AWS APIs. */
+export interface AwsApiServer {
+  endpoint: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Serves AWS APIs on loopback: the AWS JSON protocol (https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html)
+ * by the service's prefix in `X-Amz-Target`, and one REST handler. Signatures are not checked.
+ * @throws PortTaken
+ */
+export async function startAwsApiServer(options: {
+  services: Record<string, Service>;
+  rest: RestHandler;
+  port?: number | undefined;
+}): Promise<AwsApiServer> {
+  const server = createServer((request, response) => {
+    answer(request, options).then(
+      (result) => send(response, result),
+      (error) => send(response, errorAnswer(error)),
+    );
+  });
+  server.listen(options.port ?? 0, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
+      throw new PortTaken(options.port ?? 0, 'Step Functions and Lambda');
+    }
+    throw error;
+  }
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has no port');
+  return {
+    endpoint: `http://127.0.0.1:${address.port}`,
+    async stop() {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+async function answer(
+  request: IncomingMessage,
+  { services, rest }: { services: Record<string, Service>; rest: RestHandler },
+): Promise<RestAnswer> {
+  const body = (await buffer(request)).toString('utf8');
+  const target = request.headers['x-amz-target'];
+  if (typeof target === 'string') return answerJson(target, body, services);
+  const path = new URL(request.url ?? '/', 'http://127.0.0.1').pathname;
+  const result = await rest({ method: request.method ?? 'GET', path, headers: request.headers, body });
+  if (result) return result;
+  throw new AwsError('UnknownOperationException', `The local cloud has nothing at ${request.method} ${path}.`, 404);
+}
+
+async function answerJson(target: string, body: string, services: Record<string, Service>): Promise<RestAnswer> {
+  const [service = '', name = ''] = target.split('.');
+  const operation = services[service]?.[name];
+  if (!operation) {
+    throw new AwsError('UnknownOperationException', `The local cloud does not know ${target}.`);
+  }
+  const output = await operation(body ? JSON.parse(body) : {});
+  return { statusCode: 200, body: JSON.stringify(output ?? {}) };
+}
+
+function errorAnswer(error: unknown): RestAnswer {
+  const { type, message, statusCode } = awsErrorOf(error);
+  return {
+    statusCode,
+    headers: { 'x-amzn-errortype': type },
+    body: JSON.stringify({ __type: type, message }),
+  };
+}
+
+function awsErrorOf(error: unknown): AwsError {
+  if (error instanceof AwsError) return error;
+  if (error instanceof z.ZodError) return new AwsError('ValidationException', z.prettifyError(error));
+  if (error instanceof SyntaxError) return new AwsError('SerializationException', error.message);
+  return new AwsError('InternalFailure', error instanceof Error ? error.message : String(error), 500);
+}
+
+function send(response: ServerResponse, { statusCode, headers, body }: RestAnswer): void {
+  response.writeHead(statusCode, {
+    'content-type': 'application/x-amz-json-1.0',
+    'x-amzn-requestid': randomUUID(),
+    ...headers,
+  });
+  response.end(body);
+}

@@ -1,0 +1,95 @@
+import { buildApp } from 'fauxqs';
+// The parts below are not exported by name, and `startFauxqs` listens on every network interface: we listen on
+// loopback only, and read queues in process.
+import { PersistenceManager } from '../../node_modules/fauxqs/dist/persistence.js';
+import { S3Store } from '../../node_modules/fauxqs/dist/s3/s3Store.js';
+import { SnsStore } from '../../node_modules/fauxqs/dist/sns/snsStore.js';
+import { type SqsQueue, SqsStore } from '../../node_modules/fauxqs/dist/sqs/sqsStore.js';
+import { PortTaken } from './port-taken.ts';
+
+export type { SqsQueue } from '../../node_modules/fauxqs/dist/sqs/sqsStore.js';
+export type { ReceivedMessage } from '../../node_modules/fauxqs/dist/sqs/sqsTypes.js';
+
+/** An SQS endpoint in this process. */
+export interface SqsEngine {
+  endpoint: string;
+  /**
+   * Makes a queue, or gives the one of that name from an earlier run the attributes.
+   * @param queue.attributes as SQS names them, all values as text
+   */
+  ensureQueue(queue: { name: string; arn: string; attributes: Record<string, string> }): SqsQueue;
+  queueOf(arn: string): SqsQueue | undefined;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the embedded SQS engine on loopback.
+ * @param options.folder keeps queues and messages there; without it they live in memory
+ * @param options.port a fixed port; without it any free one
+ * @throws PortTaken
+ */
+export async function startSqsEngine(options: {
+  region: string;
+  folder?: string | undefined;
+  port?: number | undefined;
+}): Promise<SqsEngine> {
+  const sqsStore = new SqsStore();
+  const persistence = options.folder ? openPersistence(options.folder, sqsStore) : undefined;
+  const app = buildApp({
+    logger: false,
+    defaultRegion: options.region,
+    stores: { sqsStore, snsStore: new SnsStore(), s3Store: new S3Store() },
+  });
+  // Without a host name of its own, the engine makes queue URLs from the address a client has called.
+  sqsStore.host = '';
+  const endpoint = await listen(app, options.port ?? 0);
+  return {
+    endpoint,
+    ensureQueue({ name, arn, attributes }) {
+      const url = `${endpoint}/${arn.split(':')[4]}/${name}`;
+      const existing = sqsStore.getQueueByArn(arn);
+      if (!existing) return sqsStore.createQueue(name, url, arn, attributes);
+      existing.setAttributes(attributes);
+      // The address of this run, not of the one before.
+      Object.assign(existing, { url });
+      return existing;
+    },
+    queueOf: (arn) => sqsStore.getQueueByArn(arn),
+    async stop() {
+      app.server.closeAllConnections();
+      await app.close();
+      persistence?.close();
+    },
+  };
+}
+
+async function listen(app: ReturnType<typeof buildApp>, port: number): Promise<string> {
+  try {
+    return await app.listen({ host: '127.0.0.1', port });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw new PortTaken(port, 'SQS');
+    throw error;
+  }
+}
+
+function openPersistence(folder: string, sqsStore: SqsStore): PersistenceManager {
+  const persistence = new PersistenceManager(folder);
+  // A private member, for want of an option: a commit that waits for the disk costs milliseconds a message.
+  const { db } = persistence as unknown as { db: { exec(sql: string): void; prepare(sql: string): Statement } };
+  db.exec('PRAGMA synchronous = NORMAL');
+  // The engine's own statement would clear the receive count, which may not be null, and so always fails.
+  const makeReady = db.prepare(
+    'UPDATE sqs_messages SET receipt_handle = NULL, visibility_deadline = NULL WHERE message_id = ?',
+  );
+  persistence.updateMessageReady = (messageId) => {
+    makeReady.run(messageId);
+  };
+  persistence.loadSqsAndSns(sqsStore, new SnsStore());
+  sqsStore.persistence = persistence;
+  for (const queue of sqsStore.allQueues()) queue.persistence = persistence;
+  return persistence;
+}
+
+interface Statement {
+  run(...values: unknown[]): unknown;
+}
