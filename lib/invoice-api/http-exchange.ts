@@ -137,6 +137,7 @@ async function boundedText(response: IncomingMessage, maximumBytes: number): Pro
 
 /** The system's name of what went wrong (`ECONNRESET`). Never the message, which may quote what was sent. */
 function codeOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-  return error instanceof Error ? error.name : 'unknown failure';
+  if (typeof error !== 'object' || error === null) return 'unknown failure';
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  return 'name' in error && typeof error.name === 'string' ? error.name : 'unknown failure';
 }

@@ -1,0 +1,432 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { InvoiceApiMisconfigured, TooManyPackageIds } from '../../../lib/invoice-api/errors.ts';
+import { type HttpInvoiceApiOptions, httpInvoiceApi } from '../../../lib/invoice-api/http-invoice-api.ts';
+import { freePort } from '../../../local/engines/free-port.ts';
+import type { SimulatorOptions } from '../../../local/invoice-api-simulator/simulator.ts';
+import {
+  packageIdOfClient,
+  startTestInvoiceApi,
+  submissionOf,
+  TEST_PERIOD,
+  TEST_TOKEN,
+  type TestInvoiceApi,
+} from '../../fixtures/invoice-api.ts';
+
+const started: { stop(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of started.splice(0)) await each.stop();
+});
+
+async function start(
+  options?: Partial<SimulatorOptions>,
+  adapter?: Partial<HttpInvoiceApiOptions>,
+): Promise<TestInvoiceApi> {
+  const invoiceApi = await startTestInvoiceApi(options, adapter);
+  started.push(invoiceApi);
+  return invoiceApi;
+}
+
+/** An API that gives every request this one raw answer, for answers that no simulator should give by itself. */
+async function startRawAnswer(rawAnswer: string, adapter: Partial<HttpInvoiceApiOptions> = {}) {
+  const requests: { headers: Record<string, string | string[] | undefined>; body: string }[] = [];
+  const server = createServer(async (request) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+    requests.push({ headers: request.headers, body: Buffer.concat(chunks).toString('utf8') });
+    request.socket.end(rawAnswer);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const api = httpInvoiceApi({
+    baseUrl: `http://127.0.0.1:${port}`,
+    token: async () => TEST_TOKEN,
+    timeoutMilliseconds: 10_000,
+    maximumConnections: 1,
+    ...adapter,
+  });
+  started.push({
+    async stop() {
+      api.close();
+      server.closeAllConnections();
+      server.close();
+    },
+  });
+  return { api, requests };
+}
+
+const rawAnswer = (status: string, headers: string[], body: string): string =>
+  [`HTTP/1.1 ${status}`, ...headers, `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close', '', body].join(
+    '\r\n',
+  );
+
+describe('submissions', () => {
+  test('an accepted one tells id, status and the traces of the exchange', async () => {
+    const { api } = await start();
+    const outcome = await api.submit(submissionOf({ clientId: 'acme' }));
+    expect(outcome).toMatchObject({
+      kind: 'accepted',
+      id: packageIdOfClient('acme'),
+      status: 'processed',
+      replayed: false,
+      exchange: { httpStatus: 202, requestId: 'simulated-1' },
+    });
+    expect(outcome.exchange.latencyMilliseconds).toBeGreaterThanOrEqual(0);
+  });
+
+  test('the bytes on the wire are those of the body, whatever is in it', async () => {
+    const { api, requests } = await startRawAnswer(rawAnswer('202 Accepted', [], '{"id":"a","status":"queued"}'));
+    const body = '{ "name" : "Zoë \\u0041 \u{1f9fe}",\n "quantity":"1.50" }';
+    await api.submit({ idempotencyKey: 'k', body });
+    expect(requests).toEqual([
+      { body, headers: expect.objectContaining({ 'idempotency-key': 'k', authorization: `Bearer ${TEST_TOKEN}` }) },
+    ]);
+  });
+
+  test('a replay is the same package', async () => {
+    const { api, simulator } = await start();
+    const first = await api.submit(submissionOf());
+    const second = await api.submit(submissionOf());
+    expect(first).toMatchObject({ kind: 'accepted', replayed: false });
+    expect(second).toMatchObject({ kind: 'accepted', replayed: true, id: packageIdOfClient('acme') });
+    expect(simulator.report()).toMatchObject({ replayed: 1, acceptedTwice: 0, packages: { total: 1 } });
+  });
+
+  test('200 is a replay too', async () => {
+    const { api } = await startRawAnswer(rawAnswer('200 OK', [], '{"id":"a","status":"processing"}'));
+    expect(await api.submit(submissionOf())).toMatchObject({ kind: 'accepted', replayed: true, status: 'processing' });
+  });
+
+  test('a key with another body is reported, and the first package stands', async () => {
+    const { api, simulator } = await start();
+    const first = submissionOf({ quantity: '1' });
+    await api.submit(first);
+    const outcome = await api.submit({ ...submissionOf({ quantity: '2' }), idempotencyKey: first.idempotencyKey });
+    expect(outcome).toMatchObject({ kind: 'key-reused', exchange: { httpStatus: 422 } });
+    expect(simulator.report().totals).toEqual({ [TEST_PERIOD]: { api_calls: '1' } });
+  });
+
+  test('a body against the contract is invalid, and the reason names the faults', async () => {
+    const { api } = await start();
+    const { idempotencyKey, body } = submissionOf();
+    const outcome = await api.submit({ idempotencyKey, body: body.replace('"quantity":"12.5"', '"quantity":12.5') });
+    expect(outcome).toMatchObject({ kind: 'invalid', exchange: { httpStatus: 400 } });
+    expect('reason' in outcome && outcome.reason).toContain('/lines/0/quantity: must be string');
+  });
+
+  test('a body that is too large is invalid', async () => {
+    const { api } = await start();
+    const { idempotencyKey } = submissionOf();
+    const outcome = await api.submit({ idempotencyKey, body: `{"padding":"${'x'.repeat(1024 * 1024)}"}` });
+    expect(outcome).toMatchObject({ kind: 'invalid', exchange: { httpStatus: 413 } });
+  });
+});
+
+describe('every fault', () => {
+  const oneFault = (name: string) => ({ faults: { [name]: 1 }, faultyAttempts: 1 });
+
+  test('503 is throttled and changes nothing', async () => {
+    const { api, simulator } = await start({ faults: { unavailable: 1 } });
+    expect(await api.submit(submissionOf())).toMatchObject({ kind: 'throttled', exchange: { httpStatus: 503 } });
+    expect(simulator.report().packages.total).toBe(0);
+  });
+
+  test('409 is in flight, with its wait', async () => {
+    const { api } = await start({ faults: { conflict: 1 } });
+    expect(await api.submit(submissionOf())).toMatchObject({ kind: 'in-flight', retryAfterMilliseconds: 1000 });
+  });
+
+  test('a fate of 400 is invalid each time', async () => {
+    const { api } = await start({ faults: { invalid: 1 } });
+    for (const _attempt of [1, 2]) {
+      expect(await api.submit(submissionOf())).toMatchObject({
+        kind: 'invalid',
+        reason: 'HTTP 400: Bad Request; The customer has no valid tax number.',
+      });
+    }
+  });
+
+  test.each(['serverError', 'connectionReset'] as const)(
+    '%s: unknown, and taken in some cases only; the same submission again is accepted once',
+    async (fault) => {
+      const { api, simulator } = await start(oneFault(fault));
+      const submissions = Array.from({ length: 24 }, (_, index) => submissionOf({ clientId: `client-${index}` }));
+      for (const submission of submissions) {
+        expect(await api.submit(submission)).toMatchObject({
+          kind: 'unknown',
+          cause: fault === 'serverError' ? 'server-error' : 'connection',
+        });
+      }
+      const taken = simulator.report().packages.total;
+      expect(taken).toBeGreaterThan(0);
+      expect(taken).toBeLessThan(24);
+
+      for (const submission of submissions) expect(await api.submit(submission)).toMatchObject({ kind: 'accepted' });
+
+      expect(simulator.report()).toMatchObject({ replayed: taken, acceptedTwice: 0, packages: { processed: 24 } });
+    },
+  );
+
+  test.each(['timeoutAfterCommit', 'slowBody'] as const)(
+    '%s: unknown after the one time-out; the package was taken and the replay says so',
+    async (fault) => {
+      const { api, simulator } = await start(oneFault(fault), { timeoutMilliseconds: 250 });
+      expect(await api.submit(submissionOf())).toMatchObject({ kind: 'unknown', cause: 'time-out' });
+      expect(simulator.report().packages.processed).toBe(1);
+      expect(await api.submit(submissionOf())).toMatchObject({ kind: 'accepted', replayed: true });
+      expect(simulator.report().acceptedTwice).toBe(0);
+    },
+  );
+
+  test('malformed JSON is unknown, and the replay mends it', async () => {
+    const { api, simulator } = await start(oneFault('malformedJson'));
+    expect(await api.submit(submissionOf())).toMatchObject({
+      kind: 'unknown',
+      cause: 'malformed-answer',
+      reason: 'the answer is not JSON',
+      exchange: { httpStatus: 202 },
+    });
+    expect(await api.submit(submissionOf())).toMatchObject({ kind: 'accepted', replayed: true });
+    expect(simulator.report().faults).toEqual({ malformedJson: 1 });
+  });
+
+  test('a burst of 429 is throttled with its wait, and is no violation of the quota', async () => {
+    const { api, simulator } = await start({ faults: { throttleBurst: 1 } });
+    const outcome = await api.submit(submissionOf());
+    expect(outcome).toMatchObject({ kind: 'throttled', retryAfterMilliseconds: expect.any(Number) });
+    expect(simulator.report()).toMatchObject({ throttled: 1, violations: 0, packages: { total: 0 } });
+  });
+
+  test.each([
+    ['serverError', 'server-error'],
+    ['connectionReset', 'connection'],
+    ['slowBody', 'time-out'],
+    ['malformedJson', 'malformed-answer'],
+  ] as const)('%s strikes status reads and listings as well', async (fault, cause) => {
+    const { api } = await start({ faults: { [fault]: 1 } }, { timeoutMilliseconds: 250 });
+    expect(await api.statusOf([packageIdOfClient('acme')])).toMatchObject({ kind: 'unknown', cause });
+    expect(await api.listPeriod(TEST_PERIOD)).toMatchObject({ kind: 'unknown', cause });
+  });
+
+  test('duplicate ids: one answer lists a package twice', async () => {
+    const { api } = await start({ faults: { duplicateIds: 1 } });
+    await api.submit(submissionOf());
+    const outcome = await api.statusOf([packageIdOfClient('acme')]);
+    expect(outcome.kind === 'listed' && outcome.packages.map(({ id }) => id)).toEqual([
+      packageIdOfClient('acme'),
+      packageIdOfClient('acme'),
+    ]);
+  });
+});
+
+describe('status reads and listings', () => {
+  test('say what became of each package, and leave out what the API does not hold', async () => {
+    const { api } = await start();
+    await api.submit(submissionOf({ clientId: 'a|b/c+d=e:f@g' }));
+    const id = packageIdOfClient('a|b/c+d=e:f@g');
+    const outcome = await api.statusOf([id, packageIdOfClient('stranger')]);
+    expect(outcome).toMatchObject({
+      kind: 'listed',
+      packages: [{ id, status: 'processed', revision: 1, submission: 1, processedRevision: 1 }],
+    });
+    expect(outcome.kind === 'listed' && outcome.packages).toHaveLength(1);
+  });
+
+  test('a period is listed whole, page by page, each package once', async () => {
+    const { api } = await start();
+    const ids: string[] = [];
+    for (let index = 0; index < 1_100; index += 1) {
+      const submission = submissionOf({ clientId: `client-${index}` });
+      ids.push(submission.packageId);
+      await api.submit(submission);
+    }
+    const listed: string[] = [];
+    let pages = 0;
+    let cursor: string | undefined;
+    do {
+      const page = await api.listPeriod(TEST_PERIOD, cursor);
+      if (page.kind !== 'listed') throw new Error(page.kind);
+      listed.push(...page.packages.map(({ id }) => id));
+      cursor = page.nextCursor;
+      pages += 1;
+    } while (cursor !== undefined);
+    expect(listed).toEqual(ids.sort());
+    expect(pages).toBe(3);
+  });
+
+  test('another period is empty, and one that is none is invalid', async () => {
+    const { api } = await start();
+    expect(await api.listPeriod('2026-12-H2')).toMatchObject({ kind: 'listed', packages: [], nextCursor: undefined });
+    expect(await api.listPeriod('December')).toMatchObject({ kind: 'invalid' });
+  });
+
+  test('no ids and more than 100 are refused before anything is sent', async () => {
+    const { api, simulator } = await start();
+    await expect(api.statusOf([])).rejects.toThrow(TooManyPackageIds);
+    await expect(api.statusOf(Array.from({ length: 101 }, (_, index) => `p${index}`))).rejects.toThrow(
+      'and this one 101',
+    );
+    expect(simulator.report().requests.total).toBe(0);
+  });
+
+  test('an answer against the contract is unknown, with where it is wrong', async () => {
+    const { api } = await startRawAnswer(rawAnswer('200 OK', [], '{"packages":[{"id":"a","status":"done"}]}'));
+    const outcome = await api.statusOf(['a']);
+    expect(outcome).toMatchObject({ kind: 'unknown', cause: 'malformed-answer' });
+    expect('reason' in outcome && outcome.reason).toContain('/packages/0/status');
+  });
+});
+
+describe('answers that mean the same for every request', () => {
+  test.each([
+    ['429 with seconds', '429 Too Many Requests', ['Retry-After: 30'], 'throttled', 30_000],
+    ['bare 429', '429 Too Many Requests', [], 'throttled', undefined],
+    ['429 with RateLimit', '429 Too Many Requests', ['RateLimit: "day";r=0;t=7200'], 'throttled', 7_200_000],
+    [
+      '503 with a date',
+      '503 Service Unavailable',
+      ['Date: Mon, 16 Nov 2026 12:00:00 GMT', 'Retry-After: Mon, 16 Nov 2026 12:02:00 GMT'],
+      'throttled',
+      120_000,
+    ],
+    ['400 with Retry-After', '400 Bad Request', ['Retry-After: 120'], 'throttled', 120_000],
+  ])('%s', async (_what, status, headers, kind, retryAfterMilliseconds) => {
+    const { api } = await startRawAnswer(rawAnswer(status, headers, ''));
+    expect(await api.submit(submissionOf())).toMatchObject({ kind, retryAfterMilliseconds });
+    expect(await api.statusOf(['a'])).toMatchObject({ kind, retryAfterMilliseconds });
+  });
+
+  test.each([
+    ['404 Not Found', 'unexpected-status'],
+    ['308 Permanent Redirect', 'unexpected-status'],
+    ['500 Internal Server Error', 'server-error'],
+    ['504 Gateway Timeout', 'server-error'],
+  ])('%s leaves the outcome unknown', async (status, cause) => {
+    const { api, requests } = await startRawAnswer(rawAnswer(status, ['Location: http://127.0.0.1:9/'], ''));
+    expect(await api.submit(submissionOf())).toMatchObject({ kind: 'unknown', cause });
+    expect(requests).toHaveLength(1);
+  });
+
+  test('an answer that is no HTTP is unknown', async () => {
+    const { api } = await startRawAnswer('220 mail.example.com ESMTP\r\n');
+    expect(await api.submit(submissionOf())).toMatchObject({ kind: 'unknown', cause: 'malformed-answer' });
+  });
+
+  test('an answer without end is not read to its end', async () => {
+    const { api } = await startRawAnswer(rawAnswer('200 OK', [], 'x'.repeat(5_000)), { maximumAnswerBytes: 1_000 });
+    expect(await api.statusOf(['a'])).toMatchObject({
+      kind: 'unknown',
+      cause: 'malformed-answer',
+      reason: 'the answer is longer than 1000 bytes',
+    });
+  });
+
+  test('an API that is not there is unknown, with the reason', async () => {
+    const api = httpInvoiceApi({
+      baseUrl: `http://127.0.0.1:${await freePort()}`,
+      token: async () => TEST_TOKEN,
+      timeoutMilliseconds: 5_000,
+      maximumConnections: 1,
+    });
+    const outcome = await api.submit(submissionOf());
+    expect(outcome).toMatchObject({ kind: 'unknown', cause: 'connection', reason: 'ECONNREFUSED' });
+    expect(outcome.exchange).not.toHaveProperty('httpStatus');
+  });
+});
+
+describe('the token', () => {
+  test('a refused one is told to the provider, so that a rotation goes on by itself', async () => {
+    const asked: (string | undefined)[] = [];
+    const provided = ['old-token-000000', 'new-token-000000', 'new-token-000000'];
+    const { api } = await start(
+      { token: 'new-token-000000' },
+      {
+        async token(refused) {
+          asked.push(refused);
+          return provided[asked.length - 1] ?? '';
+        },
+      },
+    );
+    expect(await api.submit(submissionOf())).toMatchObject({
+      kind: 'credentials-refused',
+      exchange: { httpStatus: 401 },
+    });
+    expect(await api.submit(submissionOf())).toMatchObject({ kind: 'accepted', replayed: false });
+    expect(await api.submit(submissionOf())).toMatchObject({ kind: 'accepted' });
+    expect(asked).toEqual([undefined, 'old-token-000000', undefined]);
+  });
+
+  test('is in no outcome, even when the API echoes it', async () => {
+    const { api } = await startRawAnswer(rawAnswer('401 Unauthorized', [], `{"detail":"unknown token ${TEST_TOKEN}"}`));
+    const outcome = await api.submit(submissionOf());
+    expect(outcome).toMatchObject({ kind: 'credentials-refused', reason: 'HTTP 401: unknown token [token]' });
+    expect(JSON.stringify(outcome)).not.toContain(TEST_TOKEN);
+  });
+
+  test('one that could forge a header stops everything, unquoted', async () => {
+    const { api, simulator } = await start({}, { token: async () => 'secret-1234567\r\nx-evil: 1' });
+    const refused = api.submit(submissionOf());
+    await expect(refused).rejects.toThrow(InvoiceApiMisconfigured);
+    await expect(refused).rejects.not.toThrow('secret-1234567');
+    expect(simulator.report().requests.total).toBe(0);
+  });
+});
+
+describe('connections', () => {
+  test('are kept, and never more than the cap', async () => {
+    const sockets = new Set<unknown>();
+    let open = 0;
+    let most = 0;
+    const server = createServer((request, response) => {
+      request.resume();
+      response.end('{"packages":[]}');
+    });
+    server.on('connection', (socket) => {
+      sockets.add(socket);
+      open += 1;
+      most = Math.max(most, open);
+      socket.on('close', () => {
+        open -= 1;
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const api = httpInvoiceApi({
+      baseUrl: `http://127.0.0.1:${port}`,
+      token: async () => TEST_TOKEN,
+      timeoutMilliseconds: 10_000,
+      maximumConnections: 3,
+    });
+    started.push({
+      async stop() {
+        server.closeAllConnections();
+        server.close();
+      },
+    });
+
+    const outcomes = await Promise.all(Array.from({ length: 60 }, () => api.statusOf(['a'])));
+    expect(outcomes.every(({ kind }) => kind === 'listed')).toBe(true);
+    expect(most).toBe(3);
+    expect(sockets.size).toBe(3);
+
+    const closed = Promise.all([...sockets].map((socket) => once(socket as import('node:net').Socket, 'close')));
+    api.close();
+    await closed;
+    expect(open).toBe(0);
+  });
+});
+
+test.each([
+  ['invoices.example.com', 'is not a URL'],
+  ['ftp://invoices.example.com', 'begins with ftp:'],
+  ['https://user:pw@invoices.example.com', 'carries credentials'],
+  ['https://invoices.example.com/?tenant=1', 'carries a query'],
+])('the base URL %s is refused', (baseUrl, reason) => {
+  const options = { baseUrl, token: async () => TEST_TOKEN, timeoutMilliseconds: 1, maximumConnections: 1 };
+  expect(() => httpInvoiceApi(options)).toThrow(reason);
+});
