@@ -1,0 +1,82 @@
+import type { BillingCalendar } from '../periods/days.ts';
+import { endOfPeriod, lastEndedPeriod, type Period, type PeriodId, previousPeriod } from '../periods/periods.ts';
+import type { LateUsage } from '../store/late-usage.ts';
+import type { OutstandingPackages } from '../store/outstanding-packages.ts';
+import type { RunStore } from '../store/run-store.ts';
+
+const MILLISECONDS_PER_HOUR = 3_600_000;
+const MILLISECONDS_PER_DAY = 24 * MILLISECONDS_PER_HOUR;
+const ALL_BUCKETS = { from: 0, to: 15 };
+
+/** What the periods of the last weeks leave to be done; all zero when nothing does. */
+export interface PeriodHealth {
+  /** How long the schedule of the longest overdue period is past. */
+  hoursSinceSchedule: number;
+  /** Packages that wait for a person. */
+  packagesParked: number;
+  /** Late events that no run has read yet. */
+  lateUsageUnbilled: number;
+}
+
+/** What watching needs. */
+export interface WatchResources {
+  calendar: BillingCalendar;
+  /** Hours between the end of a period and its scheduled run. */
+  graceHours: number;
+  /** Events older than this are not counted, so older periods are at rest. */
+  eventMaxAgeDays: number;
+  runs: RunStore;
+  outstanding: Pick<OutstandingPackages, 'count'>;
+  lateUsage: Pick<LateUsage, 'countSince'>;
+  hasUsage: (periodId: PeriodId) => Promise<boolean>;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
+/**
+ * Looks at every ended period that events can still reach, and says what of it is not done: a close that did not
+ * happen, packages that wait for a person, late usage that no run has seen. Changes nothing.
+ */
+export async function watchPeriods(resources: WatchResources): Promise<PeriodHealth> {
+  const healths = await Promise.all(periodsToWatch(resources).map((period) => healthOf(period, resources)));
+  return {
+    hoursSinceSchedule: Math.max(0, ...healths.map((health) => health.hoursSinceSchedule)),
+    packagesParked: healths.reduce((sum, health) => sum + health.packagesParked, 0),
+    lateUsageUnbilled: healths.reduce((sum, health) => sum + health.lateUsageUnbilled, 0),
+  };
+}
+
+/** The periods that have ended, back to the first whose last day an event may still belong to. */
+function periodsToWatch({ calendar, eventMaxAgeDays, now }: WatchResources): Period[] {
+  const oldest = now() - eventMaxAgeDays * MILLISECONDS_PER_DAY;
+  const periods: Period[] = [];
+  let period = lastEndedPeriod(now(), calendar);
+  while (periods.length === 0 || endOfPeriod(period, calendar) > oldest) {
+    periods.push(period);
+    period = previousPeriod(period.id);
+  }
+  return periods;
+}
+
+async function healthOf(period: Period, resources: WatchResources): Promise<PeriodHealth> {
+  const { runs, outstanding } = resources;
+  const state = await runs.loadPeriodState(period.id);
+  return {
+    hoursSinceSchedule: state?.lastClosedAt ? 0 : await hoursOverdue(period, resources),
+    packagesParked: await outstanding.count({ periodId: period.id, buckets: ALL_BUCKETS }, 'parked'),
+    lateUsageUnbilled: state?.lastClosedByRun ? await lateSince(period.id, state.lastClosedByRun, resources) : 0,
+  };
+}
+
+/** A period in which nothing was counted is not missed. */
+async function hoursOverdue(period: Period, { calendar, graceHours, hasUsage, now }: WatchResources): Promise<number> {
+  const hours = (now() - endOfPeriod(period, calendar)) / MILLISECONDS_PER_HOUR - graceHours;
+  return hours > 0 && (await hasUsage(period.id)) ? hours : 0;
+}
+
+/** What the last run that finished cannot have read: it read no earlier than it started. */
+async function lateSince(periodId: PeriodId, runId: string, { runs, lateUsage }: WatchResources): Promise<number> {
+  const records = await runs.listRunRecords(periodId);
+  const startedAt = records.find((record) => record.runId === runId)?.startedAt;
+  return startedAt ? lateUsage.countSince(periodId, startedAt) : 0;
+}
