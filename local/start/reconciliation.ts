@@ -24,7 +24,7 @@ export interface Account {
   /** From the daily records of the closed periods. */
   days: { events: number; totals: MeterTotals };
   /** From the current documents of the closed periods' packages. */
-  packages: { count: number; events: number; totals: MeterTotals };
+  packages: { count: number; totals: MeterTotals };
   /** What the invoice API says it processed of the closed periods. */
   processed: { packages: number; totals: MeterTotals };
   /** What only the simulator can tell. */
@@ -72,19 +72,14 @@ export function reconcile(account: Account): Reconciliation {
   };
 }
 
-function eventLines({ produced, counted, days, packages }: Account): ReconciliationLine[] {
-  const inClosed = { days: count(days.events), packages: count(packages.events) };
+function eventLines({ produced, counted, days }: Account): ReconciliationLine[] {
+  const all = { produced: count(produced.events), counted: count(counted.events) };
+  const inClosed = { days: count(days.events) };
   if (produced.events === produced.eventsInClosedPeriods) {
-    return [
-      lineOf('events', 'distinct valid events', {
-        produced: count(produced.events),
-        counted: count(counted.events),
-        ...inClosed,
-      }),
-    ];
+    return [lineOf('events', 'distinct valid events', { ...all, ...inClosed })];
   }
   return [
-    lineOf('events', 'distinct valid events', { produced: count(produced.events), counted: count(counted.events) }),
+    lineOf('events', 'distinct valid events', all),
     lineOf('events', 'of the closed periods', { produced: count(produced.eventsInClosedPeriods), ...inClosed }),
   ];
 }

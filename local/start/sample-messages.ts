@@ -2,10 +2,11 @@ import type { BillingCalendar, Day } from '../../lib/periods/days.ts';
 import { daysOfPeriod, type Period } from '../../lib/periods/periods.ts';
 import type { Expectation } from './expectation.ts';
 import {
-  type AcceptanceWindow,
   MALFORMED_KIND_NAMES,
+  type MalformedAgainst,
   type MalformedKindName,
   malformedText,
+  reasonOf,
   standsAlone,
 } from './malformed-events.ts';
 import { Random } from './random.ts';
@@ -19,9 +20,7 @@ export interface SampleLoad {
   /** At least so many distinct valid events. */
   events: number;
   calendar: BillingCalendar;
-  window: AcceptanceWindow;
-  /** The reason that a kind of malformed event must be rejected for. */
-  reasonOf(kind: MalformedKindName): string;
+  window: MalformedAgainst;
 }
 
 /** One event on its way: what a producer hands over, once or again. */
@@ -112,7 +111,7 @@ function malformedEvents(load: SampleLoad, random: Random, expectation: Expectat
   return (like) => {
     const kind = MALFORMED_KIND_NAMES[made % MALFORMED_KIND_NAMES.length] ?? 'not JSON';
     const event = { ...like, id: `${load.seed}-malformed-${++made}` };
-    expectation.addMalformed(load.reasonOf(kind));
+    expectation.addMalformed(reasonOf(kind));
     return { text: malformedText(kind, event, random, load.window), malformed: kind };
   };
 }

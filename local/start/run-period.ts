@@ -1,0 +1,55 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { DescribeExecutionCommand, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { PACKAGE_STATES, type PackageState } from '../../lib/packages/package.ts';
+import type { PeriodId } from '../../lib/periods/periods.ts';
+import { BUCKETS } from '../../lib/store/keys.ts';
+import { countPackages } from '../../lib/store/package-counts.ts';
+import type { LocalService } from './local-service.ts';
+
+const POLL_MILLISECONDS = 250;
+
+/** Packages by state. */
+export type Funnel = Record<PackageState, number>;
+
+/** How a run ended. */
+export interface RunResult {
+  periodId: PeriodId;
+  executionArn: string;
+  /** As Step Functions has it: `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`. */
+  status: string;
+  error?: string;
+  funnel: Funnel;
+}
+
+/** Starts the state machine for a period and follows it to its end. */
+export async function runPeriod(
+  { sfn, stateMachineArn, documents, tables }: LocalService,
+  periodId: PeriodId,
+  onFunnel: (funnel: Funnel) => void,
+  signal: AbortSignal,
+): Promise<RunResult> {
+  const { executionArn = '' } = await sfn.send(
+    new StartExecutionCommand({
+      stateMachineArn,
+      name: `start-${periodId}-${Date.now()}`,
+      input: JSON.stringify({ period: periodId }),
+    }),
+  );
+  const everyPackage = { periodId, buckets: { from: 0, to: BUCKETS - 1 } };
+  for (;;) {
+    const { status = '', error, cause } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+    const { states } = await countPackages(documents, tables.packages, everyPackage);
+    onFunnel(states);
+    if (status !== 'RUNNING') {
+      const why = [error, cause].filter((text) => text).join(': ');
+      return { periodId, executionArn, status, ...(why ? { error: why } : {}), funnel: states };
+    }
+    await delay(POLL_MILLISECONDS, undefined, { signal });
+  }
+}
+
+/** A funnel in words, states without packages left out. */
+export function funnelText(funnel: Funnel): string {
+  const held = PACKAGE_STATES.filter((state) => funnel[state] > 0).map((state) => `${funnel[state]} ${state}`);
+  return held.length > 0 ? held.join(', ') : 'no packages yet';
+}
