@@ -12,11 +12,21 @@ export interface ChunkBounds {
   upTo?: string;
 }
 
-/** The part of a chunk that lies in one bucket. */
+/** Clients of one bucket: all, those in an interval, or a single one. */
 export interface ClientRange {
   bucket: number;
+  /** Excluded; absent: from the first. */
   after?: string;
+  /** Included; absent: to the last. */
   upTo?: string;
+  /** This client and no other. */
+  only?: string;
+}
+
+/** Where a worker stopped: the last client that is done. */
+export interface ChunkCursor {
+  bucket: number;
+  clientId: string;
 }
 
 /** The client ranges of a chunk, in order. */
@@ -30,7 +40,14 @@ export function rangesOf(bounds: ChunkBounds): ClientRange[] {
   return ranges;
 }
 
-/** What is left of a chunk after a client that is done. */
-export function boundsAfter(bounds: ChunkBounds, done: { bucket: number; clientId: string }): ChunkBounds {
-  return { ...bounds, fromBucket: done.bucket, after: done.clientId };
+/** What is left of ranges, which are in order, after a client that is done. */
+export function rangesAfter(ranges: readonly ClientRange[], cursor: ChunkCursor | undefined): ClientRange[] {
+  if (!cursor) return [...ranges];
+  const { bucket, clientId } = cursor;
+  return ranges
+    .filter((range) => {
+      const last = range.only ?? range.upTo;
+      return range.bucket > bucket || (range.bucket === bucket && (last === undefined || last > clientId));
+    })
+    .map((range) => (range.bucket === bucket && range.only === undefined ? { ...range, after: clientId } : range));
 }

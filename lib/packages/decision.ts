@@ -30,7 +30,8 @@ export function decide({ head, contentHash, isEmpty, lastProcessedHash }: Decisi
   if (!head) return isEmpty ? 'none' : 'create';
   if (head.contentHash === contentHash) return 'keep';
   const isFinal = head.state === 'processed' || head.state === 'rejected';
-  if (isFinal) return lastProcessedHash === contentHash ? 'keep' : rejectedForNothing(head, isEmpty) ? 'keep' : 'revise';
+  if (isFinal)
+    return lastProcessedHash === contentHash ? 'keep' : rejectedForNothing(head, isEmpty) ? 'keep' : 'revise';
   if (head.everSent) return 'wait';
   if (head.revision === 1 && isEmpty) return 'discard';
   // A revision between, rejected, holds its number: going back would use the next one's key twice.

@@ -58,6 +58,8 @@ export interface PackageHead {
   submittedAt?: number;
   /** Why it is parked or rejected. */
   reason?: string;
+  /** The run that made the current revision. */
+  runId: string;
   /** The item's compare-and-set counter. */
   version: number;
 }

@@ -12,9 +12,15 @@ export interface RunContext {
   period: { id: PeriodId; from: Day; to: Day };
   mode: 'close' | 'preview';
   /** Absent: every client. */
-  clients?: string[];
+  clients?: string[] | undefined;
   /** Send this many packages first and go on only when they are processed. */
-  canary?: number;
+  canary?: number | undefined;
   /** RFC 3339: warn when the forecast passes it. */
-  deadline?: string;
+  deadline?: string | undefined;
 }
+
+/**
+ * What workers do with the chunks of a plan: make packages, balance the account once everything is sent, or only find out
+ * what a run would do.
+ */
+export type PlanPurpose = 'package' | 'account' | 'preview';

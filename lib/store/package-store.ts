@@ -1,6 +1,5 @@
 import { ConditionalCheckFailedException, TransactionCanceledException } from '@aws-sdk/client-dynamodb';
 import {
-  DeleteCommand,
   type DynamoDBDocumentClient,
   GetCommand,
   PutCommand,
@@ -143,25 +142,16 @@ export class PackageStore {
   }
 
   /**
-   * Deletes a package that nobody has seen and that has nothing left to bill. A document that stays behind is harmless.
+   * Deletes a package that nobody has seen and that has nothing left to bill.
    * @returns false when the head has changed meanwhile
    */
-  async discard(head: PackageHead): Promise<boolean> {
-    const { periodId, clientId, part, revision } = head;
-    const isGone = await succeeds(
-      this.#documents.send(
-        new DeleteCommand({
-          TableName: this.#table,
-          Key: packageHeadKey(periodId, clientId, part),
-          ...unchangedSince(head.version),
-        }),
-      ),
-    );
-    if (!isGone) return false;
-    await this.#documents.send(
-      new DeleteCommand({ TableName: this.#table, Key: packageDocumentKey(periodId, clientId, part, revision) }),
-    );
-    return true;
+  discard({ periodId, clientId, part, revision, version }: PackageHead): Promise<boolean> {
+    const headKey = packageHeadKey(periodId, clientId, part);
+    const documentKey = packageDocumentKey(periodId, clientId, part, revision);
+    return this.#together([
+      { Delete: { TableName: this.#table, Key: headKey, ...unchangedSince(version) } },
+      { Delete: { TableName: this.#table, Key: documentKey } },
+    ]);
   }
 
   #together(items: NonNullable<TransactWriteCommandInput['TransactItems']>): Promise<boolean> {

@@ -1,0 +1,118 @@
+import { DecimalSum } from '../decimal/decimal.ts';
+import type { PackageDecision } from '../packages/decision.ts';
+import { PACKAGE_STATES, type PackageState } from '../packages/package.ts';
+import type { MeterTotals } from '../usage/records.ts';
+
+/** What one step of a worker adds to the account of its run. Sums are exact decimals by meter. */
+export interface ChunkSums {
+  clients: number;
+  days: number;
+  /** Usage slices read. */
+  slices: number;
+  events: number;
+  /** Usage as it was billed from: folded slices, or kept daily records where slices may have expired. */
+  usage: MeterTotals;
+  /** The same from the daily records as they are kept; equal to `usage` once packaging has written them. */
+  dailyRecords: MeterTotals;
+  /** What became of packages, by decision. */
+  decisions: Partial<Record<PackageDecision, number>>;
+  /** Clients whose packages did not change, did, or are the first: what a preview counts. */
+  clientsByChange: { new: number; changed: number; unchanged: number };
+  /** What the revisions made now add to what was processed before. */
+  difference: MeterTotals;
+  /** Packages by state, when the worker looked. */
+  states: Record<PackageState, number>;
+  /** Revisions after the first among the current ones. */
+  corrections: number;
+  /** What was last processed, revisions and their differences added up. */
+  processed: MeterTotals;
+  /** Packages without any usage behind them. They are left as they are, since a lost record must not become a credit. */
+  clientsWithoutRecords: number;
+  /** Days that had more events when they were last folded than their slices have now. They are left as they are. */
+  daysWithMissingSlices: number;
+}
+
+type MeterField = 'usage' | 'dailyRecords' | 'difference' | 'processed';
+type CountField = Exclude<keyof ChunkSums, MeterField | 'decisions' | 'clientsByChange' | 'states'>;
+
+const METER_FIELDS: MeterField[] = ['usage', 'dailyRecords', 'difference', 'processed'];
+const COUNT_FIELDS: CountField[] = [
+  'clients',
+  'days',
+  'slices',
+  'events',
+  'corrections',
+  'clientsWithoutRecords',
+  'daysWithMissingSlices',
+];
+
+/** Adds up sums, while packages are made and again over all workers. */
+export class SumsFold {
+  readonly #meters: Record<MeterField, Map<string, DecimalSum>> = {
+    usage: new Map(),
+    dailyRecords: new Map(),
+    difference: new Map(),
+    processed: new Map(),
+  };
+  readonly #counts = Object.fromEntries(COUNT_FIELDS.map((field) => [field, 0])) as Record<CountField, number>;
+  readonly #decisions: Partial<Record<PackageDecision, number>> = {};
+  readonly #clientsByChange = { new: 0, changed: 0, unchanged: 0 };
+  readonly #states = Object.fromEntries(PACKAGE_STATES.map((state) => [state, 0])) as Record<PackageState, number>;
+
+  count(field: CountField, by = 1): void {
+    this.#counts[field] += by;
+  }
+
+  addQuantity(field: MeterField, meter: string, quantity: string): void {
+    const sums = this.#meters[field];
+    const sum = sums.get(meter);
+    if (sum) sum.add(quantity);
+    else sums.set(meter, new DecimalSum().add(quantity));
+  }
+
+  addTotals(field: MeterField, totals: MeterTotals): void {
+    for (const meter in totals) this.addQuantity(field, meter, totals[meter] ?? '0');
+  }
+
+  addDecision(decision: PackageDecision, by = 1): void {
+    this.#decisions[decision] = (this.#decisions[decision] ?? 0) + by;
+  }
+
+  addClient(change: keyof ChunkSums['clientsByChange'], by = 1): void {
+    this.#clientsByChange[change] += by;
+  }
+
+  addState(state: PackageState, by = 1): void {
+    this.#states[state] += by;
+  }
+
+  /** Adds what another worker, or an earlier step, found. */
+  addAll(sums: ChunkSums): void {
+    for (const field of COUNT_FIELDS) this.#counts[field] += sums[field];
+    for (const field of METER_FIELDS) this.addTotals(field, sums[field]);
+    for (const [decision, count] of Object.entries(sums.decisions)) {
+      this.addDecision(decision as PackageDecision, count);
+    }
+    for (const change of ['new', 'changed', 'unchanged'] as const) this.addClient(change, sums.clientsByChange[change]);
+    for (const state of PACKAGE_STATES) this.addState(state, sums.states[state]);
+  }
+
+  result(): ChunkSums {
+    const totals = (field: MeterField): MeterTotals =>
+      Object.fromEntries(
+        [...this.#meters[field]]
+          .sort(([one], [other]) => (one < other ? -1 : 1))
+          .map(([meter, sum]) => [meter, sum.toString()]),
+      );
+    return {
+      ...this.#counts,
+      usage: totals('usage'),
+      dailyRecords: totals('dailyRecords'),
+      difference: totals('difference'),
+      processed: totals('processed'),
+      decisions: this.#decisions,
+      clientsByChange: this.#clientsByChange,
+      states: this.#states,
+    };
+  }
+}

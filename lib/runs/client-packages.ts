@@ -1,0 +1,162 @@
+import { type DecisionBasis, decide, type PackageDecision } from '../packages/decision.ts';
+import { differenceOf } from '../packages/difference.ts';
+import {
+  type ClientUsage,
+  contentHashOf,
+  contentOf,
+  documentText,
+  linesOf,
+  type PackageDifference,
+  type PackageDocument,
+  type PackageLine,
+} from '../packages/document.ts';
+import type { PackageHead } from '../packages/package.ts';
+import { MAXIMUM_DOCUMENT_BYTES, partsFor } from '../packages/parts.ts';
+import type { Period } from '../periods/periods.ts';
+import type { PackageStore } from '../store/package-store.ts';
+
+/** What is to become of one package. */
+export interface PlannedPackage {
+  part: number;
+  parts: number;
+  decision: PackageDecision;
+  contentHash: string;
+  head: PackageHead | undefined;
+  lines: PackageLine[];
+  /** Only where a revision is to be written. */
+  revision?: { number: number; document: string };
+  /** What the revision adds to what was processed before; the same as `lines` where nothing was. */
+  added: PackageLine[];
+}
+
+/** A client whose packages are to be decided on. */
+export interface ClientToPackage {
+  clientId: string;
+  usage: ClientUsage;
+  heads: readonly PackageHead[];
+}
+
+/** What is the same for all clients of a run. */
+export interface PackagingFrame {
+  period: Period;
+  timeZone: string;
+  packages: PackageStore;
+}
+
+const WRITTEN: ReadonlySet<PackageDecision> = new Set(['create', 'revise', 'replace']);
+
+/**
+ * Decides what becomes of a client's packages. Reads nothing where nothing changed; a correction reads the revision that
+ * was last processed.
+ */
+export function planPackages(
+  client: ClientToPackage,
+  frame: PackagingFrame,
+): PlannedPackage[] | Promise<PlannedPackage[]> {
+  const lines = linesOf(client.usage);
+  const parts = partsFor(lines, Math.max(1, ...client.heads.map((head) => head.parts)));
+  const planned = decideParts(client, lines, parts, frame);
+  return planned.some(({ decision }) => WRITTEN.has(decision) || decision === 'wait')
+    ? addRevisions(client, lines, planned, frame)
+    : planned;
+}
+
+function decideParts(
+  { clientId, heads }: ClientToPackage,
+  lines: readonly PackageLine[],
+  parts: number,
+  { period, timeZone }: PackagingFrame,
+): PlannedPackage[] {
+  const planned: PlannedPackage[] = [];
+  for (let part = 1; part <= parts; part++) {
+    const head = heads.find((candidate) => candidate.part === part);
+    const content = contentOf(clientId, period, timeZone, lines, { number: part, of: parts });
+    const contentHash = contentHashOf(content);
+    const basis: DecisionBasis = {
+      head,
+      contentHash,
+      isEmpty: lines.length === 0,
+      lastProcessedHash: head && lastProcessedOf(head)?.contentHash,
+    };
+    planned.push({ part, parts, decision: decide(basis), contentHash, head, lines: content.lines, added: [] });
+  }
+  return planned;
+}
+
+async function addRevisions(
+  client: ClientToPackage,
+  lines: readonly PackageLine[],
+  planned: PlannedPackage[],
+  frame: PackagingFrame,
+): Promise<PlannedPackage[]> {
+  const { clientId, usage } = client;
+  const { period, timeZone } = frame;
+  const events = usage.reduce((sum, day) => sum + day.events, 0);
+  const revised: PlannedPackage[] = [];
+  for (const plannedPackage of planned) {
+    const { part, parts, decision, head } = plannedPackage;
+    if (!WRITTEN.has(decision) && decision !== 'wait') {
+      revised.push(plannedPackage);
+      continue;
+    }
+    const difference = await differenceToProcessed(plannedPackage, frame, clientId);
+    const added = difference ? difference.lines : plannedPackage.lines;
+    if (decision === 'wait') {
+      revised.push({ ...plannedPackage, added });
+      continue;
+    }
+    const content = contentOf(clientId, period, timeZone, lines, { number: part, of: parts });
+    const number = decision === 'revise' && head ? head.revision + 1 : (head?.revision ?? 1);
+    const document = documentText(content, number, events, difference);
+    if (Buffer.byteLength(document) > MAXIMUM_DOCUMENT_BYTES) {
+      return addRevisions(client, lines, decideParts(client, lines, parts * 2, frame), frame);
+    }
+    revised.push({ ...plannedPackage, revision: { number, document }, added });
+  }
+  return revised;
+}
+
+async function differenceToProcessed(
+  { head, part, lines }: PlannedPackage,
+  { packages, period }: PackagingFrame,
+  clientId: string,
+): Promise<PackageDifference | undefined> {
+  const processed = head && lastProcessedOf(head);
+  if (!processed) return undefined;
+  const before = await processedLines(packages, period, clientId, part, processed.revision);
+  return { sinceRevision: processed.revision, lines: differenceOf(before, lines) };
+}
+
+/** The lines of a revision that was processed. @throws Error when it is gone, which nothing here ever does */
+export async function processedLines(
+  packages: PackageStore,
+  period: Period,
+  clientId: string,
+  part: number,
+  revision: number,
+): Promise<PackageLine[]> {
+  const stored = await packages.loadRevision(period.id, clientId, part, revision);
+  if (!stored) {
+    throw new Error(
+      `Revision ${revision} of package ${period.id}.${clientId}, part ${part}, was processed, but its document is missing. ` +
+        'Restore it from a backup of the packages table: a correction cannot be computed without it.',
+    );
+  }
+  // Written by documentText, which made it from a PackageDocument.
+  return (JSON.parse(stored.document) as PackageDocument).lines;
+}
+
+/** The revision of a package that was last processed, if one was. */
+export function lastProcessedOf(
+  head: PackageHead,
+): { revision: number; contentHash: string | undefined; submission: number } | undefined {
+  if (head.state === 'processed') {
+    return { revision: head.revision, contentHash: head.contentHash, submission: head.submission };
+  }
+  if (head.lastProcessedRevision === 0) return undefined;
+  return {
+    revision: head.lastProcessedRevision,
+    contentHash: head.lastProcessedHash,
+    submission: head.lastProcessedSubmission ?? 1,
+  };
+}

@@ -1,0 +1,106 @@
+import type { RunStore } from '../store/run-store.ts';
+import type { MeterTotals } from '../usage/records.ts';
+import { sumsOfRun } from './chunk-steps.ts';
+import type { ChunkSums } from './chunk-sums.ts';
+import { keepPeriodLock } from './period-lock.ts';
+import type { RunContext } from './run.ts';
+
+/** What the state machine tells its last task. */
+export interface ClosePeriodEvent {
+  run: RunContext;
+}
+
+/** What closing needs. */
+export interface ClosePeriodResources {
+  runs: RunStore;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
+/** The output of an execution: small, whatever the period's size. The whole is in the runs table. */
+export interface RunSummary {
+  runId: string;
+  periodId: string;
+  mode: RunContext['mode'];
+  finishedAt: string;
+  clients: number;
+  clientDays: number;
+  events: number;
+  /** Usage by meter; at most {@link METERS_SHOWN} meters. */
+  usage: MeterTotals;
+  /** Meters left out here for size. */
+  metersLeftOut: number;
+  packages: Partial<Record<string, number>>;
+  /** What this run's revisions add to what was processed before, by meter. */
+  difference: MeterTotals;
+  /** Client counts of a preview. */
+  clientsByChange?: ChunkSums['clientsByChange'];
+  /** What to look at, in words; absent when there is nothing. */
+  warnings?: string[];
+}
+
+const METERS_SHOWN = 200;
+
+/**
+ * Ends a run: adds up what the workers folded, marks the period, keeps the run's record and releases the lock. May run again.
+ * @throws PeriodLocked
+ */
+export async function closePeriod({ run }: ClosePeriodEvent, { runs, now }: ClosePeriodResources): Promise<RunSummary> {
+  if (run.mode === 'close') await keepPeriodLock(runs, run);
+  const chunkCount = await runs.loadChunkCount(run.runId);
+  const made = await sumsOfRun(runs, run.runId, run.mode === 'preview' ? 'preview' : 'package', chunkCount);
+  const account = run.mode === 'preview' ? made : await sumsOfRun(runs, run.runId, 'account', chunkCount);
+  const finishedAt = new Date(now()).toISOString();
+  const summary = summaryOf(run, finishedAt, made, account);
+  await runs.saveValue(run.runId, 'result', [0], { made, account });
+  await runs.updateRunRecord(run.period.id, {
+    runId: run.runId,
+    startedAt: run.startedAt,
+    finishedAt,
+    chunkCount,
+    summary,
+  });
+  if (run.mode === 'close') {
+    if (!run.clients) await runs.markFinished(run.period.id, run.runId, finishedAt);
+    await runs.releaseLock(run.period.id, run.executionArn);
+  }
+  return summary;
+}
+
+function summaryOf(run: RunContext, finishedAt: string, made: ChunkSums, account: ChunkSums): RunSummary {
+  const warnings = warningsOf(account);
+  return {
+    runId: run.runId,
+    periodId: run.period.id,
+    mode: run.mode,
+    finishedAt,
+    clients: account.clients,
+    clientDays: account.days,
+    events: account.events,
+    usage: shown(account.usage),
+    metersLeftOut: Math.max(0, Object.keys(account.usage).length - METERS_SHOWN),
+    packages: run.mode === 'preview' ? made.decisions : account.states,
+    difference: shown(made.difference),
+    ...(run.mode === 'preview' ? { clientsByChange: made.clientsByChange } : {}),
+    ...(warnings.length > 0 ? { warnings } : {}),
+  };
+}
+
+function shown(totals: MeterTotals): MeterTotals {
+  return Object.fromEntries(Object.entries(totals).slice(0, METERS_SHOWN));
+}
+
+function warningsOf(sums: ChunkSums): string[] {
+  const warnings: string[] = [];
+  if (sums.clientsWithoutRecords > 0) {
+    warnings.push(
+      `${sums.clientsWithoutRecords} clients have packages but no daily record: nothing was changed for them. Restore the daily records table.`,
+    );
+  }
+  if (sums.daysWithMissingSlices > 0) {
+    warnings.push(
+      `${sums.daysWithMissingSlices} client-days have fewer events in their slices than when they were folded: their daily records were kept.`,
+    );
+  }
+  return warnings;
+}

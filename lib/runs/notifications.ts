@@ -1,0 +1,14 @@
+/** Something that people or other systems want to hear of. `type` is the event's detail-type. */
+export type Notification =
+  | { type: 'Packages Parked'; detail: { periodId: string; runId: string; parked: number } }
+  | { type: 'Canary Stopped'; detail: { periodId: string; runId: string; failed: number; size: number } }
+  | { type: 'Failure Share Exceeded'; detail: { periodId: string; runId: string; failed: number; finished: number } }
+  | {
+      type: 'Forecast Past Deadline';
+      detail: { periodId: string; runId: string; packages: number; expectedEndAt: string; deadline: string };
+    };
+
+/** Tells the world outside what happened in a run. */
+export interface Notifications {
+  notify(notification: Notification): Promise<void>;
+}

@@ -1,0 +1,135 @@
+import { type ChunkCursor, rangesAfter } from '../chunks/bounds.ts';
+import { HalfmonthError } from '../errors/halfmonth-error.ts';
+import type { BillingCalendar, Day } from '../periods/days.ts';
+import { type ClientRecords, type ClientTables, readClients } from '../store/client-reader.ts';
+import type { DailyRecordWriter } from '../store/daily-record-writer.ts';
+import type { PackageStore } from '../store/package-store.ts';
+import type { RunStore, StoredChunk } from '../store/run-store.ts';
+import { accountClient } from './account-client.ts';
+import { saveStep } from './chunk-steps.ts';
+import { SumsFold } from './chunk-sums.ts';
+import { packageClient } from './package-client.ts';
+import { PendingWork } from './pending-work.ts';
+import { keepPeriodLock } from './period-lock.ts';
+import { type PreviewEntry, previewClient } from './preview-client.ts';
+import type { PlanPurpose, RunContext } from './run.ts';
+
+/** What the state machine tells a worker: the first time without a cursor, then with the worker's own answer. */
+export interface PackageChunkEvent {
+  run: RunContext;
+  /** The number of the chunk, from 1. */
+  chunk: number;
+  purpose: PlanPurpose;
+  /** Counts the calls for this chunk, from 0. */
+  step?: number;
+  cursor?: ChunkCursor;
+  done?: boolean;
+}
+
+/** What a worker answers: short when done, itself with a cursor when its time ran short. */
+export type PackageChunkAnswer =
+  | { done: true }
+  | (PackageChunkEvent & { done: false; step: number; cursor: ChunkCursor });
+
+/** What a worker needs. */
+export interface PackageChunkResources {
+  calendar: BillingCalendar;
+  /** Events up to this age are counted; their slices live at least as long. */
+  eventMaxAgeDays: number;
+  tables: ClientTables;
+  runs: RunStore;
+  packages: PackageStore;
+  dailyRecords: DailyRecordWriter;
+  /** Clients that are written side by side. */
+  writeConcurrency: number;
+  /** Milliseconds left to this call. */
+  remainingMilliseconds: () => number;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
+/** The plan names a chunk whose bounds are not in the runs table. */
+export class ChunkMissing extends HalfmonthError {
+  readonly code = 'CHUNK_MISSING';
+  readonly chunk: number;
+
+  constructor(runId: string, chunk: number) {
+    super(`Run ${runId} has no chunk ${chunk} in the runs table. Start the run again: it plans anew.`);
+    this.chunk = chunk;
+  }
+}
+
+const MILLISECONDS_PER_DAY = 86_400_000;
+/** Counting keeps slices this much longer than events can reach them, and one day more. */
+const SLICES_LIVE_ON_DAYS = 14;
+/** A worker stops this long before its end, or at a fifth of its time where it has little. */
+const TIME_MARGIN_MILLISECONDS = 30_000;
+
+/**
+ * Processes one chunk of a period's clients: folds their slices into daily records and packages what changed, or
+ * balances their account, or lists what a run would do, as the plan says. May run again with the same input at any time.
+ * @throws ChunkMissing, PeriodLocked, PackageContended
+ */
+export async function packageChunk(
+  event: PackageChunkEvent,
+  resources: PackageChunkResources,
+): Promise<PackageChunkAnswer> {
+  const { run, chunk, purpose, step = 0 } = event;
+  const { runs, remainingMilliseconds } = resources;
+  if (run.mode === 'close') await keepPeriodLock(runs, run);
+  const stored = await runs.loadChunk(run.runId, chunk);
+  if (!stored) throw new ChunkMissing(run.runId, chunk);
+  const margin = Math.min(TIME_MARGIN_MILLISECONDS, remainingMilliseconds() / 5);
+  const sums = new SumsFold();
+  const listing: PreviewEntry[] = [];
+  const cursor = await processClients(event, stored, resources, margin, sums, listing);
+  await saveStep(runs, run.runId, purpose, chunk, step, { sums: sums.result(), isLast: cursor === undefined }, listing);
+  return cursor ? { run, chunk, purpose, done: false, step: step + 1, cursor } : { done: true };
+}
+
+/** @returns the last client that is done when time ran short, nothing when the chunk is done */
+async function processClients(
+  { run, purpose, cursor }: PackageChunkEvent,
+  chunk: StoredChunk,
+  resources: PackageChunkResources,
+  margin: number,
+  sums: SumsFold,
+  listing: PreviewEntry[],
+): Promise<ChunkCursor | undefined> {
+  const { calendar, packages, tables, writeConcurrency, remainingMilliseconds } = resources;
+  const frame = { period: run.period, timeZone: calendar.timeZone, packages };
+  const isFrozen = frozenDays(resources);
+  const visit = (records: ClientRecords): Promise<void> | undefined => {
+    if (purpose === 'account') return accountClient(records, frame, isFrozen, sums);
+    if (purpose === 'preview') return previewClient(records, frame, isFrozen, sums, listing);
+    return packageClient(records, frame, isFrozen, resources.dailyRecords, run.runId, sums);
+  };
+  const pending = new PendingWork(writeConcurrency);
+  for (const range of rangesAfter(chunk.ranges, cursor)) {
+    for await (const records of readClients(tables, run.period.id, range)) {
+      const work = visit(records);
+      if (work) await pending.add(work);
+      if (remainingMilliseconds() < margin) {
+        await pending.finish();
+        return { bucket: records.bucket, clientId: records.clientId };
+      }
+    }
+  }
+  await pending.finish();
+  return undefined;
+}
+
+/** Whether a day's slices may have expired, looked up once a day. */
+function frozenDays({ calendar, eventMaxAgeDays, now }: PackageChunkResources): (day: Day) => boolean {
+  const known = new Map<Day, boolean>();
+  const liveFor = (eventMaxAgeDays + SLICES_LIVE_ON_DAYS) * MILLISECONDS_PER_DAY;
+  const at = now();
+  return (day) => {
+    let isFrozen = known.get(day);
+    if (isFrozen === undefined) {
+      isFrozen = calendar.endOfDay(day) + liveFor <= at;
+      known.set(day, isFrozen);
+    }
+    return isFrozen;
+  };
+}

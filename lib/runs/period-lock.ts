@@ -1,0 +1,63 @@
+import { HalfmonthError } from '../errors/halfmonth-error.ts';
+import type { PeriodId } from '../periods/periods.ts';
+import type { PeriodLock, RunStore } from '../store/run-store.ts';
+import type { Executions } from './executions.ts';
+import type { RunContext } from './run.ts';
+
+/** Another execution has the period. */
+export class PeriodLocked extends HalfmonthError {
+  readonly code = 'PERIOD_LOCKED';
+  readonly periodId: PeriodId;
+  readonly holder: PeriodLock;
+
+  constructor(periodId: PeriodId, holder: PeriodLock, advice: string) {
+    super(
+      `Period ${periodId} is locked since ${holder.takenAt} by run ${holder.runId} (${holder.executionArn}). ${advice}`,
+    );
+    this.periodId = periodId;
+    this.holder = holder;
+  }
+}
+
+/**
+ * Takes the period for an execution. The lock of an execution that has ended, however it ended, is taken over: the packages
+ * that it left in flight are seen through by the new run.
+ * @throws PeriodLocked when an execution that is running has the period
+ */
+export async function takePeriodLock(
+  runs: RunStore,
+  executions: Executions,
+  periodId: PeriodId,
+  lock: PeriodLock,
+): Promise<void> {
+  if (await runs.takeLock(periodId, lock)) return;
+  const holder = await runs.loadLock(periodId);
+  if (!holder) return takePeriodLock(runs, executions, periodId, lock);
+  const status = await executions.statusOf(holder.executionArn);
+  if (status === 'RUNNING' || status === 'PENDING_REDRIVE') {
+    throw new PeriodLocked(periodId, holder, 'It is running: wait for its end, or stop it, and start again.');
+  }
+  if (await runs.takeLock(periodId, lock, holder.executionArn)) return;
+  return takePeriodLock(runs, executions, periodId, lock);
+}
+
+/**
+ * Makes sure that a run in progress has its period: an execution that failed and was redriven goes on where it failed, not
+ * at its first step, and another run may have taken the period or finished with it meanwhile. A free period is taken again.
+ * @throws PeriodLocked when another execution has the period; redriving again is right when that one has ended
+ */
+export async function keepPeriodLock(runs: RunStore, run: RunContext): Promise<void> {
+  const { executionArn, runId, period } = run;
+  const holder = await runs.loadLock(period.id);
+  if (holder?.executionArn === executionArn) return;
+  const lock = { executionArn, runId, takenAt: new Date().toISOString() };
+  if (!holder && (await runs.takeLock(period.id, lock))) return;
+  const taker = holder ?? (await runs.loadLock(period.id));
+  if (!taker) return keepPeriodLock(runs, run);
+  if (taker.executionArn === executionArn) return;
+  throw new PeriodLocked(
+    period.id,
+    taker,
+    'It took the period while this run was not running, and does all that this one had left to do: let this run be.',
+  );
+}

@@ -1,0 +1,255 @@
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+import {
+  BatchWriteCommand,
+  DeleteCommand,
+  type DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
+import type { ClientRange } from '../chunks/bounds.ts';
+import type { PeriodId } from '../periods/periods.ts';
+import { type PrimaryKey, periodKey, runKey } from './keys.ts';
+
+/** The execution that has a period to itself. */
+export interface PeriodLock {
+  executionArn: string;
+  runId: string;
+  /** RFC 3339, UTC. */
+  takenAt: string;
+}
+
+/** Whether a period has been closed. Counting calls an event late when it finds `closedAt`. */
+export interface PeriodState {
+  /** RFC 3339, UTC: when the first run that covers every client began to read the period. Never changes. */
+  closedAt: string;
+  /** The run that set `closedAt`. */
+  closedByRun: string;
+  /** RFC 3339, UTC: when a run was last finished, whole. */
+  lastClosedAt?: string;
+  lastClosedByRun?: string;
+}
+
+/** The clients of a run's chunk and the records they are expected to have. */
+export interface StoredChunk {
+  ranges: ClientRange[];
+  weight: number;
+}
+
+/** What is worth knowing of a run afterwards; `period`, `mode` and the rest of its context with it. */
+export type RunRecord = Record<string, unknown> & { runId: string; startedAt: string };
+
+/** Items that only a run in progress and its readers need go away after this many days. */
+const RUN_ITEMS_LIVE_DAYS = 90;
+const SECONDS_PER_DAY = 86_400;
+const BATCH_WRITE_LIMIT = 25;
+/** An item holds 400 KB; text is cut well below. */
+const TEXT_PAGE_LENGTH = 300_000;
+
+/** The runs table: locks, period states, run records, chunk bounds, and what workers leave for later steps. */
+export class RunStore {
+  readonly #documents: DynamoDBDocumentClient;
+  readonly #table: string;
+
+  constructor(documents: DynamoDBDocumentClient, table: string) {
+    this.#documents = documents;
+    this.#table = table;
+  }
+
+  /** The lock of a period, read consistently. */
+  async loadLock(periodId: PeriodId): Promise<PeriodLock | undefined> {
+    // Written by takeLock alone.
+    return (await this.#load(periodKey(periodId, 'lock'))) as PeriodLock | undefined;
+  }
+
+  /**
+   * Takes the lock when it is free, held by the same execution already, or held by `deadExecutionArn`.
+   * @returns false when another execution has it
+   */
+  async takeLock(periodId: PeriodId, lock: PeriodLock, deadExecutionArn?: string): Promise<boolean> {
+    return this.#succeeds(
+      new PutCommand({
+        TableName: this.#table,
+        Item: { ...periodKey(periodId, 'lock'), ...lock },
+        ConditionExpression: 'attribute_not_exists(pk) OR executionArn IN (:own, :dead)',
+        ExpressionAttributeValues: { ':own': lock.executionArn, ':dead': deadExecutionArn ?? lock.executionArn },
+      }),
+    );
+  }
+
+  /** Releases the lock if this execution has it; otherwise changes nothing. */
+  async releaseLock(periodId: PeriodId, executionArn: string): Promise<void> {
+    await this.#succeeds(
+      new DeleteCommand({
+        TableName: this.#table,
+        Key: periodKey(periodId, 'lock'),
+        ConditionExpression: 'executionArn = :own',
+        ExpressionAttributeValues: { ':own': executionArn },
+      }),
+    );
+  }
+
+  /** Whether and when a period was closed; nothing while it is open. */
+  async loadPeriodState(periodId: PeriodId): Promise<PeriodState | undefined> {
+    // Written by the two methods below.
+    return (await this.#load(periodKey(periodId, 'state'))) as PeriodState | undefined;
+  }
+
+  /** From now on, events of the period are late. The first time counts. */
+  async markClosed(periodId: PeriodId, runId: string, at: string): Promise<void> {
+    await this.#documents.send(
+      new UpdateCommand({
+        TableName: this.#table,
+        Key: periodKey(periodId, 'state'),
+        UpdateExpression: 'SET closedAt = if_not_exists(closedAt, :at), closedByRun = if_not_exists(closedByRun, :run)',
+        ExpressionAttributeValues: { ':at': at, ':run': runId },
+      }),
+    );
+  }
+
+  /** A run over every client has finished. */
+  async markFinished(periodId: PeriodId, runId: string, at: string): Promise<void> {
+    await this.#documents.send(
+      new UpdateCommand({
+        TableName: this.#table,
+        Key: periodKey(periodId, 'state'),
+        UpdateExpression:
+          'SET lastClosedAt = :at, lastClosedByRun = :run, closedAt = if_not_exists(closedAt, :at), ' +
+          'closedByRun = if_not_exists(closedByRun, :run)',
+        ExpressionAttributeValues: { ':at': at, ':run': runId },
+      }),
+    );
+  }
+
+  /** Keeps what is known of a run; what was known before stays where it is not named again. */
+  async updateRunRecord(periodId: PeriodId, record: RunRecord): Promise<void> {
+    const fields = Object.entries(record).filter(([, value]) => value !== undefined);
+    await this.#documents.send(
+      new UpdateCommand({
+        TableName: this.#table,
+        Key: periodKey(periodId, 'run', record.startedAt, record.runId),
+        UpdateExpression: `SET ${fields.map((_, index) => `#${index} = :${index}`).join(', ')}`,
+        ExpressionAttributeNames: Object.fromEntries(fields.map(([name], index) => [`#${index}`, name])),
+        ExpressionAttributeValues: Object.fromEntries(fields.map(([, value], index) => [`:${index}`, value])),
+      }),
+    );
+  }
+
+  /** What is known of a run. */
+  async loadRunRecord(periodId: PeriodId, startedAt: string, runId: string): Promise<RunRecord | undefined> {
+    // Written by updateRunRecord alone.
+    return (await this.#load(periodKey(periodId, 'run', startedAt, runId))) as RunRecord | undefined;
+  }
+
+  /** The runs of a period, the latest first. */
+  async listRunRecords(periodId: PeriodId, limit = 20): Promise<RunRecord[]> {
+    const { pk, sk } = periodKey(periodId, 'run', '');
+    const { Items = [] } = await this.#documents.send(
+      new QueryCommand({
+        TableName: this.#table,
+        KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
+        ExpressionAttributeValues: { ':pk': pk, ':sk': sk },
+        ScanIndexForward: false,
+        Limit: limit,
+        ConsistentRead: true,
+      }),
+    );
+    // Written by updateRunRecord alone.
+    return Items as unknown as RunRecord[];
+  }
+
+  /** Keeps the chunks of a run, numbered from 1. */
+  async saveChunks(runId: string, chunks: readonly StoredChunk[]): Promise<void> {
+    const expiresAt = expiry();
+    const items = chunks.map((chunk, index) => ({ ...runKey(runId, 'chunk', index + 1), ...chunk, expiresAt }));
+    for (let start = 0; start < items.length; start += BATCH_WRITE_LIMIT) {
+      await this.#writeAll(items.slice(start, start + BATCH_WRITE_LIMIT));
+    }
+    await this.#documents.send(
+      new PutCommand({
+        TableName: this.#table,
+        Item: { ...runKey(runId, 'plan'), chunkCount: chunks.length, expiresAt },
+      }),
+    );
+  }
+
+  /** How many chunks a run was split in. */
+  async loadChunkCount(runId: string): Promise<number> {
+    const plan = await this.#load(runKey(runId, 'plan'));
+    return (plan?.chunkCount as number | undefined) ?? 0;
+  }
+
+  /** One chunk of a run. */
+  async loadChunk(runId: string, chunk: number): Promise<StoredChunk | undefined> {
+    // Written by saveChunks alone.
+    return (await this.#load(runKey(runId, 'chunk', chunk))) as StoredChunk | undefined;
+  }
+
+  /**
+   * Keeps a JSON value of any size under a run, in pages. The same kind and numbers overwrite what was there, so a step
+   * that is taken again leaves one value.
+   */
+  async saveValue(runId: string, kind: string, numbers: readonly number[], value: unknown): Promise<void> {
+    const text = JSON.stringify(value);
+    const pages = Math.max(1, Math.ceil(text.length / TEXT_PAGE_LENGTH));
+    const expiresAt = expiry();
+    // The first page goes last: it says how many there are.
+    for (let page = pages - 1; page >= 0; page--) {
+      const part = text.slice(page * TEXT_PAGE_LENGTH, (page + 1) * TEXT_PAGE_LENGTH);
+      await this.#documents.send(
+        new PutCommand({
+          TableName: this.#table,
+          Item: { ...runKey(runId, kind, ...numbers, page), text: part, pages, expiresAt },
+        }),
+      );
+    }
+  }
+
+  /** A value that `saveValue` kept. */
+  async loadValue<Value>(runId: string, kind: string, numbers: readonly number[]): Promise<Value | undefined> {
+    let text = '';
+    for (let page = 0, pages = 1; page < pages; page++) {
+      const item = await this.#load(runKey(runId, kind, ...numbers, page));
+      if (!item) return undefined;
+      if (page === 0) pages = item.pages as number;
+      text += item.text as string;
+    }
+    // What went in as this type comes out as it; kind and numbers name one type each.
+    return JSON.parse(text) as Value;
+  }
+
+  async #load(key: PrimaryKey): Promise<Record<string, unknown> | undefined> {
+    const { Item } = await this.#documents.send(
+      new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
+    );
+    return Item;
+  }
+
+  async #succeeds(command: PutCommand | DeleteCommand): Promise<boolean> {
+    try {
+      // Both commands go to the same client; the overloads of `send` want one at a time.
+      await this.#documents.send(command as PutCommand);
+      return true;
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return false;
+      throw error;
+    }
+  }
+
+  async #writeAll(items: Record<string, unknown>[]): Promise<void> {
+    let requests = items.map((Item) => ({ PutRequest: { Item } }));
+    for (let attempt = 0; requests.length > 0; attempt++) {
+      if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(50 * 2 ** attempt, 5_000)));
+      const { UnprocessedItems } = await this.#documents.send(
+        new BatchWriteCommand({ RequestItems: { [this.#table]: requests } }),
+      );
+      // What DynamoDB hands back is what it was given.
+      requests = (UnprocessedItems?.[this.#table] ?? []) as typeof requests;
+    }
+  }
+}
+
+function expiry(): number {
+  return Math.floor(Date.now() / 1000) + RUN_ITEMS_LIVE_DAYS * SECONDS_PER_DAY;
+}

@@ -1,0 +1,27 @@
+import { normalize } from '../decimal/decimal.ts';
+import type { SliceUsage } from '../packages/day-fold.ts';
+import type { Day } from '../periods/days.ts';
+import { SEPARATOR } from './keys.ts';
+import { numberOf, type RawItem } from './query-pages.ts';
+
+/** All of a usage slice but the identities of its events, which only counting needs. */
+export const SLICE_PROJECTION = {
+  ProjectionExpression: 'sk, totals, events, firstEventAt, lastEventAt',
+};
+
+/** The day in the key of a usage slice. */
+export function dayOfSlice(sortKey: string): Day {
+  const start = sortKey.indexOf(SEPARATOR) + 1;
+  return sortKey.slice(start, start + 10);
+}
+
+/** What a usage slice adds to its day. */
+export function sliceUsageOf(item: RawItem): SliceUsage {
+  const totals = Object.entries(item.totals?.M ?? {}).map(([meter, { N = '0' }]) => [meter, normalize(N)] as const);
+  return {
+    totals,
+    events: numberOf(item, 'events', 0),
+    firstEventAt: item.firstEventAt?.S,
+    lastEventAt: item.lastEventAt?.S,
+  };
+}
