@@ -1,12 +1,11 @@
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import middy from '@middy/core';
 import * as z from 'zod/mini';
 import { readEnvironment, requiredText, timeZoneName, wholeNumber } from '../lib/config/environment.ts';
 import { BillingCalendar } from '../lib/periods/days.ts';
 import { watchPeriods } from '../lib/runs/watch-periods.ts';
+import { createDocumentClient } from '../lib/store/document-client.ts';
 import { LateUsage } from '../lib/store/late-usage.ts';
 import { OutstandingPackages } from '../lib/store/outstanding-packages.ts';
 import { hasUsage } from '../lib/store/period-usage.ts';
@@ -25,7 +24,7 @@ const environment = readEnvironment(
   }),
   process.env,
 );
-const documents = DynamoDBDocumentClient.from(new DynamoDBClient({}));
+const documents = createDocumentClient();
 const resources = {
   calendar: new BillingCalendar(environment.BILLING_TIME_ZONE, environment.SLICE_MINUTES),
   graceHours: environment.GRACE_HOURS,
