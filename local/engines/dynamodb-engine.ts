@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
+import { PortTaken } from './port-taken.ts';
 
 /** A DynamoDB endpoint to talk to, and the way to end it. */
 export interface DynamoDbEngine {
@@ -24,23 +25,35 @@ export class DynamoDbEngineFailed extends Error {
 }
 
 const START_TIMEOUT_MILLISECONDS = 10_000;
+const STOP_PATIENCE_MILLISECONDS = 1_500;
+
+/**
+ * Becomes the engine, and leaves a watcher beside it that kills it when its input ends: that is when we have ended, even
+ * by SIGKILL, which leaves us no time to clean up.
+ */
+const RUN_UNTIL_INPUT_ENDS = 'exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 & exec "$@" 3<&- </dev/null';
 
 /**
  * Starts the embedded DynamoDB engine on loopback, or points to the one in `AWS_ENDPOINT_URL_DYNAMODB`.
  * @param options.file keeps the data there; without it they live in memory
  * @param options.port a fixed port; without it any free one
  * @throws DynamoDbEngineMissing where no binary fits this machine and no endpoint is given
+ * @throws PortTaken where another program listens on the port
  * @throws DynamoDbEngineFailed when the engine ends or does not listen within 10 s
  */
 export async function startDynamoDbEngine(options: { file?: string; port?: number } = {}): Promise<DynamoDbEngine> {
   const given = process.env.AWS_ENDPOINT_URL_DYNAMODB;
   if (given) return { endpoint: given, stop: async () => {} };
   const port = options.port ?? (await freePort());
-  const child = spawn(
-    engineBinary(),
-    ['serve', '--host', '127.0.0.1', '--port', String(port), ...(options.file ? ['--db-path', options.file] : [])],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  );
+  if (await isListening(port)) throw new PortTaken(port, 'DynamoDB');
+  const child = spawnEngine(engineBinary(), [
+    'serve',
+    '--host',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    ...(options.file ? ['--db-path', options.file] : []),
+  ]);
   const killWithUs = () => child.kill('SIGKILL');
   process.once('exit', killWithUs);
   await untilListening(child, port);
@@ -49,10 +62,24 @@ export async function startDynamoDbEngine(options: { file?: string; port?: numbe
     async stop() {
       process.off('exit', killWithUs);
       if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, 'exit');
       child.kill('SIGTERM');
-      await once(child, 'exit');
+      const kill = setTimeout(() => child.kill('SIGKILL'), STOP_PATIENCE_MILLISECONDS);
+      await exited;
+      clearTimeout(kill);
     },
   };
+}
+
+/** In a group of its own, so that a Ctrl-C for us does not end the engine before those who still write to it. */
+function spawnEngine(binary: string, parameters: string[]): ChildProcess {
+  if (process.platform === 'win32') return spawn(binary, parameters, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn('/bin/sh', ['-c', RUN_UNTIL_INPUT_ENDS, 'sh', binary, ...parameters], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+    detached: true,
+  });
+  child.once('exit', () => child.stdin?.destroy());
+  return child;
 }
 
 function engineBinary(): string {
