@@ -1,0 +1,76 @@
+import { HalfmonthError } from '../errors/halfmonth-error.ts';
+import type { MeterTotals } from '../usage/records.ts';
+import type { CertificateContent } from './certificate.ts';
+import { firstDifference, sumOfTotals } from './meter-sums.ts';
+
+/** The first line of an account whose two sides disagree. */
+export interface Disagreement {
+  /** What was compared, in words. */
+  line: string;
+  expected: string;
+  found: string;
+}
+
+/** A run's account does not balance: no certificate is made, the run fails. */
+export class AccountUnbalanced extends HalfmonthError {
+  readonly code = 'ACCOUNT_UNBALANCED';
+  readonly disagreement: Disagreement;
+
+  constructor(periodId: string, disagreement: Disagreement) {
+    const { line, expected, found } = disagreement;
+    super(
+      `The account of ${periodId} does not balance, so the period was not certified: ${line}: expected ${expected}, found ` +
+        `${found}. Nothing was changed or sent because of it. Look at the clients with "npx halfmonth explain CLIENT ` +
+        `${periodId}", mend or restore what is wrong, and start a new run of the period; a redrive would read the old account.`,
+    );
+    this.disagreement = disagreement;
+  }
+}
+
+type Line = (certificate: CertificateContent) => Disagreement | undefined;
+
+/** In the order of the data's way: the first one that disagrees is the one to look at. */
+const LINES: Line[] = [
+  ({ usage }) => sameCount('events in slices = events in daily records', usage.slices.events, usage.days.events),
+  ({ usage }) => sameTotals('sum of slices = sum of days', usage.slices.totals, usage.days.totals),
+  ({ usage, billed }) =>
+    sameTotals(
+      'sum of days = last processed + rejected + parked + open',
+      usage.days.totals,
+      sumOfTotals(billed.lastProcessed, billed.rejected, billed.parked, billed.open),
+    ),
+  ({ billed }) =>
+    sameTotals('last processed = revisions and their differences added up', billed.lastProcessed, billed.revisions),
+  ({ packages, billed }) =>
+    packages.waiting === 0 ? sameTotals('open usage where no package waits', {}, billed.open) : undefined,
+  ({ packages: { total, processed, rejected, parked } }) =>
+    sameCount('packages = processed + rejected + parked', total, processed + rejected + parked),
+  ({ packages, acknowledgements }) =>
+    acknowledgements.count < packages.processed
+      ? {
+          line: 'acknowledgements of processed packages',
+          expected: `at least ${packages.processed}`,
+          found: String(acknowledgements.count),
+        }
+      : undefined,
+];
+
+/** The first line that disagrees; nothing when the account balances. */
+export function balance(certificate: CertificateContent): Disagreement | undefined {
+  for (const line of LINES) {
+    const disagreement = line(certificate);
+    if (disagreement) return disagreement;
+  }
+  return undefined;
+}
+
+/** Compares two counts. */
+export function sameCount(line: string, expected: number, found: number): Disagreement | undefined {
+  return expected === found ? undefined : { line, expected: String(expected), found: String(found) };
+}
+
+/** Compares totals meter by meter; the line names the first that differs. */
+export function sameTotals(line: string, expected: MeterTotals, found: MeterTotals): Disagreement | undefined {
+  const different = firstDifference(expected, found);
+  return different && { line: `${line}, ${different.meter}`, expected: different.one, found: different.other };
+}

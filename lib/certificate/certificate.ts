@@ -1,0 +1,84 @@
+import * as z from 'zod/mini';
+
+const count = z.int().check(z.gte(0));
+const hash = z.string().check(z.regex(/^[0-9a-f]{64}$/));
+const instant = z.string().check(z.regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/));
+const decimal = z.string().check(z.regex(/^-?(0|[1-9]\d*)(\.\d+)?$/));
+const totals = z.record(z.string(), decimal);
+const usage = z.strictObject({ events: count, totals });
+const periodId = z.string().check(z.regex(/^\d{4}-(0[1-9]|1[0-2])-H[12]$/));
+
+/**
+ * The closing certificate of one run. Immutable once it is stored. Every sum is an exact decimal in plain notation, by
+ * meter; a meter whose sum is zero is left out.
+ */
+export const certificateSchema = z.strictObject({
+  schemaVersion: z.literal(1),
+  run: z.strictObject({
+    id: z.string(),
+    executionArn: z.string(),
+    startedAt: instant,
+    certifiedAt: instant,
+    /** Only these clients were closed; absent: all. */
+    clients: z.optional(z.array(z.string())),
+  }),
+  period: z.strictObject({ id: periodId, from: z.string(), to: z.string(), timeZone: z.string() }),
+  /** SHA-256 of the stage's settings. */
+  configurationHash: hash,
+  usage: z.strictObject({
+    clients: count,
+    clientDays: count,
+    /** What the workers folded from usage slices (or took from daily records whose slices have expired). */
+    slices: usage,
+    /** What the daily records say, read again after everything was sent. */
+    days: usage,
+    /** At least so many were seen by counting: one that nobody wrote down because of a crash is not among them. */
+    observed: z.strictObject({ duplicates: count, rejected: count }),
+  }),
+  packages: z.strictObject({
+    total: count,
+    processed: count,
+    rejected: count,
+    parked: count,
+    /** Those whose current revision corrects an earlier one. */
+    corrections: count,
+    /** Those that were in flight each time that their next revision was due. */
+    waiting: count,
+  }),
+  billed: z.strictObject({
+    /** Totals of the revision that was last processed, package by package. */
+    lastProcessed: totals,
+    /** The same from the other side: first processed revisions, and the differences of all processed ones after them. */
+    revisions: totals,
+    /** What rejected revisions would have added. */
+    rejected: totals,
+    /** What parked revisions would add. */
+    parked: totals,
+    /** In the daily records, but in no package yet (see `packages.waiting`). */
+    open: totals,
+  }),
+  acknowledgements: z.strictObject({
+    /** Packages of which the invoice API has processed a revision. */
+    count,
+    /** The idempotency keys that it processed are kept in so many lists, one for each step of a worker. */
+    lists: count,
+    /** SHA-256 over the lists' own digests, in order. */
+    digest: hash,
+  }),
+  lateUsage: z.strictObject({
+    /** Counted and not billed when the run began, in a period that had been closed before. */
+    before: totals,
+    /** Counted and in no daily record when the account was made. The next run bills it. */
+    after: usage,
+  }),
+  /** The certificate before this one: of the same period if there is one, else of the last period that has one. */
+  previous: z.nullable(z.strictObject({ periodId, runId: z.string(), hash })),
+  /** SHA-256 of the canonical JSON (RFC 8785) of everything above. */
+  hash,
+});
+
+/** The closing certificate of one run (see `docs/certificate.schema.json`). */
+export type Certificate = z.infer<typeof certificateSchema>;
+
+/** A certificate before it is sealed with its hash. */
+export type CertificateContent = Omit<Certificate, 'hash'>;

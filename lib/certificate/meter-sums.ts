@@ -1,0 +1,46 @@
+import { type Decimal, DecimalSum, negate } from '../decimal/decimal.ts';
+import type { MeterTotals } from '../usage/records.ts';
+
+/** Adds up quantities by meter, exactly. */
+export class MeterSums {
+  readonly #sums = new Map<string, DecimalSum>();
+
+  add(meter: string, quantity: Decimal): this {
+    const sum = this.#sums.get(meter);
+    if (sum) sum.add(quantity);
+    else this.#sums.set(meter, new DecimalSum().add(quantity));
+    return this;
+  }
+
+  addAll(totals: MeterTotals): this {
+    for (const [meter, quantity] of Object.entries(totals)) this.add(meter, quantity);
+    return this;
+  }
+
+  subtractAll(totals: MeterTotals): this {
+    for (const [meter, quantity] of Object.entries(totals)) this.add(meter, negate(quantity));
+    return this;
+  }
+
+  /** The sums in the order of meters; what came to nothing is left out, so equal sums are equal objects. */
+  totals(): MeterTotals {
+    const totals = [...this.#sums].map(([meter, sum]) => [meter, sum.toString()] as const);
+    return Object.fromEntries(
+      totals.filter(([, total]) => total !== '0').sort(([one], [other]) => (one < other ? -1 : 1)),
+    );
+  }
+}
+
+/** The sum of several totals, meter by meter. */
+export function sumOfTotals(...parts: MeterTotals[]): MeterTotals {
+  return parts.reduce((sums, part) => sums.addAll(part), new MeterSums()).totals();
+}
+
+/** The first meter, in their order, in which two totals differ; an absent meter is zero. */
+export function firstDifference(
+  one: MeterTotals,
+  other: MeterTotals,
+): { meter: string; one: Decimal; other: Decimal } | undefined {
+  const [meter] = Object.keys(new MeterSums().addAll(one).subtractAll(other).totals());
+  return meter === undefined ? undefined : { meter, one: one[meter] ?? '0', other: other[meter] ?? '0' };
+}

@@ -1,0 +1,193 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+import {
+  DeleteCommand,
+  type DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+} from '@aws-sdk/lib-dynamodb';
+import { type AcknowledgementList, digestOfKeys } from '../certificate/acknowledgements.ts';
+import { canonicalJson } from '../certificate/canonical.ts';
+import type { Certificate } from '../certificate/certificate.ts';
+import { readCertificate } from '../certificate/seal.ts';
+import { type PeriodId, previousPeriod } from '../periods/periods.ts';
+import { periodKey, runKey, SEPARATOR } from './keys.ts';
+
+/** A year of periods without a run is taken for the beginning of the chain. */
+const PERIODS_LOOKED_BACK = 24;
+/** An item holds 400 KB; keys are 60 bytes or so and compress well. */
+const KEYS_PER_PAGE = 20_000;
+const LARGEST_TEXT = 300_000;
+
+/** The closing certificates, and the acknowledgements that they speak of. None of it expires. */
+export class CertificateStore {
+  readonly #documents: DynamoDBDocumentClient;
+  readonly #table: string;
+
+  /** @param table the runs table */
+  constructor(documents: DynamoDBDocumentClient, table: string) {
+    this.#documents = documents;
+    this.#table = table;
+  }
+
+  /**
+   * Stores the certificate of a run, once: a run that has one keeps it.
+   * @returns the certificate that the run has now
+   */
+  async put(certificate: Certificate): Promise<Certificate> {
+    const { run, period, hash } = certificate;
+    const text = canonicalJson(certificate);
+    const body = text.length > LARGEST_TEXT ? { compressed: gzipSync(text) } : { certificate: text };
+    const key = periodKey(period.id, 'certificate', run.startedAt, run.id);
+    try {
+      await this.#documents.send(
+        new PutCommand({
+          TableName: this.#table,
+          Item: { ...key, hash, runId: run.id, ...body },
+          ConditionExpression: 'attribute_not_exists(pk)',
+        }),
+      );
+      return certificate;
+    } catch (error) {
+      if (!(error instanceof ConditionalCheckFailedException)) throw error;
+      return (await this.load(period.id, run.startedAt, run.id)) ?? certificate;
+    }
+  }
+
+  /** The certificate of one run. @throws InvalidCertificate when what is stored is none */
+  async load(periodId: PeriodId, startedAt: string, runId: string): Promise<Certificate | undefined> {
+    const { Item } = await this.#documents.send(
+      new GetCommand({
+        TableName: this.#table,
+        Key: periodKey(periodId, 'certificate', startedAt, runId),
+        ConsistentRead: true,
+      }),
+    );
+    return Item && certificateOf(Item);
+  }
+
+  /** The certificates of a period, the latest first. @throws InvalidCertificate when what is stored is none */
+  async list(periodId: PeriodId, limit?: number): Promise<Certificate[]> {
+    const { pk, sk } = periodKey(periodId, 'certificate', '');
+    const { Items = [] } = await this.#documents.send(
+      new QueryCommand({
+        TableName: this.#table,
+        KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
+        ExpressionAttributeValues: { ':pk': pk, ':sk': sk },
+        ScanIndexForward: false,
+        ConsistentRead: true,
+        Limit: limit,
+      }),
+    );
+    return Items.map(certificateOf);
+  }
+
+  /**
+   * The certificate that the next one of a period follows: the last one of the same period made for another run, else of the
+   * nearest period before that has one.
+   */
+  async before(periodId: PeriodId, runId: string): Promise<Certificate | undefined> {
+    const own = (await this.list(periodId)).find(({ run }) => run.id !== runId);
+    if (own) return own;
+    let period = periodId;
+    for (let looked = 0; looked < PERIODS_LOOKED_BACK; looked++) {
+      period = previousPeriod(period).id;
+      const [last] = await this.list(period, 1);
+      if (last) return last;
+    }
+    return undefined;
+  }
+
+  /**
+   * Keeps the idempotency keys of one step of a worker, and lets go of what a longer attempt at the chunk may have left after it.
+   * @returns the list as the certificate counts it
+   */
+  async saveAcknowledgements(
+    runId: string,
+    chunk: number,
+    step: number,
+    keys: readonly string[],
+    isLast: boolean,
+  ): Promise<AcknowledgementList> {
+    const sorted = keys.toSorted();
+    const pages = Math.max(1, Math.ceil(sorted.length / KEYS_PER_PAGE));
+    for (let page = 0; page < pages; page++) {
+      const part = sorted.slice(page * KEYS_PER_PAGE, (page + 1) * KEYS_PER_PAGE);
+      await this.#documents.send(
+        new PutCommand({
+          TableName: this.#table,
+          Item: {
+            ...runKey(runId, 'acknowledgements', chunk, step, page),
+            chunk,
+            step,
+            page,
+            keys: gzipSync(part.join('\n')),
+          },
+        }),
+      );
+    }
+    await this.#deleteBetween(runId, [chunk, step, pages], isLast ? [chunk, 999_999] : [chunk, step, 999_999]);
+    return { chunk, step, count: sorted.length, digest: digestOfKeys(sorted) };
+  }
+
+  /** The lists of a run in order, with their keys and the digests that these have now. */
+  async *acknowledgements(runId: string): AsyncGenerator<AcknowledgementList & { keys: string[] }> {
+    let open: { chunk: number; step: number; keys: string[] } | undefined;
+    for await (const { chunk, step, keys } of this.#pages(runId)) {
+      if (open && (open.chunk !== chunk || open.step !== step)) {
+        yield listOf(open);
+        open = undefined;
+      }
+      open = open ? { ...open, keys: [...open.keys, ...keys] } : { chunk, step, keys };
+    }
+    if (open) yield listOf(open);
+  }
+
+  async *#pages(runId: string): AsyncGenerator<{ chunk: number; step: number; keys: string[] }> {
+    const { pk, sk } = runKey(runId, 'acknowledgements');
+    let start: Record<string, unknown> | undefined;
+    do {
+      const { Items = [], LastEvaluatedKey } = await this.#documents.send(
+        new QueryCommand({
+          TableName: this.#table,
+          KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
+          ExpressionAttributeValues: { ':pk': pk, ':sk': `${sk}${SEPARATOR}` },
+          ExclusiveStartKey: start,
+        }),
+      );
+      // Written by saveAcknowledgements alone.
+      for (const { chunk, step, keys } of Items as { chunk: number; step: number; keys: Uint8Array }[]) {
+        const text = gunzipSync(keys).toString();
+        yield { chunk, step, keys: text === '' ? [] : text.split('\n') };
+      }
+      start = LastEvaluatedKey;
+    } while (start);
+  }
+
+  async #deleteBetween(runId: string, from: number[], to: number[]): Promise<void> {
+    const { pk, sk } = runKey(runId, 'acknowledgements', ...from);
+    const { Items = [] } = await this.#documents.send(
+      new QueryCommand({
+        TableName: this.#table,
+        KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+        ExpressionAttributeValues: { ':pk': pk, ':from': sk, ':to': runKey(runId, 'acknowledgements', ...to).sk },
+        ProjectionExpression: 'pk, sk',
+        ConsistentRead: true,
+      }),
+    );
+    for (const { pk: itemPk, sk: itemSk } of Items) {
+      await this.#documents.send(new DeleteCommand({ TableName: this.#table, Key: { pk: itemPk, sk: itemSk } }));
+    }
+  }
+}
+
+function listOf({ chunk, step, keys }: { chunk: number; step: number; keys: string[] }) {
+  return { chunk, step, keys, count: keys.length, digest: digestOfKeys(keys) };
+}
+
+function certificateOf(item: Record<string, unknown>): Certificate {
+  // Written by put alone.
+  const { certificate, compressed } = item as { certificate?: string; compressed?: Uint8Array };
+  return readCertificate(JSON.parse(certificate ?? gunzipSync(compressed ?? new Uint8Array()).toString()));
+}
