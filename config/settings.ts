@@ -7,7 +7,7 @@ const count = z.int().positive();
 const quota = z
   .string()
   .regex(
-    /^(\d+\/\d+)(,\d+\/\d+)*$|^none$/,
+    /^[1-9]\d{0,8}\/[1-9]\d{0,8}(,[1-9]\d{0,8}\/[1-9]\d{0,8})*$|^none$/,
     'must be windows as "requests/seconds", such as "60/60,5000/86400", or "none"',
   );
 
@@ -57,7 +57,6 @@ export const settingsSchema = z.strictObject({
   }),
   sending: z.strictObject({
     packagesPerChunk: count,
-    maximumConcurrency: count.max(40),
     memoryMegabytes: z.int().min(128).max(10_240),
     timeoutSeconds: z.int().min(10).max(900),
     canary: z.int().nonnegative(),

@@ -1,0 +1,14 @@
+import { Metrics } from '@aws-lambda-powertools/metrics';
+import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
+import middy from '@middy/core';
+import { sendingFrom } from '../lib/sending/environment.ts';
+import { powertoolsMetrics } from '../lib/sending/powertools-metrics.ts';
+import { bookQuota } from '../lib/sending/send-chunk.ts';
+
+const metrics = new Metrics();
+const sending = sendingFrom(process.env, powertoolsMetrics(metrics));
+
+/** Books the first turn of a chunk in the quota calendar. */
+export const handler = middy()
+  .use(logMetrics(metrics))
+  .handler((input: unknown) => bookQuota(input, sending));

@@ -1,0 +1,18 @@
+import { Metrics } from '@aws-lambda-powertools/metrics';
+import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
+import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
+import { checkChunk } from '../lib/sending/check-chunk.ts';
+import { sendingFrom } from '../lib/sending/environment.ts';
+import { invoiceApiFrom } from '../lib/sending/invoice-api-from-environment.ts';
+import { powertoolsMetrics } from '../lib/sending/powertools-metrics.ts';
+
+const metrics = new Metrics();
+const sending = { ...sendingFrom(process.env, powertoolsMetrics(metrics)), api: invoiceApiFrom(process.env) };
+
+/** Asks what became of a chunk's packages and sends again what needs it. */
+export const handler = middy()
+  .use(logMetrics(metrics))
+  .handler((input: unknown, context: Context) =>
+    checkChunk(input, { ...sending, remainingMilliseconds: () => context.getRemainingTimeInMillis() }),
+  );

@@ -1,0 +1,18 @@
+import { Metrics } from '@aws-lambda-powertools/metrics';
+import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
+import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
+import { sendingFrom } from '../lib/sending/environment.ts';
+import { invoiceApiFrom } from '../lib/sending/invoice-api-from-environment.ts';
+import { powertoolsMetrics } from '../lib/sending/powertools-metrics.ts';
+import { sendChunk } from '../lib/sending/send-chunk.ts';
+
+const metrics = new Metrics();
+const sending = { ...sendingFrom(process.env, powertoolsMetrics(metrics)), api: invoiceApiFrom(process.env) };
+
+/** Sends one turn of a chunk and books the next. */
+export const handler = middy()
+  .use(logMetrics(metrics))
+  .handler((input: unknown, context: Context) =>
+    sendChunk(input, { ...sending, remainingMilliseconds: () => context.getRemainingTimeInMillis() }),
+  );

@@ -1,0 +1,215 @@
+import { arrivedBy, CLOCK_SKEW_MILLISECONDS, compacted, earliest, type PastRequests } from './history.ts';
+import { limitsOf, type Quota, type RequestKind } from './quota.ts';
+
+/** A turn that somebody means to take. It keeps the order among several runs; it promises no requests. */
+export interface BookedTurn {
+  id: string;
+  kind: RequestKind;
+  requests: number;
+  startsAt: number;
+}
+
+/** A turn under way: until it ends, nobody else sends. */
+export interface OpenTurn {
+  id: string;
+  kind: RequestKind;
+  /** The most that it may send. */
+  requests: number;
+  clock: string;
+  openedAt: number;
+  /** Its holder sends nothing after this moment, by its own clock. */
+  until: number;
+  /** From then on, by any clock that is right, its holder is taken to have crashed, and all its requests for sent. */
+  expiresAt: number;
+}
+
+/**
+ * The shared record of requests to one invoice API: what has gone out, who sends now, who is next. Senders take turns,
+ * and only the one whose turn it is sends. So at each request its sender knows every other request that the API can have
+ * seen, and sliding windows are kept strictly, whatever the API's latency. All times are milliseconds since the epoch.
+ */
+export interface QuotaCalendar {
+  past: readonly PastRequests[];
+  open?: OpenTurn;
+  booked: readonly BookedTurn[];
+  /** The API asked everybody to stay away until then. */
+  blockedUntil: number;
+  /** How often in a row it did so. */
+  blocksInARow: number;
+}
+
+export const EMPTY_CALENDAR: QuotaCalendar = { past: [], booked: [], blockedUntil: 0, blocksInARow: 0 };
+
+/** Waits up to this long are made in the Lambda that sends; a longer one ends the turn and is a Wait state. */
+export const LONGEST_PAUSE_MILLISECONDS = 5_000;
+
+/** A booked turn that nobody has taken for so long is dropped. */
+const FORFEIT_MILLISECONDS = 60_000;
+/** Time for one turn to end and the next to begin. */
+const CHANGEOVER_MILLISECONDS = 250;
+/** A turn begins up to this share of its window later when it can then send more at once. */
+const WORTHWHILE_DELAY = 0.01;
+
+/** Who asks, and what for. */
+export interface TurnRequest {
+  id: string;
+  kind: RequestKind;
+  requests: number;
+}
+
+/** When, by whose clock, under which quota. */
+export interface CalendarMoment {
+  quota: Quota;
+  now: number;
+  /** Names the clock: the same name never stands for two machines. */
+  clock: string;
+}
+
+/** Books a turn at the next moment that is worth it; booking again under the same id replaces. */
+export function bookTurn(
+  calendar: QuotaCalendar,
+  request: TurnRequest,
+  moment: CalendarMoment,
+): { calendar: QuotaCalendar; startsAt: number } {
+  const { now } = moment;
+  const others = calendar.booked.filter(
+    ({ id, startsAt }) => id !== request.id && startsAt + FORFEIT_MILLISECONDS > now,
+  );
+  const afterOpen = calendar.open && calendar.open.id !== request.id ? calendar.open.until : now;
+  const free = worthwhileStart({ ...calendar, booked: others }, request, moment);
+  const startsAt = others
+    .toSorted((one, other) => one.startsAt - other.startsAt)
+    .reduce(
+      (start, other) =>
+        other.startsAt <= start ? Math.max(start, other.startsAt + CHANGEOVER_MILLISECONDS * 4) : start,
+      Math.max(free, afterOpen, calendar.blockedUntil),
+    );
+  return { calendar: { ...calendar, booked: [...others, { ...request, startsAt }] }, startsAt };
+}
+
+/** The answer to whoever wants to begin: a turn, or when to come again. */
+export type OpenAnswer = { calendar: QuotaCalendar; turn: OpenTurn } | { calendar: QuotaCalendar; waitUntil: number };
+
+/**
+ * Begins a turn if nobody else sends and a request may leave soon.
+ * @param limits.longest how long the turn may last, in milliseconds
+ * @param limits.requestTimeout how long its last request may be under way, in milliseconds
+ */
+export function openTurn(
+  calendar: QuotaCalendar,
+  request: TurnRequest,
+  moment: CalendarMoment,
+  limits: { longest: number; requestTimeout: number },
+): OpenAnswer {
+  const { now, clock, quota } = moment;
+  const current = withoutCrashedTurn(calendar, moment, limits.requestTimeout);
+  if (current.open) {
+    return waiting(current, request, moment, Math.max(current.open.until, now) + CHANGEOVER_MILLISECONDS);
+  }
+  const first = Math.max(current.blockedUntil, earliest(current.past, limitsOf(quota, request.kind), 1, now, clock));
+  if (first > now + LONGEST_PAUSE_MILLISECONDS) return waiting(current, request, moment, now);
+  const next = Math.min(
+    ...current.booked
+      .filter(({ id, startsAt }) => id !== request.id && startsAt > now + 2 * LONGEST_PAUSE_MILLISECONDS)
+      .map(({ startsAt }) => startsAt),
+  );
+  const until = Math.min(now + limits.longest, next);
+  const requests = roomUntil(current, request, moment, until);
+  const turn = { ...request, requests, clock, openedAt: now, until, expiresAt: until + limits.requestTimeout };
+  return {
+    calendar: { ...current, open: turn, booked: current.booked.filter(({ id }) => id !== request.id) },
+    turn,
+  };
+}
+
+/** What a turn came to. */
+export interface TurnReport {
+  sent: readonly PastRequests[];
+  /** The API asks everybody to stay away until then. */
+  blockedUntil?: number;
+  /** Whether the API answered anything after it last asked us to stay away. */
+  answered: boolean;
+}
+
+/** Ends a turn and records what it sent, also when it has been taken for crashed meanwhile: that counts twice, safely. */
+export function closeTurn(
+  calendar: QuotaCalendar,
+  turn: OpenTurn,
+  report: TurnReport,
+  moment: CalendarMoment,
+): QuotaCalendar {
+  const isOurs = calendar.open?.id === turn.id && calendar.open.openedAt === turn.openedAt;
+  const { open, ...rest } = calendar;
+  return {
+    ...rest,
+    ...(open && !isOurs ? { open } : {}),
+    past: compacted([...calendar.past, ...report.sent], moment.quota, moment.now),
+    blockedUntil: Math.max(calendar.blockedUntil, report.blockedUntil ?? 0),
+    blocksInARow:
+      report.blockedUntil === undefined ? (report.answered ? 0 : calendar.blocksInARow) : calendar.blocksInARow + 1,
+  };
+}
+
+/** As many requests as a turn can send at most; all of them count as sent if its holder crashes. */
+function roomUntil(
+  calendar: QuotaCalendar,
+  request: TurnRequest,
+  { quota, now, clock }: CalendarMoment,
+  until: number,
+): number {
+  return limitsOf(quota, request.kind).reduce((room, limit) => {
+    const windows = Math.ceil((until - now) / limit.milliseconds);
+    if (windows > 1) return Math.min(room, limit.requests * (windows + 1));
+    const held = calendar.past
+      .filter((past) => limit.kinds.includes(past.kind) && arrivedBy(past, limit, clock) + limit.milliseconds > until)
+      .reduce((sum, { count }) => sum + count, 0);
+    return Math.min(room, Math.max(1, limit.requests - held));
+  }, request.requests);
+}
+
+function withoutCrashedTurn(
+  calendar: QuotaCalendar,
+  { now, clock }: CalendarMoment,
+  requestTimeout: number,
+): QuotaCalendar {
+  const { open, ...rest } = calendar;
+  if (!open) return calendar;
+  const skew = open.clock === clock ? 0 : CLOCK_SKEW_MILLISECONDS;
+  if (now <= open.expiresAt + skew) return calendar;
+  const all = { kind: open.kind, at: open.until, slack: requestTimeout, count: open.requests, clock: open.clock };
+  return { ...rest, past: [...calendar.past, all] };
+}
+
+function waiting(
+  calendar: QuotaCalendar,
+  request: TurnRequest,
+  moment: CalendarMoment,
+  notBefore: number,
+): { calendar: QuotaCalendar; waitUntil: number } {
+  const booked = bookTurn(calendar, request, moment);
+  return { calendar: booked.calendar, waitUntil: Math.max(booked.startsAt, notBefore) };
+}
+
+/** When to begin: as soon as one request may leave, or a little later if then half of the tightest window may. */
+function worthwhileStart(calendar: QuotaCalendar, request: TurnRequest, { quota, now, clock }: CalendarMoment): number {
+  const limits = limitsOf(quota, request.kind);
+  const expected: PastRequests[] = calendar.booked.map(({ kind, requests, startsAt }) => ({
+    kind,
+    at: startsAt,
+    slack: 0,
+    count: Math.min(requests, ...limitsOf(quota, kind).map((limit) => limit.requests)),
+    clock,
+  }));
+  const { open } = calendar;
+  if (open && open.id !== request.id) {
+    const count = Math.min(open.requests, ...limitsOf(quota, open.kind).map((limit) => limit.requests));
+    expected.push({ kind: open.kind, at: open.until, slack: 0, count, clock: open.clock });
+  }
+  const history = [...calendar.past, ...expected];
+  return limits.reduce((latest, limit) => {
+    const first = earliest(history, [limit], 1, now, clock);
+    const enough = Math.min(request.requests, Math.ceil(limit.requests / 2));
+    const worth = earliest(history, [limit], enough, now, clock);
+    return Math.max(latest, Math.min(worth, first + limit.milliseconds * WORTHWHILE_DELAY));
+  }, now);
+}

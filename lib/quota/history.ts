@@ -1,0 +1,112 @@
+import { limitsOf, type Quota, type QuotaLimit, type RequestKind } from './quota.ts';
+
+/** Requests that went out at about the same time. All times are milliseconds since the epoch. */
+export interface PastRequests {
+  kind: RequestKind;
+  /** When the last of them left, by the clock of the sender. */
+  at: number;
+  /** How much later than `at` they were surely there: their answer had come. */
+  slack: number;
+  count: number;
+  /** Which clock said so; empty when there were several. */
+  clock: string;
+}
+
+/** Two senders' clocks may differ by this much. The clocks of AWS differ by far less. */
+export const CLOCK_SKEW_MILLISECONDS = 2_000;
+
+/**
+ * A request may reach the API later than it left us, and counts in the API's window from then on. It has surely arrived
+ * when its answer is here; where the window is short, waiting for that would waste it, so this share of the window is the
+ * most that we take a request to be under way.
+ */
+export const ARRIVAL_TOLERANCE = 0.03;
+
+/** Merging moves requests to the end of a cell of this share of a window: so much of the quota is lost at most. */
+const CELL_SHARE = 0.005;
+
+/** The latest moment at which requests arrived, as the reader's clock would have shown it. */
+export function arrivedBy(past: PastRequests, limit: QuotaLimit, clock: string): number {
+  const skew = past.clock === clock ? 0 : CLOCK_SKEW_MILLISECONDS;
+  return past.at + Math.min(past.slack, limit.milliseconds * ARRIVAL_TOLERANCE) + skew;
+}
+
+/**
+ * The first moment, not before `now`, at which that many more requests may leave at once without any window holding more
+ * than it may. Asked for more than a window ever holds, it answers for as many as it holds.
+ */
+export function earliest(
+  history: readonly PastRequests[],
+  limits: readonly QuotaLimit[],
+  requests: number,
+  now: number,
+  clock: string,
+): number {
+  return limits.reduce((latest, limit) => Math.max(latest, freeAt(history, limit, requests, now, clock)), now);
+}
+
+function freeAt(
+  history: readonly PastRequests[],
+  limit: QuotaLimit,
+  requests: number,
+  now: number,
+  clock: string,
+): number {
+  const inWindow: { until: number; count: number }[] = [];
+  let held = 0;
+  for (const past of history) {
+    if (!limit.kinds.includes(past.kind)) continue;
+    // One millisecond more, so that it does not matter on which end an API's window is closed.
+    const until = arrivedBy(past, limit, clock) + limit.milliseconds + 1;
+    if (until <= now) continue;
+    inWindow.push({ until, count: past.count });
+    held += past.count;
+  }
+  let excess = held + Math.min(requests, limit.requests) - limit.requests;
+  if (excess <= 0) return now;
+  inWindow.sort((one, other) => one.until - other.until);
+  for (const { until, count } of inWindow) {
+    excess -= count;
+    if (excess <= 0) return until;
+  }
+  return now;
+}
+
+/**
+ * Forgets requests that no window can hold any more and merges old ones, so that a calendar stays a few kilobytes
+ * however many requests it has seen. Merged requests count as if all had left with the last of them: never too early.
+ */
+export function compacted(history: readonly PastRequests[], quota: Quota, now: number): PastRequests[] {
+  const limits = limitsOf(quota).sort((one, other) => one.milliseconds - other.milliseconds);
+  const cells = new Map<string, PastRequests>();
+  for (const past of history) {
+    const cell = cellOf(past, limits, now);
+    if (cell === undefined) continue;
+    const merged = cells.get(cell);
+    cells.set(cell, merged ? together(merged, past) : past);
+  }
+  return [...cells.values()].sort((one, other) => one.at - other.at);
+}
+
+/** The cell in which requests are merged; nothing when they are forgotten. */
+function cellOf(past: PastRequests, limits: readonly QuotaLimit[], now: number): string | undefined {
+  const matters = limits.find(
+    (limit) =>
+      limit.kinds.includes(past.kind) &&
+      // Twice the skew: neither the clock that writes this nor the one that reads it need be the sender's.
+      arrivedBy(past, limit, past.clock) + limit.milliseconds + 2 * CLOCK_SKEW_MILLISECONDS >= now,
+  );
+  if (!matters) return undefined;
+  const width = Math.max(1, matters.milliseconds * CELL_SHARE);
+  return `${past.kind}#${matters.milliseconds}#${Math.floor(past.at / width)}`;
+}
+
+function together(one: PastRequests, other: PastRequests): PastRequests {
+  return {
+    kind: one.kind,
+    at: Math.max(one.at, other.at),
+    slack: Math.max(one.slack, other.slack),
+    count: one.count + other.count,
+    clock: one.clock === other.clock ? one.clock : '',
+  };
+}

@@ -1,0 +1,90 @@
+import type { Exchange } from '../invoice-api/invoice-api.ts';
+import { LONGEST_PAUSE_MILLISECONDS } from '../quota/calendar.ts';
+import type { Clock, Pacer } from '../quota/pacer.ts';
+import { limitsOf, type Quota } from '../quota/quota.ts';
+
+/** The part of any outcome that tells how the API is. */
+export interface Heard {
+  kind: string;
+  exchange: Exchange;
+  retryAfterMilliseconds?: number | undefined;
+}
+
+/** Where an API throttles without saying for how long, it is about a minute (QuickBooks, Chargebee) or its own window. */
+const LONGEST_FIRST_BLOCK_MILLISECONDS = 60_000;
+const FIRST_BLOCK_WITHOUT_QUOTA_MILLISECONDS = 5_000;
+const LONGEST_BLOCK_MILLISECONDS = 3_600_000;
+/** One 503 in a hundred is chance, two in a row are an API that has no room. */
+const UNAVAILABLE_IN_A_ROW = 2;
+/** So many requests in a row without a usable answer are an API that is down; going on would only spend attempts. */
+const FAILURES_IN_A_ROW = 5;
+
+/**
+ * Listens to the outcomes of one turn and decides when to stay away. A short stay is waited for; a long one ends the turn
+ * and goes into the calendar, so that nobody calls: some APIs extend a block each time it is ignored.
+ */
+export class ApiHealth {
+  readonly #pacer: Pacer;
+  readonly #clock: Clock;
+  readonly #firstBlock: number;
+  #blocksInARow: number;
+  #failuresInARow = 0;
+  #blockedUntil: number | undefined;
+  #answered = false;
+  #isDown = false;
+  throttled = 0;
+  unknown = 0;
+
+  constructor(pacer: Pacer, clock: Clock, quota: Quota, blocksInARow: number) {
+    this.#pacer = pacer;
+    this.#clock = clock;
+    this.#blocksInARow = blocksInARow;
+    const windows = limitsOf(quota)
+      .map(({ milliseconds }) => milliseconds)
+      .filter((milliseconds) => milliseconds <= LONGEST_FIRST_BLOCK_MILLISECONDS);
+    this.#firstBlock = windows.length > 0 ? Math.max(...windows) : FIRST_BLOCK_WITHOUT_QUOTA_MILLISECONDS;
+  }
+
+  /** Until when everybody should stay away; undefined when the API was fine. Milliseconds since the epoch. */
+  get blockedUntil(): number | undefined {
+    return this.#blockedUntil;
+  }
+
+  /** Whether the API answered anything usable after it last asked us to stay away. */
+  get answered(): boolean {
+    return this.#answered;
+  }
+
+  /** Whether to stay away for longer than a turn waits. */
+  get isDown(): boolean {
+    return this.#isDown;
+  }
+
+  heard({ kind, exchange, retryAfterMilliseconds }: Heard): void {
+    if (kind === 'throttled') this.throttled += 1;
+    if (kind === 'unknown') this.unknown += 1;
+    if (kind !== 'throttled' && kind !== 'unknown') {
+      this.#failuresInARow = 0;
+      this.#answered = true;
+      return;
+    }
+    this.#failuresInARow += 1;
+    const isUnavailable = exchange.httpStatus === 503;
+    const enough = kind === 'unknown' ? FAILURES_IN_A_ROW : isUnavailable ? UNAVAILABLE_IN_A_ROW : 1;
+    if (this.#failuresInARow >= enough) this.#block(retryAfterMilliseconds);
+  }
+
+  #block(asked: number | undefined): void {
+    const now = this.#clock.now();
+    // Requests that were under way when the first one was refused are refused too; that is one block, not many.
+    const isNew = (this.#blockedUntil ?? 0) <= now;
+    const grown = Math.min(LONGEST_BLOCK_MILLISECONDS, this.#firstBlock * 2 ** this.#blocksInARow);
+    if (isNew) this.#blocksInARow += 1;
+    this.#blockedUntil = Math.max(this.#blockedUntil ?? 0, isNew || asked !== undefined ? now + (asked ?? grown) : 0);
+    this.#answered = false;
+    this.#pacer.holdUntil(this.#blockedUntil);
+    if (this.#blockedUntil <= now + LONGEST_PAUSE_MILLISECONDS) return;
+    this.#isDown = true;
+    this.#pacer.stop();
+  }
+}

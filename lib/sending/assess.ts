@@ -1,0 +1,126 @@
+import * as z from 'zod/mini';
+import type { Notification } from '../runs/notifications.ts';
+import type { RunContext } from '../runs/run.ts';
+import type { PackageCounts } from '../store/package-counts.ts';
+import { CanaryFailed, PackagesParked, TooManyPackagesFailed } from './errors.ts';
+import {
+  bucketChunks,
+  CANARY_CHUNK,
+  type Canary,
+  canarySelection,
+  loadCanary,
+  parseTaskInput,
+  runContext,
+  saveCanary,
+  wholeRun,
+} from './selection.ts';
+import { wholeSecond } from './send-chunk.ts';
+import type { Deciding } from './sending.ts';
+
+const assessInput = z.object({
+  run: runContext,
+  /** The state machine's state; the last assessment is in it. */
+  state: z.optional(z.object({ assessment: z.optional(z.object({ round: z.number() })) })),
+});
+
+/** What a run does next. */
+export interface Assessment {
+  next: 'send' | 'wait' | 'done';
+  /** How often the run has been assessed. */
+  round: number;
+  /** RFC 3339, whole seconds: when to ask what became of the submitted packages. */
+  checkAt: string;
+  checkChunks: string[];
+  counts: PackageCounts['states'];
+}
+
+/** With fewer finished packages than this, a share says nothing. */
+const FINISHED_FOR_A_SHARE = 20;
+
+/**
+ * Counts a run's packages and decides what comes next. Calling it again is always right: it changes nothing but the
+ * note that the canary passed.
+ * @throws PackagesParked when only packages that wait for a person are left
+ * @throws CanaryFailed when too many of the packages sent first failed
+ * @throws TooManyPackagesFailed when too many packages failed at all
+ * @throws InvalidTaskInput
+ */
+export async function assess(input: unknown, deciding: Deciding): Promise<Assessment> {
+  const { run, state } = parseTaskInput(assessInput, input);
+  const round = (state?.assessment?.round ?? 0) + 1;
+  const canary = await loadCanary(run, deciding.runs);
+  if (canary && !canary.passed) {
+    const { states, ...lease } = await deciding.countPackages(canarySelection(run, canary));
+    if (states.ready + states.sending + states.submitted > 0) {
+      return nextStep(deciding, round, { states, ...lease }, [CANARY_CHUNK]);
+    }
+    await judgeCanary(run, canary, states, deciding);
+  }
+  const counts = await deciding.countPackages(wholeRun(run));
+  await judgeFailures(run, counts.states, deciding);
+  const { ready, sending, submitted, parked } = counts.states;
+  if (ready + sending + submitted === 0 && parked > 0) {
+    await tell(deciding, { type: 'Packages Parked', detail: { ...named(run), parked } });
+    throw new PackagesParked(run.period.id, parked);
+  }
+  return nextStep(deciding, round, counts, bucketChunks(submitted, deciding.settings.packagesPerChunk));
+}
+
+function nextStep(
+  { clock, settings }: Deciding,
+  round: number,
+  { states, firstLeaseEndsAt }: PackageCounts,
+  checkChunks: string[],
+): Assessment {
+  const now = clock.now();
+  const hasAbandoned = firstLeaseEndsAt !== undefined && firstLeaseEndsAt < now;
+  const checkAt =
+    states.submitted > 0 || firstLeaseEndsAt === undefined
+      ? now + settings.pollStartMilliseconds
+      : firstLeaseEndsAt + 1;
+  const isWaiting = states.submitted + states.sending > 0;
+  return {
+    next: states.ready > 0 || hasAbandoned ? 'send' : isWaiting ? 'wait' : 'done',
+    round,
+    checkAt: wholeSecond(checkAt + 999),
+    checkChunks,
+    counts: states,
+  };
+}
+
+async function judgeCanary(
+  run: RunContext,
+  canary: Canary,
+  states: PackageCounts['states'],
+  deciding: Deciding,
+): Promise<void> {
+  const { failureShareLimit } = deciding.settings;
+  const failed = states.rejected + states.parked;
+  if (failed / canary.size > failureShareLimit) {
+    await tell(deciding, { type: 'Canary Stopped', detail: { ...named(run), failed, size: canary.size } });
+    throw new CanaryFailed(run.period.id, failed, canary.size, failureShareLimit);
+  }
+  await saveCanary(run, { ...canary, passed: true }, deciding.runs);
+}
+
+async function judgeFailures(run: RunContext, states: PackageCounts['states'], deciding: Deciding): Promise<void> {
+  const { failureShareLimit } = deciding.settings;
+  const failed = states.rejected + states.parked;
+  const finished = failed + states.processed;
+  if (finished < FINISHED_FOR_A_SHARE || failed / finished <= failureShareLimit) return;
+  await tell(deciding, { type: 'Failure Share Exceeded', detail: { ...named(run), failed, finished } });
+  throw new TooManyPackagesFailed(run.period.id, failed, finished, failureShareLimit);
+}
+
+function named(run: RunContext) {
+  return { periodId: run.period.id, runId: run.runId };
+}
+
+/** The error that follows matters more than whether the event went out. */
+export async function tell({ notifications }: Deciding, notification: Notification): Promise<void> {
+  try {
+    await notifications.notify(notification);
+  } catch (error) {
+    process.emitWarning(error instanceof Error ? error : String(error));
+  }
+}

@@ -1,0 +1,73 @@
+import { HalfmonthError } from '../errors/halfmonth-error.ts';
+
+/** The invoice API answered 401 or 403: the run stops, and goes on by redrive once the token is right. */
+export class InvoiceApiRefusedCredentials extends HalfmonthError {
+  readonly code = 'INVOICE_API_REFUSED_CREDENTIALS';
+
+  constructor(reason: string) {
+    super(
+      `The invoice API refused our credentials (${reason}). No package was marked as failed. Put a valid token into the ` +
+        'parameter that the function reads, then redrive the execution.',
+    );
+  }
+}
+
+/** Only packages that wait for a person are left. */
+export class PackagesParked extends HalfmonthError {
+  readonly code = 'PACKAGES_PARKED';
+  readonly periodId: string;
+  readonly parked: number;
+
+  constructor(periodId: string, parked: number) {
+    super(
+      `${parked} package${parked === 1 ? '' : 's'} of ${periodId} ${parked === 1 ? 'is' : 'are'} parked and nothing else ` +
+        `is left to do. See which and why with: npx halfmonth packages ${periodId} --state parked. Release or give them ` +
+        'up, then redrive the execution.',
+    );
+    this.periodId = periodId;
+    this.parked = parked;
+  }
+}
+
+/** Too many of the packages sent first failed; no other was sent. */
+export class CanaryFailed extends HalfmonthError {
+  readonly code = 'CANARY_FAILED';
+  readonly failed: number;
+  readonly size: number;
+
+  constructor(periodId: string, failed: number, size: number, limit: number) {
+    super(
+      `${failed} of the ${size} packages of ${periodId} that were sent first failed, more than the ` +
+        `${percent(limit)} that sending.failureShareLimit allows. The others were not touched. See why with: npx halfmonth ` +
+        `packages ${periodId} --state rejected,parked. When the cause is mended, or the limit raised, redrive the execution.`,
+    );
+    this.failed = failed;
+    this.size = size;
+  }
+}
+
+/** Too many packages failed. */
+export class TooManyPackagesFailed extends HalfmonthError {
+  readonly code = 'TOO_MANY_PACKAGES_FAILED';
+  readonly failed: number;
+  readonly finished: number;
+
+  constructor(periodId: string, failed: number, finished: number, limit: number) {
+    super(
+      `${failed} of ${finished} finished packages of ${periodId} were rejected or parked, more than the ` +
+        `${percent(limit)} that sending.failureShareLimit allows. What was not sent yet was left alone. See why with: npx ` +
+        `halfmonth packages ${periodId} --state rejected,parked. When the cause is mended, or the limit raised, redrive.`,
+    );
+    this.failed = failed;
+    this.finished = finished;
+  }
+}
+
+/** A task of the state machine was called with something else than the state machine gives it. */
+export class InvalidTaskInput extends HalfmonthError {
+  readonly code = 'INVALID_TASK_INPUT';
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 1000) / 10}%`;
+}

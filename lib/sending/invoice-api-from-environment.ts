@@ -1,0 +1,28 @@
+import { SSMClient } from '@aws-sdk/client-ssm';
+import * as z from 'zod/mini';
+import { readEnvironment, requiredText, webAddress, wholeNumber } from '../config/environment.ts';
+import { httpInvoiceApi } from '../invoice-api/http-invoice-api.ts';
+import type { InvoiceApi } from '../invoice-api/invoice-api.ts';
+import { parameterToken } from '../invoice-api/parameter-token.ts';
+
+const apiEnvironment = z.object({
+  INVOICE_API_URL: webAddress(),
+  INVOICE_API_TOKEN_PARAMETER: requiredText(),
+  INVOICE_API_CONCURRENCY: wholeNumber(1, 200),
+  REQUEST_TIMEOUT_SECONDS: wholeNumber(1, 300),
+});
+
+/**
+ * The invoice API that a function's environment names. Made once, so that connections outlive invocations.
+ * @throws InvalidEnvironment naming every fault
+ * @throws InvoiceApiMisconfigured when the address cannot be used
+ */
+export function invoiceApiFrom(environment: Record<string, string | undefined>): InvoiceApi {
+  const read = readEnvironment(apiEnvironment, environment);
+  return httpInvoiceApi({
+    baseUrl: read.INVOICE_API_URL,
+    token: parameterToken(new SSMClient({}), read.INVOICE_API_TOKEN_PARAMETER),
+    timeoutMilliseconds: read.REQUEST_TIMEOUT_SECONDS * 1000,
+    maximumConnections: read.INVOICE_API_CONCURRENCY,
+  });
+}

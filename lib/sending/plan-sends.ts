@@ -1,0 +1,93 @@
+import * as z from 'zod/mini';
+import { forecastEnd } from '../quota/forecast.ts';
+import type { RunContext } from '../runs/run.ts';
+import { tell } from './assess.ts';
+import {
+  bucketChunks,
+  CANARY_CHUNK,
+  loadCanary,
+  parseTaskInput,
+  runContext,
+  saveCanary,
+  wholeRun,
+} from './selection.ts';
+import type { Deciding } from './sending.ts';
+
+const planInput = z.object({ run: runContext });
+
+/** The chunks to send, one after the other. */
+export interface SendPlan {
+  chunks: string[];
+  /** RFC 3339: when the last package will have been sent. */
+  expectedEndAt: string;
+}
+
+/** What a request takes, for the forecast alone. */
+const TYPICAL_LATENCY_MILLISECONDS = 1_000;
+
+/**
+ * Splits what is ready into chunks, chooses the canary before the first package is sent, and records when sending will be
+ * done.
+ * @throws InvalidTaskInput
+ */
+export async function planSends(input: unknown, deciding: Deciding): Promise<SendPlan> {
+  const { run } = parseTaskInput(planInput, input);
+  const selection = wholeRun(run);
+  const { states } = await deciding.countPackages(selection);
+  const packages = states.ready + states.sending;
+  const isCanaryTurn = await canaryIsNext(run, packages, deciding);
+  const expectedEndAt = await forecast(run, packages, deciding);
+  const chunks = isCanaryTurn ? [CANARY_CHUNK] : bucketChunks(packages, deciding.settings.packagesPerChunk);
+  return { chunks, expectedEndAt };
+}
+
+/** Whether only the canary's packages may be sent now; chooses them when nobody has. */
+async function canaryIsNext(run: RunContext, waiting: number, deciding: Deciding): Promise<boolean> {
+  const size = run.canary ?? deciding.settings.canary;
+  if (size === 0) return false;
+  const known = await loadCanary(run, deciding.runs);
+  if (known) return !known.passed;
+  if (waiting <= size) return false;
+  const clients = new Set<string>();
+  let chosen = 0;
+  for await (const { clientId } of deciding.outstanding.inState(wholeRun(run), 'ready')) {
+    // All parts of a client go together, so that what counts as the canary is what is sent.
+    if (chosen >= size && !clients.has(clientId)) break;
+    clients.add(clientId);
+    chosen += 1;
+  }
+  await saveCanary(run, { clients: [...clients], size: chosen, passed: false }, deciding.runs);
+  return true;
+}
+
+async function forecast(run: RunContext, packages: number, deciding: Deciding): Promise<string> {
+  const { settings, clock, calendar, runs } = deciding;
+  const now = clock.now();
+  const end = forecastEnd({
+    packages,
+    quota: settings.quota,
+    past: (await calendar.load()).past,
+    concurrency: settings.maximumConcurrency,
+    latency: TYPICAL_LATENCY_MILLISECONDS,
+    now,
+  });
+  const expectedEndAt = new Date(end).toISOString();
+  const { deadline } = run;
+  const isBeforeDeadline = deadline === undefined ? undefined : end <= Date.parse(deadline);
+  await runs.updateRunRecord(run.period.id, {
+    runId: run.runId,
+    startedAt: run.startedAt,
+    forecast: {
+      at: new Date(now).toISOString(),
+      packages,
+      quota: settings.quota,
+      expectedEndAt,
+      ...(deadline === undefined ? {} : { deadline, isBeforeDeadline }),
+    },
+  });
+  if (deadline !== undefined && !isBeforeDeadline) {
+    const detail = { periodId: run.period.id, runId: run.runId, packages, expectedEndAt, deadline };
+    await tell(deciding, { type: 'Forecast Past Deadline', detail });
+  }
+  return expectedEndAt;
+}

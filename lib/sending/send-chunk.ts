@@ -1,0 +1,98 @@
+import * as z from 'zod/mini';
+import { bookTurn, type TurnRequest } from '../quota/calendar.ts';
+import { InvoiceApiRefusedCredentials } from './errors.ts';
+import { parseTaskInput, runContext, selectionOf } from './selection.ts';
+import { SendTurn, type SendTurnResult } from './send-turn.ts';
+import type { Sending, SendingWithApi } from './sending.ts';
+import { inTurn, momentOf } from './turns.ts';
+
+const chunkInput = z.object({ run: runContext, chunk: z.string() });
+
+const booking = z.object({
+  /** RFC 3339, whole seconds: when to send. */
+  startsAt: z.string(),
+});
+
+const sendInput = z.object({
+  ...chunkInput.shape,
+  booking,
+  /** Packages that were still to be sent when last counted. */
+  remaining: z.number(),
+  /** Turns so far. */
+  turns: z.number(),
+  done: z.boolean(),
+});
+
+/** The state of sending one chunk, as it travels through the state machine. */
+export type SendChunkState = z.output<typeof sendInput>;
+
+/**
+ * A child execution ends after so many turns, however much is left; `assess` then begins another. A turn is at most 12
+ * events, and 25,000 are the limit (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+ */
+export const TURNS_PER_CHUNK = 1_500;
+
+/**
+ * Books the first turn of a chunk. Booking again for the same chunk replaces.
+ * @throws InvalidTaskInput
+ */
+export async function bookQuota(input: unknown, sending: Sending): Promise<SendChunkState> {
+  const { run, chunk } = parseTaskInput(chunkInput, input);
+  const selection = await selectionOf(run, chunk, sending.runs);
+  const remaining =
+    (await sending.outstanding.count(selection, 'ready')) + (await sending.outstanding.count(selection, 'sending'));
+  const request = turnRequest(run.runId, chunk, remaining);
+  const { startsAt } = await sending.calendar.change((calendar) => bookTurn(calendar, request, momentOf(sending)));
+  sending.metrics.count('RequestsBooked', remaining);
+  return { run, chunk, booking: { startsAt: wholeSecond(startsAt) }, remaining, turns: 0, done: false };
+}
+
+/**
+ * Sends one turn of a chunk and books the next, or says when to come again, or that the chunk is done.
+ * @throws InvoiceApiRefusedCredentials when the API answers 401 or 403, also with a token read anew
+ * @throws InvalidTaskInput
+ */
+export async function sendChunk(input: unknown, sending: SendingWithApi): Promise<SendChunkState> {
+  const state = parseTaskInput(sendInput, input);
+  if (state.done) return state;
+  const selection = await selectionOf(state.run, state.chunk, sending.runs);
+  const request = turnRequest(state.run.runId, state.chunk, state.remaining);
+  const answer = await inTurn(sending, request, ({ pacer, health }) =>
+    new SendTurn(sending, selection, pacer, health).send(),
+  );
+  const turns = state.turns + 1;
+  if ('waitUntil' in answer) return nextTurn({ ...state, turns }, answer.waitUntil);
+  const { result } = answer;
+  if (result.credentialsRefused !== undefined) throw new InvoiceApiRefusedCredentials(result.credentialsRefused);
+  if (!result.remaining) return { ...state, turns, remaining: 0, done: true };
+  return nextTurn(await bookNext({ ...state, turns }, result, sending));
+}
+
+async function bookNext(
+  state: SendChunkState,
+  { settled, notBefore }: SendTurnResult,
+  sending: Sending,
+): Promise<SendChunkState> {
+  const remaining = Math.max(1, state.remaining - settled);
+  const request = turnRequest(state.run.runId, state.chunk, remaining);
+  const { startsAt } = await sending.calendar.change((calendar) => bookTurn(calendar, request, momentOf(sending)));
+  return { ...state, remaining, booking: { startsAt: wholeSecond(Math.max(startsAt, notBefore)) } };
+}
+
+function nextTurn(state: SendChunkState, startsAt?: number): SendChunkState {
+  return {
+    ...state,
+    ...(startsAt === undefined ? {} : { booking: { startsAt: wholeSecond(startsAt) } }),
+    done: state.turns >= TURNS_PER_CHUNK,
+  };
+}
+
+/** Some are sent twice, because an answer was lost, and the count may be a moment old. */
+function turnRequest(runId: string, chunk: string, remaining: number): TurnRequest {
+  return { id: `${runId}/send/${chunk}`, kind: 'send', requests: Math.ceil(remaining * 1.1) + 10 };
+}
+
+/** Wait states know whole seconds. Rounded down: the rest is waited for in the turn, where it is exact. */
+export function wholeSecond(milliseconds: number): string {
+  return new Date(Math.floor(milliseconds / 1000) * 1000).toISOString();
+}

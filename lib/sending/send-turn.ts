@@ -1,0 +1,231 @@
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { SubmitOutcome } from '../invoice-api/invoice-api.ts';
+import { bodyOf } from '../packages/document.ts';
+import { idempotencyKeyOf, type PackageHead } from '../packages/package.ts';
+import { LONGEST_PAUSE_MILLISECONDS } from '../quota/calendar.ts';
+import type { Pacer } from '../quota/pacer.ts';
+import type { OutstandingPackage, PackageSelection } from '../store/outstanding-packages.ts';
+import type { ApiHealth } from './api-health.ts';
+import { ConcurrencyTuner } from './concurrency-tuner.ts';
+import { abandoned, afterSending } from './outcomes.ts';
+import type { SendingWithApi } from './sending.ts';
+
+/** What sending in one turn came to. */
+export interface SendTurnResult {
+  /** Packages that left the state of waiting to be sent. */
+  settled: number;
+  rejected: number;
+  /** Whether packages that wait to be sent were left. */
+  remaining: boolean;
+  /** Milliseconds since the epoch: not before then is it worth going on, quota aside. */
+  notBefore: number;
+  /** 401 or 403, in the API's words. */
+  credentialsRefused?: string;
+}
+
+interface PreparedPackage {
+  /** As it was before we took it. */
+  before: PackageHead;
+  /** As it is stored now: ours for the time of the lease. */
+  leased: PackageHead;
+  body: string;
+}
+
+/** Packages are read and leased ahead of their requests, so that no request waits for a database. */
+const PREPARING_AHEAD = 8;
+const FIRST_BACKOFF_MILLISECONDS = 1_000;
+const LONGEST_BACKOFF_MILLISECONDS = 60_000;
+
+/** Sends packages in one turn: as many as the quota, the time and the API allow. */
+export class SendTurn {
+  readonly #sending: SendingWithApi;
+  readonly #selection: PackageSelection;
+  readonly #pacer: Pacer;
+  readonly #health: ApiHealth;
+  readonly #tuner: ConcurrencyTuner;
+  readonly #requestSlots: LimitFunction;
+  readonly #preparing = pLimit(PREPARING_AHEAD);
+  readonly #retries: { at: number; candidate: OutstandingPackage }[] = [];
+  readonly #result: SendTurnResult = { settled: 0, rejected: 0, remaining: false, notBefore: 0 };
+  #notYetLeft = 0;
+  #failure: { error: unknown } | undefined;
+
+  constructor(sending: SendingWithApi, selection: PackageSelection, pacer: Pacer, health: ApiHealth) {
+    this.#sending = sending;
+    this.#selection = selection;
+    this.#pacer = pacer;
+    this.#health = health;
+    this.#tuner = new ConcurrencyTuner(sending.settings.maximumConcurrency);
+    this.#requestSlots = pLimit(this.#tuner.concurrency);
+  }
+
+  /**
+   * Sends what the selection holds: packages that are ready, those of crashed senders, and within this turn those again
+   * whose outcome stayed unknown.
+   * @throws whatever a store or the token provider threw, after every request under way has been recorded
+   */
+  async send(): Promise<SendTurnResult> {
+    const underWay = new Set<Promise<void>>();
+    for await (const candidate of this.#candidates(underWay)) {
+      while (!this.#mayTakeAnother() && underWay.size > 0 && !this.#isOver()) await Promise.race(underWay);
+      if (this.#isOver() || !this.#pacer.hasRoomFor(this.#notYetLeft + 1)) {
+        this.#result.remaining = true;
+        break;
+      }
+      this.#notYetLeft += 1;
+      const task: Promise<void> = this.#sendOne(candidate)
+        .catch((error: unknown) => this.#fail(error))
+        .finally(() => underWay.delete(task));
+      underWay.add(task);
+    }
+    await Promise.all(underWay);
+    if (this.#failure) throw this.#failure.error;
+    if (this.#retries.length > 0) {
+      this.#result.remaining = true;
+      this.#result.notBefore = Math.min(...this.#retries.map(({ at }) => at));
+    }
+    return this.#result;
+  }
+
+  /** Ready packages, then those whose sender crashed, then what must be tried again, as long as that is soon. */
+  async *#candidates(underWay: Set<Promise<void>>): AsyncGenerator<OutstandingPackage> {
+    const { outstanding, clock } = this.#sending;
+    yield* outstanding.inState(this.#selection, 'ready');
+    yield* outstanding.inState(this.#selection, 'sending');
+    for (;;) {
+      if (this.#retries.length === 0 && underWay.size > 0) {
+        await Promise.race(underWay);
+        continue;
+      }
+      this.#retries.sort((one, other) => one.at - other.at);
+      const next = this.#retries[0];
+      if (!next || this.#isOver() || next.at > clock.now() + LONGEST_PAUSE_MILLISECONDS) return;
+      const wait = next.at - clock.now();
+      if (wait > 0) {
+        await Promise.race([clock.sleep(wait), ...underWay]);
+        continue;
+      }
+      this.#retries.shift();
+      yield next.candidate;
+    }
+  }
+
+  #mayTakeAnother(): boolean {
+    return this.#notYetLeft < this.#tuner.concurrency + PREPARING_AHEAD;
+  }
+
+  #isOver(): boolean {
+    return this.#failure !== undefined || this.#result.credentialsRefused !== undefined || this.#health.isDown;
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#pacer.stop();
+  }
+
+  async #sendOne(candidate: OutstandingPackage): Promise<void> {
+    let hasLeft = false;
+    const leaves = (): void => {
+      if (!hasLeft) this.#notYetLeft -= 1;
+      hasLeft = true;
+    };
+    try {
+      const prepared = await this.#preparing(() => this.#prepare(candidate));
+      if (!prepared) return;
+      const outcome = await this.#requestSlots(() => this.#request(prepared, leaves));
+      if (outcome === undefined) await this.#putBack(prepared);
+      else await this.#record(candidate, prepared, outcome);
+    } finally {
+      leaves();
+    }
+  }
+
+  /** Takes a package for ourselves; nothing when it is not to be sent, or somebody else was faster. */
+  async #prepare({ clientId, part }: OutstandingPackage): Promise<PreparedPackage | undefined> {
+    if (this.#isOver()) {
+      this.#result.remaining = true;
+      return undefined;
+    }
+    const { packages, transitions, clock, settings } = this.#sending;
+    const { periodId } = this.#selection;
+    const before = await packages.loadHead(periodId, clientId, part);
+    if (!before || !this.#isToBeSent(before)) return undefined;
+    if (before.attemptCount >= settings.attemptsLimit && before.state === 'sending') {
+      const { change, attempt } = abandoned(before, clock.now());
+      await transitions.apply(before, change, attempt);
+      return undefined;
+    }
+    const revision = await packages.loadRevision(periodId, clientId, part, before.revision);
+    if (!revision) throw new Error(`package ${before.packageId} has no document of revision ${before.revision}`);
+    const leased = await transitions.apply(before, {
+      state: 'sending',
+      everSent: true,
+      attemptCount: before.attemptCount + 1,
+      leaseUntil: clock.now() + 2 * settings.requestTimeoutMilliseconds + 6 * LONGEST_PAUSE_MILLISECONDS,
+    });
+    return leased && { before, leased, body: bodyOf(revision.document, before.submission) };
+  }
+
+  #isToBeSent(head: PackageHead): boolean {
+    if (head.state === 'ready') return true;
+    return head.state === 'sending' && (head.leaseUntil ?? 0) < this.#sending.clock.now();
+  }
+
+  /** One request, when its time has come; undefined when its time does not come in this turn. */
+  async #request({ leased, body }: PreparedPackage, leaves: () => void): Promise<SubmitOutcome | undefined> {
+    const idempotencyKey = idempotencyKeyOf(leased.packageId, leased.revision, leased.submission);
+    const outcome = await this.#paced(() => this.#sending.api.submit({ idempotencyKey, body }), leaves);
+    // The token may have been rotated since it was read; the second request carries one that was read anew.
+    if (outcome?.kind !== 'credentials-refused' || this.#isOver()) return outcome;
+    return this.#paced(() => this.#sending.api.submit({ idempotencyKey, body }), leaves);
+  }
+
+  async #paced(submit: () => Promise<SubmitOutcome>, leaves: () => void): Promise<SubmitOutcome | undefined> {
+    const departure = await this.#pacer.next();
+    if (typeof departure === 'string') return undefined;
+    leaves();
+    try {
+      const outcome = await submit();
+      this.#health.heard(outcome);
+      this.#tuner.completed({
+        latencyMilliseconds: outcome.exchange.latencyMilliseconds,
+        failed: outcome.kind === 'unknown' || outcome.kind === 'throttled',
+      });
+      this.#requestSlots.concurrency = this.#tuner.concurrency;
+      return outcome;
+    } finally {
+      departure.answered();
+    }
+  }
+
+  async #record(candidate: OutstandingPackage, prepared: PreparedPackage, outcome: SubmitOutcome): Promise<void> {
+    const { transitions, clock, settings, metrics } = this.#sending;
+    metrics.milliseconds('InvoiceApiLatency', outcome.exchange.latencyMilliseconds);
+    if (outcome.kind === 'credentials-refused') this.#result.credentialsRefused ??= outcome.reason;
+    const { change, attempt } = afterSending(
+      prepared.leased,
+      outcome,
+      prepared.body,
+      settings.attemptsLimit,
+      clock.now(),
+    );
+    // Nobody changes a head that we have on lease, unless we took longer than that: then their change stands.
+    await transitions.apply(prepared.leased, change, attempt);
+    if (change.state === 'ready') this.#retries.push({ at: this.#retryAt(prepared, outcome), candidate });
+    else this.#result.settled += 1;
+    if (change.state === 'rejected' || change.state === 'parked') this.#result.rejected += 1;
+  }
+
+  #retryAt({ leased }: PreparedPackage, outcome: SubmitOutcome): number {
+    const asked = 'retryAfterMilliseconds' in outcome ? outcome.retryAfterMilliseconds : undefined;
+    const grown = Math.min(LONGEST_BACKOFF_MILLISECONDS, FIRST_BACKOFF_MILLISECONDS * 2 ** (leased.attemptCount - 1));
+    return this.#sending.clock.now() + (asked ?? grown);
+  }
+
+  /** We know that it never left, so it is as if we had never taken it. */
+  async #putBack({ before, leased }: PreparedPackage): Promise<void> {
+    this.#result.remaining = true;
+    const { state, everSent, attemptCount, leaseUntil } = before;
+    await this.#sending.transitions.apply(leased, { state, everSent, attemptCount, leaseUntil });
+  }
+}

@@ -1,0 +1,62 @@
+import type { InvoiceApi } from '../invoice-api/invoice-api.ts';
+import type { Clock } from '../quota/pacer.ts';
+import type { Quota } from '../quota/quota.ts';
+import type { Notifications } from '../runs/notifications.ts';
+import type { OutstandingPackages, PackageSelection } from '../store/outstanding-packages.ts';
+import type { PackageCounts } from '../store/package-counts.ts';
+import type { PackageStore } from '../store/package-store.ts';
+import type { PackageTransitions } from '../store/package-transitions.ts';
+import type { QuotaCalendarStore } from '../store/quota-calendar-store.ts';
+import type { RunStore } from '../store/run-store.ts';
+
+/** What a stage says about its invoice API and about sending. */
+export interface SendingSettings {
+  quota: Quota;
+  maximumConcurrency: number;
+  requestTimeoutMilliseconds: number;
+  attemptsLimit: number;
+  processingDeadlineMilliseconds: number;
+  pollStartMilliseconds: number;
+  pollMaximumMilliseconds: number;
+  packagesPerChunk: number;
+  /** Packages to send first; 0 for none. */
+  canary: number;
+  /** The share of failed packages above which a run stops, 0 to 1. */
+  failureShareLimit: number;
+}
+
+/** What operators see of sending, as counts and times. */
+export interface SendingMetrics {
+  count(
+    name: 'PackagesSent' | 'RequestsThrottled' | 'RequestsUnknown' | 'RequestsBooked' | 'StatusReads',
+    value: number,
+  ): void;
+  milliseconds(name: 'InvoiceApiLatency' | 'SenderIdle', value: number): void;
+}
+
+/** What the tasks of sending work with. */
+export interface Sending {
+  settings: SendingSettings;
+  clock: Clock;
+  /** Names this machine's clock in the quota calendar. */
+  clockId: string;
+  calendar: QuotaCalendarStore;
+  outstanding: OutstandingPackages;
+  packages: PackageStore;
+  transitions: PackageTransitions;
+  runs: RunStore;
+  metrics: SendingMetrics;
+}
+
+/** What tasks need besides that speak to the API. */
+export interface SendingWithApi extends Sending {
+  api: InvoiceApi;
+  /** Milliseconds that the calling Lambda has left. */
+  remainingMilliseconds(): number;
+}
+
+/** What the tasks that decide need besides. */
+export interface Deciding extends Sending {
+  notifications: Notifications;
+  countPackages(selection: PackageSelection): Promise<PackageCounts>;
+}

@@ -1,0 +1,66 @@
+import type { CalendarMoment } from '../quota/calendar.ts';
+import { closeTurn, type OpenTurn, openTurn, type TurnRequest } from '../quota/calendar.ts';
+import { Pacer } from '../quota/pacer.ts';
+import { ApiHealth } from './api-health.ts';
+import type { Sending, SendingWithApi } from './sending.ts';
+
+/** A longer turn would keep another run waiting. */
+const LONGEST_TURN_MILLISECONDS = 300_000;
+/** For ending a turn in good order: recording outcomes, writing the calendar. */
+const CLOSING_MILLISECONDS = 10_000;
+
+/** A turn while it lasts. */
+export interface TurnUnderWay {
+  pacer: Pacer;
+  health: ApiHealth;
+}
+
+/** Either the turn's result, or when to come again (milliseconds since the epoch). */
+export type TurnAnswer<Result> = { result: Result } | { waitUntil: number };
+
+/** Now, by our clock, under our quota. */
+export function momentOf({ settings, clock, clockId }: Sending): CalendarMoment {
+  return { quota: settings.quota, now: clock.now(), clock: clockId };
+}
+
+/**
+ * Takes a turn in the quota calendar, works in it, and records what has left, also when the work fails.
+ * @throws whatever the work throws
+ */
+export async function inTurn<Result>(
+  sending: SendingWithApi,
+  request: TurnRequest,
+  work: (turn: TurnUnderWay) => Promise<Result>,
+): Promise<TurnAnswer<Result>> {
+  const { calendar, settings, clock } = sending;
+  const longest = Math.min(
+    LONGEST_TURN_MILLISECONDS,
+    sending.remainingMilliseconds() - settings.requestTimeoutMilliseconds - CLOSING_MILLISECONDS,
+  );
+  const opened = await calendar.change((current) =>
+    openTurn(current, request, momentOf(sending), {
+      longest: Math.max(longest, 0),
+      requestTimeout: settings.requestTimeoutMilliseconds,
+    }),
+  );
+  if ('waitUntil' in opened) return { waitUntil: opened.waitUntil };
+  const pacer = new Pacer(opened.turn, opened.calendar.past, settings.quota, clock);
+  pacer.holdUntil(opened.calendar.blockedUntil);
+  const health = new ApiHealth(pacer, clock, settings.quota, opened.calendar.blocksInARow);
+  try {
+    return { result: await work({ pacer, health }) };
+  } finally {
+    await close(sending, opened.turn, { pacer, health });
+  }
+}
+
+async function close(sending: SendingWithApi, turn: OpenTurn, { pacer, health }: TurnUnderWay): Promise<void> {
+  const { calendar, metrics } = sending;
+  const { blockedUntil, answered } = health;
+  const report = { sent: pacer.sent, answered, ...(blockedUntil === undefined ? {} : { blockedUntil }) };
+  await calendar.change((current) => ({ calendar: closeTurn(current, turn, report, momentOf(sending)) }));
+  metrics.count(turn.kind === 'send' ? 'PackagesSent' : 'StatusReads', pacer.sent.length);
+  metrics.count('RequestsThrottled', health.throttled);
+  metrics.count('RequestsUnknown', health.unknown);
+  metrics.milliseconds('SenderIdle', pacer.idleMilliseconds);
+}
