@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
+import { heapLimitOf, watchMemory } from './memory-watch.ts';
 import type { ReportedError, WorkerMessage, WorkerSettings } from './worker-messages.ts';
 
 /** What an invocation came to: the answer as JSON text, or the error as Lambda reports it. */
@@ -26,8 +27,10 @@ export interface EnvironmentSettings extends Omit<WorkerSettings, 'recordAwsCall
 /** AWS gives the initialization 10 s; a laptop that is busy with engines and tests gets more. */
 const INITIALIZATION_TIMEOUT_MILLISECONDS = 60_000;
 
-/** The share of a function's memory that the Node.js runtime of Lambda leaves to the old generation of the heap. */
-const HEAP_SHARE = 0.9;
+const OUT_OF_MEMORY: ReportedError = {
+  errorType: 'Runtime.ExitError',
+  errorMessage: 'Runtime exited with error: signal: killed (out of memory)',
+};
 
 /** Starts a thread for a function and loads its bundle in it. */
 export function startExecutionEnvironment(settings: EnvironmentSettings): ExecutionEnvironment {
@@ -38,7 +41,7 @@ export function startExecutionEnvironment(settings: EnvironmentSettings): Execut
     execArgv: [],
     stdout: true,
     stderr: true,
-    resourceLimits: { maxOldGenerationSizeMb: Math.floor(settings.memorySize * HEAP_SHARE) },
+    resourceLimits: { maxOldGenerationSizeMb: heapLimitOf(settings.memorySize) },
   });
   forwardLines(worker.stdout, onLine);
   forwardLines(worker.stderr, onLine);
@@ -86,8 +89,10 @@ export function startExecutionEnvironment(settings: EnvironmentSettings): Execut
       if (isAlive) {
         worker.postMessage({ requestId, payload, deadline: Date.now() + timeoutSeconds * 1000 });
       }
+      const stopWatching = watchMemory(worker, settings.memorySize, () => void kill(OUT_OF_MEMORY));
       const failure = ended.then((error) => ({ error }));
       const outcome = await within(Promise.race([answer, failure]), timeoutSeconds * 1000);
+      stopWatching();
       settle = undefined;
       if (outcome) return outcome;
       const seconds = timeoutSeconds.toFixed(2);
@@ -105,10 +110,7 @@ export function startExecutionEnvironment(settings: EnvironmentSettings): Execut
 function errorOfDeadThread(error: unknown): ReportedError {
   const { code, message } = error as NodeJS.ErrnoException; // Node.js gives an Error here, whatever was thrown
   if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
-    return {
-      errorType: 'Runtime.ExitError',
-      errorMessage: 'Runtime exited with error: signal: killed (out of memory)',
-    };
+    return OUT_OF_MEMORY;
   }
   return { errorType: 'Runtime.UnhandledPromiseRejection', errorMessage: message };
 }
