@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { InvalidPeriod, type PeriodId, periodOf } from '../../lib/periods/periods.ts';
+import { InvalidQuota, parseQuotaWindows } from '../../lib/quota/quota.ts';
 
 /** The variable that holds the token for `--invoice-api`: a token on the command line would be in every process list. */
 export const TOKEN_VARIABLE = 'HALFMONTH_INVOICE_API_TOKEN';
@@ -37,8 +38,6 @@ export class HelpShown extends Error {
   override readonly name = 'HelpShown';
   readonly code = 'HELP_SHOWN';
 }
-
-const QUOTA_FORM = /^([1-9]\d*\/[1-9]\d*)(,[1-9]\d*\/[1-9]\d*)*$|^none$/;
 
 /**
  * Reads the command line of `npm start`.
@@ -159,8 +158,13 @@ function webAddress(text: string): string {
 }
 
 function quota(text: string): string {
-  if (QUOTA_FORM.test(text)) return text;
-  throw new InvalidArgumentError('Write windows as requests/seconds, such as 60/60,5000/86400, or none.');
+  try {
+    parseQuotaWindows(text);
+    return text;
+  } catch (error) {
+    if (error instanceof InvalidQuota) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
 }
 
 function wholeNumber(least: number, most: number): (text: string) => number {

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { type Reconciliation, type ReconciliationLine, STATIONS, stationTitle } from './reconciliation.ts';
-import type { Resend } from './resends.ts';
+import type { ResendReasons } from './resends.ts';
 
 const TITLES: Record<ReconciliationLine['section'], string> = {
   events: 'Events',
@@ -8,13 +8,16 @@ const TITLES: Record<ReconciliationLine['section'], string> = {
   meters: 'Quantities per meter',
   packages: 'Packages',
 };
-const PACKAGES_NAMED = 5;
 
 /**
  * The account as text: a table of what every station says, the checks, what was sent again and why, and the verdict.
  * @param colour whether the reader understands terminal colours
  */
-export function resultText({ lines, checks, differences }: Reconciliation, resends: Resend[], colour: boolean): string {
+export function resultText(
+  { lines, checks, differences }: Reconciliation,
+  resends: ResendReasons,
+  colour: boolean,
+): string {
   const paint = (style: 'green' | 'red' | 'bold', text: string) =>
     colour ? styleText(style, text, { validateStream: false }) : text;
   const mark = (good: boolean) => (good ? paint('green', 'agree') : paint('red', 'DIFFER'));
@@ -53,13 +56,13 @@ function tableOf(
   ].join('\n');
 }
 
-function resendText(resends: readonly Resend[]): string {
-  if (resends.length === 0) return 'No package was sent more than once.';
+function resendText(resends: ResendReasons): string {
+  if (resends.packages === 0) return 'No package was sent more than once.';
   return [
-    'Packages sent more than once, by what came of the send before',
-    ...resends.map(({ because, times, packageIds }) => {
-      const more = packageIds.length > PACKAGES_NAMED ? ', ...' : '';
-      return `  ${times} x ${because}: ${packageIds.slice(0, PACKAGES_NAMED).join(', ')}${more}`;
+    `${resends.packages} packages were sent more than once, after:`,
+    ...resends.reasons().map(({ because, times, packageIds }) => {
+      const more = times > packageIds.length ? ', ...' : '';
+      return `  ${times} x ${because}: ${packageIds.join(', ')}${more}`;
     }),
   ].join('\n');
 }

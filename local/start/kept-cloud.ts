@@ -1,0 +1,100 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
+import type { LocalCloud } from '../cloud/local-cloud.ts';
+
+/** Everything that a start leaves on this machine. Not under version control. */
+export const HALFMONTH_FOLDER = fileURLToPath(new URL('../../.halfmonth/', import.meta.url));
+/** Where `--keep` keeps its data and logs. */
+export const KEPT_FOLDER = join(HALFMONTH_FOLDER, 'kept');
+/** Where a start without `--keep` leaves its logs. */
+export const LAST_FOLDER = join(HALFMONTH_FOLDER, 'last');
+/** Says where a cloud that was left running can be reached. Gone when it has stopped. */
+export const LOCAL_CLOUD_FILE = join(HALFMONTH_FOLDER, 'local-cloud.json');
+
+const keptCloudSchema = z.object({
+  /** The process that runs the cloud. */
+  pid: z.int(),
+  /** RFC 3339, UTC. */
+  startedAt: z.string(),
+  region: z.string(),
+  endpoints: z.record(z.string(), z.string()),
+  /** The stack's outputs by name: tables, queues, the state machine. */
+  outputs: z.record(z.string(), z.string()),
+  /** Variables that make any AWS SDK and tool talk to this cloud. */
+  environment: z.record(z.string(), z.string()),
+  invoiceApi: z.object({ url: z.string(), profile: z.optional(z.string()) }),
+});
+
+/** A local cloud that runs on after its start. */
+export type KeptCloud = z.output<typeof keptCloudSchema>;
+
+/** Another process runs the kept cloud. */
+export class AlreadyRunning extends Error {
+  override readonly name = 'AlreadyRunning';
+  readonly code = 'ALREADY_RUNNING';
+}
+
+/** The kept cloud that runs on this machine, if one does. */
+export function findKeptCloud(file = LOCAL_CLOUD_FILE): KeptCloud | undefined {
+  if (!existsSync(file)) return undefined;
+  const { success, data } = keptCloudSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+  return success && isAlive(data.pid) ? data : undefined;
+}
+
+/** @throws AlreadyRunning */
+export function assertNoKeptCloud(): void {
+  const running = findKeptCloud();
+  if (!running) return;
+  throw new AlreadyRunning(
+    `A local cloud is left running already (process ${running.pid}, since ${running.startedAt}): end it with Ctrl-C first.`,
+  );
+}
+
+/** Whether an earlier `--keep` has left data. */
+export function hasKeptData(): boolean {
+  return existsSync(join(KEPT_FOLDER, 'data'));
+}
+
+/** Says where the cloud is, until `forgetKeptCloud`. */
+export function announceKeptCloud(
+  { region, endpoints, outputs, environment }: LocalCloud,
+  invoiceApi: KeptCloud['invoiceApi'],
+): KeptCloud {
+  const startedAt = new Date().toISOString();
+  const kept: KeptCloud = { pid: process.pid, startedAt, region, endpoints, outputs, environment, invoiceApi };
+  mkdirSync(dirname(LOCAL_CLOUD_FILE), { recursive: true });
+  writeFileSync(LOCAL_CLOUD_FILE, `${JSON.stringify(kept, undefined, 2)}\n`);
+  return kept;
+}
+
+/** The cloud is about to stop. */
+export function forgetKeptCloud(): void {
+  rmSync(LOCAL_CLOUD_FILE, { force: true });
+}
+
+/** How to talk to a kept cloud, for a person: endpoints, resources, and lines to paste into a shell. */
+export function keptCloudText({ endpoints, outputs, environment, invoiceApi }: KeptCloud): string {
+  const list = (values: Record<string, string>) =>
+    Object.entries(values).map(([name, value]) => `  ${name.padEnd(30)} ${value}`);
+  return [
+    'The local cloud is left running, its data kept in .halfmonth/kept. Ctrl-C ends it.',
+    '',
+    ...list({ ...endpoints, invoiceApi: invoiceApi.url }),
+    ...list(outputs),
+    '',
+    'Paste these lines to let the AWS CLI or any AWS SDK talk to it:',
+    ...Object.entries(environment).map(([name, value]) => `export ${name}=${value}`),
+  ].join('\n');
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // It lives, and belongs to somebody else.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

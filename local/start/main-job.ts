@@ -1,0 +1,141 @@
+import { acceptanceWindowAt } from '../../lib/events/consumption-event.ts';
+import type { BillingCalendar } from '../../lib/periods/days.ts';
+import { endOfPeriod, type PeriodId, periodOf } from '../../lib/periods/periods.ts';
+import { Expectation } from './expectation.ts';
+import { type FileFindings, fileMessages } from './file-messages.ts';
+import type { LocalService } from './local-service.ts';
+import type { Progress } from './progress.ts';
+import { untilDrained } from './queue-drained.ts';
+import { funnelText, type RunResult, runPeriod } from './run-period.ts';
+import { distinctEventsOf, sampleMessages } from './sample-messages.ts';
+import { sendMessages } from './send-messages.ts';
+
+/** What is counted: a sample from a seed, or a person's own events. */
+export type Load =
+  | { kind: 'sample'; seed: number; clients: number; events: number; periodId: PeriodId }
+  | { kind: 'file'; path: string; bytes: number; periodId?: PeriodId };
+
+/** What the job does. */
+export interface MainJob {
+  load: Load;
+  calendar: BillingCalendar;
+  maxAgeDays: number;
+  /** Milliseconds since the epoch. */
+  now: number;
+}
+
+/** What was produced and how the runs ended. */
+export interface MainJobResult {
+  expectation: Expectation;
+  runs: RunResult[];
+}
+
+/** There is no period to close. */
+export class NothingToClose extends Error {
+  override readonly name = 'NothingToClose';
+  readonly code = 'NOTHING_TO_CLOSE';
+}
+
+/**
+ * Does what Halfmonth is for, once: events go to the queue, are counted, and each of their periods is closed.
+ * @throws NothingToClose when no period with events has ended
+ */
+export async function runMainJob(
+  service: LocalService,
+  job: MainJob,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<MainJobResult> {
+  const expectation = await produce(service, job, progress, signal);
+  await count(service, expectation, progress, signal);
+  const runs: RunResult[] = [];
+  for (const periodId of periodsToClose(job, expectation, progress)) {
+    const stage = progress.begin(`closing ${periodId}`);
+    const run = await runPeriod(
+      service,
+      periodId,
+      (funnel) => {
+        const packages = Object.values(funnel).reduce((sum, state) => sum + state, 0);
+        stage.update(funnel.processed, packages, funnelText(funnel));
+      },
+      signal,
+    );
+    stage.end(`${run.status === 'SUCCEEDED' ? '' : `${run.status}: `}${funnelText(run.funnel)}`);
+    runs.push(run);
+  }
+  return { expectation, runs };
+}
+
+async function produce(
+  { sqs, queues }: LocalService,
+  { load, calendar, maxAgeDays, now }: MainJob,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Expectation> {
+  const expectation = new Expectation();
+  const stage = progress.begin('producing events');
+  if (load.kind === 'sample') {
+    const sample = { ...load, period: periodOf(load.periodId), calendar, window: { now, maxAgeDays } };
+    const expected = distinctEventsOf(sample);
+    const bodies = sampleMessages(sample, expectation);
+    await sendMessages(sqs, queues.events, bodies, () => stage.update(expectation.events(), expected), signal);
+    stage.end(sentText(expectation));
+    return expectation;
+  }
+  const findings: FileFindings = { lines: 0, conflicts: 0 };
+  const file = {
+    path: load.path,
+    calendar,
+    window: acceptanceWindowAt(now, maxAgeDays),
+    onRead: (bytes: number) => stage.update(bytes, load.bytes, `${findings.lines} lines`),
+  };
+  await sendMessages(sqs, queues.events, fileMessages(file, expectation, findings), () => {}, signal);
+  stage.end(sentText(expectation));
+  if (findings.conflicts > 0) progress.say(conflictText(findings));
+  return expectation;
+}
+
+async function count(
+  { sqs, queues, lastBatchFailure, logFile }: LocalService,
+  expectation: Expectation,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const stage = progress.begin('counting');
+  let told: string | undefined;
+  await untilDrained(
+    sqs,
+    queues.events,
+    (left) => {
+      stage.update(expectation.messages - left, expectation.messages, `${left} messages left`);
+      const failure = lastBatchFailure();
+      if (failure === undefined || failure === told) return;
+      told = failure;
+      progress.say(`A batch failed and comes again: ${failure} (see ${logFile})`);
+    },
+    signal,
+  );
+  stage.end(`${expectation.messages} messages`);
+}
+
+/** The periods that are closed, in the order of time: the one that was named, or all with events that have ended. */
+function periodsToClose({ load, calendar, now }: MainJob, expectation: Expectation, progress: Progress): PeriodId[] {
+  if (load.periodId) return [load.periodId];
+  const hasEnded = (periodId: PeriodId) => endOfPeriod(periodOf(periodId), calendar) <= now;
+  const ended = expectation.periodIds.filter(hasEnded);
+  const open = expectation.periodIds.filter((periodId) => !hasEnded(periodId));
+  if (open.length > 0) progress.say(`${open.join(', ')} has not ended: its events are counted, and not closed.`);
+  if (ended.length > 0) return ended;
+  throw new NothingToClose('No event lies in a half month that has ended, so there is nothing to close.');
+}
+
+function sentText({ deliveries, messages }: Expectation): string {
+  return `${deliveries} events in ${messages} messages`;
+}
+
+function conflictText({ conflicts, firstConflictLine }: FileFindings): string {
+  return (
+    `${conflicts} lines repeat the source and id of an earlier event with another client, time, meter or quantity (the ` +
+    `first is line ${firstConflictLine}). Such events are the same event to Halfmonth, so the sums may differ below.`
+  );
+}

@@ -1,0 +1,73 @@
+import type { ProfileName } from '../invoice-api-simulator/profiles.ts';
+import { startInvoiceApiSimulator } from '../invoice-api-simulator/simulator.ts';
+import { packageService } from '../packaging/package-service.ts';
+import type { InvoiceApiAccess } from './collect-account.ts';
+import { invoiceApiEnvironment, TOKEN_PARAMETER } from './invoice-api-environment.ts';
+import { type LocalService, startLocalService } from './local-service.ts';
+import type { Progress } from './progress.ts';
+
+/** What is to run. */
+export interface SessionOptions {
+  invoiceApi: { kind: 'simulator'; profile: ProfileName; seed: number } | { kind: 'own'; url: string; token: string };
+  /** Windows for all requests, instead of the profile's or the setting. */
+  quota?: string;
+  maxAgeDays: number;
+  /** For logs, and for data when they are kept. */
+  folder: string;
+  keepData: boolean;
+}
+
+/** The service and an invoice API, both running. */
+export interface Session {
+  service: LocalService;
+  api: InvoiceApiAccess;
+  /** The invoice API's base URL. */
+  apiUrl: string;
+  /** Ends everything that was started. */
+  stop(): Promise<void>;
+}
+
+/** Packages the service and starts it on the local cloud, beside an invoice API. */
+export async function startSession(options: SessionOptions, progress: Progress, signal: AbortSignal): Promise<Session> {
+  const packaging = progress.begin('packaging the service');
+  const packageFolder = await packageService({ stage: 'local' });
+  packaging.end('ready');
+  signal.throwIfAborted();
+  const booting = progress.begin('starting the local cloud');
+  const api = await apiAccess(options);
+  const apiUrl = api.kind === 'simulator' ? api.simulator.url : api.url;
+  const stopApi = async () => {
+    if (api.kind === 'simulator') await api.simulator.stop();
+  };
+  try {
+    const service = await startLocalService({
+      packageFolder,
+      folder: options.folder,
+      keepData: options.keepData,
+      environmentOverrides: {
+        EVENT_MAX_AGE_DAYS: String(options.maxAgeDays),
+        ...invoiceApiEnvironment(apiUrl, options),
+      },
+      parameters: { [TOKEN_PARAMETER]: api.kind === 'own' ? api.token : 'token-of-the-simulator' },
+    });
+    booting.end(`DynamoDB, SQS, Step Functions and Lambda on 127.0.0.1, invoice API at ${apiUrl}`);
+    return {
+      service,
+      api,
+      apiUrl,
+      async stop() {
+        await service.stop();
+        await stopApi();
+      },
+    };
+  } catch (error) {
+    await stopApi();
+    throw error;
+  }
+}
+
+async function apiAccess({ invoiceApi }: SessionOptions): Promise<InvoiceApiAccess> {
+  if (invoiceApi.kind === 'own') return invoiceApi;
+  const { profile, seed } = invoiceApi;
+  return { kind: 'simulator', simulator: await startInvoiceApiSimulator({ profile, seed }) };
+}
