@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import canonicalize from 'canonicalize';
 import { parse } from 'yaml';
 import { z } from 'zod';
 
@@ -131,13 +133,19 @@ export interface DerivedSettings {
   /** Six times the function's time-out plus the batching window, as AWS advises for a queue that feeds a Lambda. */
   eventsVisibilitySeconds: number;
   deletionPolicy: 'Retain' | 'Delete';
+  /** SHA-256, in hex, of the settings as canonical JSON: a closing certificate says by which settings its run went. */
+  configurationHash: string;
 }
 
 /** Works out what follows from the settings (see {@link DerivedSettings}). */
-export function derivedFrom({ ingest, operations }: Settings): DerivedSettings {
+export function derivedFrom(settings: Settings): DerivedSettings {
+  const { ingest, operations } = settings;
   return {
     eventsVisibilitySeconds: 6 * ingest.timeoutSeconds + ingest.batchWindowSeconds,
     deletionPolicy: operations.retainData ? 'Retain' : 'Delete',
+    configurationHash: createHash('sha256')
+      .update(canonicalize(settings) ?? '')
+      .digest('hex'),
   };
 }
 

@@ -4,9 +4,11 @@ import * as z from 'zod/mini';
 import { readEnvironment, requiredText, timeZoneName, wholeNumber } from '../lib/config/environment.ts';
 import { BillingCalendar } from '../lib/periods/days.ts';
 import { type PackageChunkEvent, packageChunk } from '../lib/runs/package-chunk.ts';
+import { CertificateStore } from '../lib/store/certificate-store.ts';
 import { DailyRecordWriter } from '../lib/store/daily-record-writer.ts';
 import { createDocumentClient } from '../lib/store/document-client.ts';
 import { createDynamoDbClient } from '../lib/store/dynamodb-client.ts';
+import { LateLedger } from '../lib/store/late-ledger.ts';
 import { PackageStore } from '../lib/store/package-store.ts';
 import { RunStore } from '../lib/store/run-store.ts';
 
@@ -35,7 +37,12 @@ const resources = {
   },
   runs: new RunStore(documents, environment.RUNS_TABLE),
   packages: new PackageStore(documents, environment.PACKAGES_TABLE),
+  certificates: new CertificateStore(documents, environment.RUNS_TABLE),
   dailyRecords: new DailyRecordWriter(documents, environment.DAILY_RECORDS_TABLE),
+  lateLedger: new LateLedger(documents, {
+    packages: environment.PACKAGES_TABLE,
+    usageSlices: environment.USAGE_SLICES_TABLE,
+  }),
   writeConcurrency: 32,
   now: Date.now,
 };

@@ -1,11 +1,21 @@
-import { contentHashOf, contentOf, linesOf, type PackageLine } from '../packages/document.ts';
+import type { AccountFold } from '../certificate/account.ts';
+import { accountOfClient, accountOfProvedClient, type ClientAccount } from '../certificate/client-account.ts';
+import type { KeptRevision } from '../certificate/kept-document.ts';
 import type { PackageHead } from '../packages/package.ts';
 import type { Day } from '../periods/days.ts';
 import type { ClientRecords } from '../store/client-reader.ts';
+import type { PackageStore } from '../store/package-store.ts';
 import type { SumsFold } from './chunk-sums.ts';
-import { lastProcessedOf, type PackagingFrame, processedLines } from './client-packages.ts';
+import type { PackagingFrame } from './client-packages.ts';
 import { settleUsage } from './client-usage.ts';
 import { countUsage, isWithoutRecords } from './package-client.ts';
+
+/** What the workers of a run's account collect for its certificate. */
+export interface AccountCollection {
+  account: AccountFold;
+  /** The idempotency keys under which the API processed what it did. */
+  acknowledgements: string[];
+}
 
 /**
  * Adds a client to the account of a run once everything is sent: what the slices say now, what the daily records say, what
@@ -18,33 +28,38 @@ export function accountClient(
   frame: PackagingFrame,
   isFrozen: (day: Day) => boolean,
   sums: SumsFold,
+  collection: AccountCollection,
 ): Promise<void> | undefined {
   countUsage(records, settleUsage(records, isFrozen), sums);
   if (isWithoutRecords(records)) sums.count('clientsWithoutRecords');
   for (const { totals } of records.days) sums.addTotals('dailyRecords', totals);
-  const lines = linesOf(records.days);
-  const others: PackageHead[] = [];
   for (const head of records.heads) {
     sums.addState(head.state);
     if (head.revision > 1) sums.count('corrections');
-    const content = contentOf(head.clientId, frame.period, frame.timeZone, lines, {
-      number: head.part,
-      of: head.parts,
-    });
-    if (head.state === 'processed' && contentHashOf(content) === head.contentHash) addLines(content.lines, sums);
-    else others.push(head);
   }
-  return others.length === 0 ? undefined : addProcessed(others, frame, sums);
+  const proved = accountOfProvedClient(records, frame);
+  if (proved) {
+    collect(proved, sums, collection);
+    return undefined;
+  }
+  return (async () => {
+    const revisions = (await Promise.all(records.heads.map((head) => revisionsOf(frame.packages, head)))).flat();
+    collect(accountOfClient({ ...records, revisions }, frame), sums, collection);
+  })();
 }
 
-async function addProcessed(heads: readonly PackageHead[], frame: PackagingFrame, sums: SumsFold): Promise<void> {
-  for (const head of heads) {
-    const processed = lastProcessedOf(head);
-    if (!processed) continue;
-    addLines(await processedLines(frame.packages, frame.period, head.clientId, head.part, processed.revision), sums);
+function collect(client: ClientAccount, sums: SumsFold, { account, acknowledgements }: AccountCollection): void {
+  account.addClient(client);
+  for (const { acknowledgement, lastProcessed } of client.packages) {
+    if (acknowledgement) acknowledgements.push(acknowledgement);
+    sums.addTotals('processed', lastProcessed);
   }
 }
 
-function addLines(lines: readonly PackageLine[], sums: SumsFold): void {
-  for (const { meter, quantity } of lines) sums.addQuantity('processed', meter, quantity);
+/** All revisions of a package that are kept: few, since most packages are never corrected. */
+async function revisionsOf(packages: PackageStore, head: PackageHead): Promise<KeptRevision[]> {
+  const numbers = Array.from({ length: head.revision }, (_, index) => index + 1);
+  const { periodId, clientId, part } = head;
+  const kept = await Promise.all(numbers.map((number) => packages.loadRevision(periodId, clientId, part, number)));
+  return kept.filter((revision) => revision !== undefined);
 }

@@ -1,3 +1,5 @@
+import { type Account, AccountFold } from '../certificate/account.ts';
+import type { AcknowledgementList } from '../certificate/acknowledgements.ts';
 import type { RunStore } from '../store/run-store.ts';
 import { type ChunkSums, SumsFold } from './chunk-sums.ts';
 import type { PreviewEntry } from './preview-client.ts';
@@ -8,6 +10,9 @@ export interface ChunkStep {
   sums: ChunkSums;
   /** Whether the chunk was done with it. */
   isLast: boolean;
+  /** Only of steps for the account. */
+  account?: Account;
+  acknowledgements?: AcknowledgementList;
 }
 
 /** Keeps a step; the same step taken again overwrites it. */
@@ -62,15 +67,46 @@ export async function sumsOfRun(
   chunkCount: number,
 ): Promise<ChunkSums> {
   const fold = new SumsFold();
-  for (let first = 1; first <= chunkCount; first += CHUNKS_AT_ONCE) {
-    const numbers = Array.from(
-      { length: Math.min(CHUNKS_AT_ONCE, chunkCount - first + 1) },
-      (_, index) => first + index,
-    );
-    const all = await Promise.all(numbers.map((chunk) => sumsOfChunk(runs, runId, purpose, chunk)));
-    for (const sums of all) fold.addAll(sums);
+  for await (const sums of ofAllChunks(chunkCount, (chunk) => sumsOfChunk(runs, runId, purpose, chunk))) {
+    fold.addAll(sums);
   }
   return fold.result();
+}
+
+/** What a run's workers found for its certificate. */
+export interface RunAccount {
+  /** The sums of the account's own steps. */
+  sums: ChunkSums;
+  account: Account;
+  lists: AcknowledgementList[];
+}
+
+/** The account of a run, folded from its workers' steps; reads one item a step, not the period. */
+export async function accountOfRun(runs: RunStore, runId: string, chunkCount: number): Promise<RunAccount> {
+  const sums = new SumsFold();
+  const fold = new AccountFold();
+  const lists: AcknowledgementList[] = [];
+  const stepsOfChunk = async (chunk: number): Promise<ChunkStep[]> => {
+    const steps: ChunkStep[] = [];
+    for await (const step of stepsOf(runs, runId, 'account', chunk)) steps.push(step);
+    return steps;
+  };
+  for await (const steps of ofAllChunks(chunkCount, stepsOfChunk)) {
+    for (const step of steps) {
+      sums.addAll(step.sums);
+      if (step.account) fold.addAll(step.account);
+      if (step.acknowledgements) lists.push(step.acknowledgements);
+    }
+  }
+  return { sums: sums.result(), account: fold.result(), lists };
+}
+
+/** Reads something of each chunk, a few at a time, in the order of chunks. */
+async function* ofAllChunks<Value>(chunkCount: number, read: (chunk: number) => Promise<Value>): AsyncGenerator<Value> {
+  for (let first = 1; first <= chunkCount; first += CHUNKS_AT_ONCE) {
+    const length = Math.min(CHUNKS_AT_ONCE, chunkCount - first + 1);
+    yield* await Promise.all(Array.from({ length }, (_, index) => read(first + index)));
+  }
 }
 
 /** A run's preview, client by client in the order of chunks. */

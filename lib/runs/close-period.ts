@@ -1,6 +1,10 @@
+import type { Certificate } from '../certificate/certificate.ts';
+import type { CertificateStore } from '../store/certificate-store.ts';
+import type { ObservationStore } from '../store/observation-store.ts';
 import type { RunStore } from '../store/run-store.ts';
 import type { MeterTotals } from '../usage/records.ts';
-import { sumsOfRun } from './chunk-steps.ts';
+import { certifyRun } from './certify-run.ts';
+import { accountOfRun, sumsOfRun } from './chunk-steps.ts';
 import type { ChunkSums } from './chunk-sums.ts';
 import { keepPeriodLock } from './period-lock.ts';
 import type { RunContext } from './run.ts';
@@ -13,6 +17,11 @@ export interface ClosePeriodEvent {
 /** What closing needs. */
 export interface ClosePeriodResources {
   runs: RunStore;
+  certificates: CertificateStore;
+  observations: ObservationStore;
+  timeZone: string;
+  /** SHA-256, in hex, of the stage's settings. */
+  configurationHash: string;
   /** Milliseconds since the epoch. */
   now: () => number;
 }
@@ -35,6 +44,8 @@ export interface RunSummary {
   difference: MeterTotals;
   /** Client counts of a preview. */
   clientsByChange?: ChunkSums['clientsByChange'];
+  /** The hash of the run's closing certificate; absent for a preview. */
+  certificateHash?: string;
   /** What to look at, in words; absent when there is nothing. */
   warnings?: string[];
 }
@@ -42,16 +53,21 @@ export interface RunSummary {
 const METERS_SHOWN = 200;
 
 /**
- * Ends a run: adds up what the workers folded, marks the period, keeps the run's record and releases the lock. May run again.
+ * Ends a run: adds up what the workers folded, makes the certificate, marks the period, keeps the run's record and releases
+ * the lock. May run again; a run that has its certificate keeps it.
  * @throws PeriodLocked
+ * @throws AccountUnbalanced when the run's account does not balance; the period is not certified then
  */
-export async function closePeriod({ run }: ClosePeriodEvent, { runs, now }: ClosePeriodResources): Promise<RunSummary> {
+export async function closePeriod({ run }: ClosePeriodEvent, resources: ClosePeriodResources): Promise<RunSummary> {
+  const { runs, now } = resources;
   if (run.mode === 'close') await keepPeriodLock(runs, run);
   const chunkCount = await runs.loadChunkCount(run.runId);
   const made = await sumsOfRun(runs, run.runId, run.mode === 'preview' ? 'preview' : 'package', chunkCount);
-  const account = run.mode === 'preview' ? made : await sumsOfRun(runs, run.runId, 'account', chunkCount);
   const finishedAt = new Date(now()).toISOString();
-  const summary = summaryOf(run, finishedAt, made, account);
+  const found = run.mode === 'preview' ? undefined : await accountOfRun(runs, run.runId, chunkCount);
+  const certificate = found && (await certifyRun(run, { made, ...found }, finishedAt, resources));
+  const account = found?.sums ?? made;
+  const summary = summaryOf(run, finishedAt, made, account, certificate);
   await runs.saveValue(run.runId, 'result', [0], { made, account });
   await runs.updateRunRecord(run.period.id, {
     runId: run.runId,
@@ -67,7 +83,13 @@ export async function closePeriod({ run }: ClosePeriodEvent, { runs, now }: Clos
   return summary;
 }
 
-function summaryOf(run: RunContext, finishedAt: string, made: ChunkSums, account: ChunkSums): RunSummary {
+function summaryOf(
+  run: RunContext,
+  finishedAt: string,
+  made: ChunkSums,
+  account: ChunkSums,
+  certificate: Certificate | undefined,
+): RunSummary {
   const warnings = warningsOf(account);
   return {
     runId: run.runId,
@@ -82,6 +104,7 @@ function summaryOf(run: RunContext, finishedAt: string, made: ChunkSums, account
     packages: run.mode === 'preview' ? made.decisions : account.states,
     difference: shown(made.difference),
     ...(run.mode === 'preview' ? { clientsByChange: made.clientsByChange } : {}),
+    ...(certificate ? { certificateHash: certificate.hash } : {}),
     ...(warnings.length > 0 ? { warnings } : {}),
   };
 }

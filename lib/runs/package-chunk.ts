@@ -1,12 +1,15 @@
+import { AccountFold } from '../certificate/account.ts';
 import { type ChunkCursor, rangesAfter } from '../chunks/bounds.ts';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import type { BillingCalendar, Day } from '../periods/days.ts';
+import type { CertificateStore } from '../store/certificate-store.ts';
 import { type ClientRecords, type ClientTables, readClients } from '../store/client-reader.ts';
 import type { DailyRecordWriter } from '../store/daily-record-writer.ts';
+import type { LateLedger } from '../store/late-ledger.ts';
 import type { PackageStore } from '../store/package-store.ts';
 import type { RunStore, StoredChunk } from '../store/run-store.ts';
-import { accountClient } from './account-client.ts';
-import { saveStep } from './chunk-steps.ts';
+import { type AccountCollection, accountClient } from './account-client.ts';
+import { type ChunkStep, saveStep } from './chunk-steps.ts';
 import { SumsFold } from './chunk-sums.ts';
 import { packageClient } from './package-client.ts';
 import { PendingWork } from './pending-work.ts';
@@ -39,7 +42,9 @@ export interface PackageChunkResources {
   tables: ClientTables;
   runs: RunStore;
   packages: PackageStore;
+  certificates: CertificateStore;
   dailyRecords: DailyRecordWriter;
+  lateLedger: LateLedger;
   /** Clients that are written side by side. */
   writeConcurrency: number;
   /** Milliseconds left to this call. */
@@ -82,9 +87,23 @@ export async function packageChunk(
   const margin = Math.min(TIME_MARGIN_MILLISECONDS, remainingMilliseconds() / 5);
   const sums = new SumsFold();
   const listing: PreviewEntry[] = [];
-  const cursor = await processClients(event, stored, resources, margin, sums, listing);
-  await saveStep(runs, run.runId, purpose, chunk, step, { sums: sums.result(), isLast: cursor === undefined }, listing);
+  const collection: AccountCollection = { account: new AccountFold(), acknowledgements: [] };
+  const cursor = await processClients(event, stored, resources, margin, sums, listing, collection);
+  const value: ChunkStep = { sums: sums.result(), isLast: cursor === undefined };
+  if (purpose === 'account') Object.assign(value, await keepAccount(event, resources, collection, value.isLast));
+  await saveStep(runs, run.runId, purpose, chunk, step, value, listing);
   return cursor ? { run, chunk, purpose, done: false, step: step + 1, cursor } : { done: true };
+}
+
+/** Keeps the keys that the API processed, and hands on what the certificate says of them. */
+async function keepAccount(
+  { run, chunk, step = 0 }: PackageChunkEvent,
+  { certificates }: PackageChunkResources,
+  { account, acknowledgements }: AccountCollection,
+  isLast: boolean,
+): Promise<Pick<ChunkStep, 'account' | 'acknowledgements'>> {
+  const list = await certificates.saveAcknowledgements(run.runId, chunk, step, acknowledgements, isLast);
+  return { account: account.result(), acknowledgements: list };
 }
 
 /** @returns the last client that is done when time ran short, nothing when the chunk is done */
@@ -95,14 +114,15 @@ async function processClients(
   margin: number,
   sums: SumsFold,
   listing: PreviewEntry[],
+  collection: AccountCollection,
 ): Promise<ChunkCursor | undefined> {
   const { calendar, packages, tables, writeConcurrency, remainingMilliseconds } = resources;
   const frame = { period: run.period, timeZone: calendar.timeZone, packages };
   const isFrozen = frozenDays(resources);
   const visit = (records: ClientRecords): Promise<void> | undefined => {
-    if (purpose === 'account') return accountClient(records, frame, isFrozen, sums);
+    if (purpose === 'account') return accountClient(records, frame, isFrozen, sums, collection);
     if (purpose === 'preview') return previewClient(records, frame, isFrozen, sums, listing);
-    return packageClient(records, frame, isFrozen, resources.dailyRecords, run.runId, sums);
+    return packageClient(records, frame, isFrozen, resources, run.runId, sums);
   };
   const pending = new PendingWork(writeConcurrency);
   for (const range of rangesAfter(chunk.ranges, cursor)) {

@@ -1,0 +1,105 @@
+import { digestOfLists } from '../certificate/acknowledgements.ts';
+import type { Certificate } from '../certificate/certificate.ts';
+import { makeCertificate } from '../certificate/make-certificate.ts';
+import { MeterSums } from '../certificate/meter-sums.ts';
+import type { CertificateStore } from '../store/certificate-store.ts';
+import type { ObservationStore } from '../store/observation-store.ts';
+import type { RunStore } from '../store/run-store.ts';
+import type { MeterTotals } from '../usage/records.ts';
+import type { RunAccount } from './chunk-steps.ts';
+import type { ChunkSums } from './chunk-sums.ts';
+import type { RunContext } from './run.ts';
+
+/** What certifying needs. */
+export interface CertifyResources {
+  runs: RunStore;
+  certificates: CertificateStore;
+  observations: ObservationStore;
+  timeZone: string;
+  configurationHash: string;
+}
+
+/** What a run's workers found: while they packaged (`made`), and once everything was sent. */
+export interface RunFindings extends RunAccount {
+  made: ChunkSums;
+}
+
+/**
+ * Makes and stores the closing certificate of a run; one that it has already stays.
+ * @throws AccountUnbalanced
+ */
+export async function certifyRun(
+  run: RunContext,
+  findings: RunFindings,
+  certifiedAt: string,
+  resources: CertifyResources,
+): Promise<Certificate> {
+  const { certificates, observations, runs, timeZone, configurationHash } = resources;
+  const kept = await certificates.load(run.period.id, run.startedAt, run.runId);
+  if (kept) return kept;
+  const before = await certificates.before(run.period.id, run.runId);
+  const state = await runs.loadPeriodState(run.period.id);
+  const wasClosedBefore = state !== undefined && state.closedByRun !== run.runId;
+  const certificate = makeCertificate(
+    {
+      run: {
+        id: run.runId,
+        executionArn: run.executionArn,
+        startedAt: run.startedAt,
+        certifiedAt,
+        ...(run.clients ? { clients: run.clients } : {}),
+      },
+      period: { ...run.period, timeZone },
+      configurationHash,
+      ...sumsOf(findings, await observations.load(run.period.id), wasClosedBefore),
+      previous: before ? { periodId: before.period.id, runId: before.run.id, hash: before.hash } : null,
+    },
+    findings.account.faults,
+  );
+  return certificates.put(certificate);
+}
+
+function sumsOf(
+  { made, sums, account, lists }: RunFindings,
+  observed: { duplicates: number; rejected: number },
+  wasClosedBefore: boolean,
+) {
+  const { processed, rejected, parked, outstanding } = account.packages;
+  return {
+    usage: {
+      clients: account.clients,
+      clientDays: account.clientDays,
+      slices: { events: made.events, totals: withoutZeros(made.usage) },
+      days: { events: account.events, totals: account.days },
+      observed,
+    },
+    packages: {
+      total: processed + rejected + parked + outstanding,
+      processed,
+      rejected,
+      parked,
+      corrections: account.corrections,
+      waiting: made.decisions.wait ?? 0,
+    },
+    billed: {
+      lastProcessed: account.lastProcessed,
+      revisions: account.revisions,
+      rejected: account.rejected,
+      parked: account.parked,
+      open: account.open,
+    },
+    acknowledgements: { count: account.acknowledged, lists: lists.length, digest: digestOfLists(lists) },
+    lateUsage: {
+      before: wasClosedBefore ? withoutZeros(made.difference) : {},
+      // Slices as the account's workers saw them, beyond what was folded into daily records for packaging.
+      after: {
+        events: Math.max(0, sums.events - account.events),
+        totals: new MeterSums().addAll(sums.usage).subtractAll(account.days).totals(),
+      },
+    },
+  };
+}
+
+function withoutZeros(totals: MeterTotals): MeterTotals {
+  return new MeterSums().addAll(totals).totals();
+}
