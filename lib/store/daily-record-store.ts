@@ -1,0 +1,81 @@
+import { type DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { estimatedSlicesOfMarks } from '../usage/slice-marks.ts';
+import type { DailyRecordMarks, DayMark } from '../usage/usage-slices.ts';
+import { batchGet } from './batch-get.ts';
+import { dailyRecordKey } from './keys.ts';
+import type { RawItem } from './query-pages.ts';
+
+/** The marks that are remembered, some 100 bytes each. */
+const REMEMBERED_MARKS = 200_000;
+
+/** A daily record may hold this many slices at most, from the marks that counting left in it; 0 if none. */
+export function estimatedSlices(dailyRecord: RawItem, sliceMinutes: number): number {
+  return estimatedSlicesOfMarks((dailyRecord.sliceMarks?.NS ?? []).map(Number), sliceMinutes);
+}
+
+/**
+ * Makes daily records. The first thing that is ever written for a client's day is its record here, with the mark of the slice
+ * that is about to be written, so whoever lists daily records misses no usage. Totals are packaging's to fold.
+ */
+export class DailyRecordStore implements DailyRecordMarks {
+  readonly #client: DynamoDBClient;
+  readonly #table: string;
+  /** Known to be there, oldest first. */
+  readonly #known = new Set<string>();
+  readonly #underWay = new Map<string, Promise<void>>();
+
+  constructor(client: DynamoDBClient, table: string) {
+    this.#client = client;
+    this.#table = table;
+  }
+
+  async learn(marks: readonly DayMark[]): Promise<void> {
+    const unknown = marks.filter((mark) => !this.#known.has(nameOf(mark)));
+    const days = new Map(unknown.map(({ clientId, day }) => [`${clientId}#${day}`, dailyRecordKey(clientId, day)]));
+    for (const item of await batchGet(this.#client, this.#table, [...days.values()], 'sk, sliceMarks')) {
+      for (const mark of item.sliceMarks?.NS ?? []) this.#remember(`${item.sk?.S}#${mark}`);
+    }
+  }
+
+  async ensure(mark: DayMark): Promise<void> {
+    const name = nameOf(mark);
+    if (this.#known.has(name)) return;
+    let writing = this.#underWay.get(name);
+    if (!writing) {
+      writing = this.#write(mark).finally(() => this.#underWay.delete(name));
+      this.#underWay.set(name, writing);
+    }
+    await writing;
+    this.#remember(name);
+  }
+
+  async #write({ clientId, day, mark }: DayMark): Promise<void> {
+    const { pk, sk } = dailyRecordKey(clientId, day);
+    await this.#client.send(
+      new UpdateItemCommand({
+        TableName: this.#table,
+        Key: { pk: { S: pk }, sk: { S: sk } },
+        // The same values each time: the index is written once a day.
+        UpdateExpression: 'SET clientId = :clientId, #day = :day ADD sliceMarks :marks',
+        ExpressionAttributeNames: { '#day': 'day' },
+        ExpressionAttributeValues: {
+          ':clientId': { S: clientId },
+          ':day': { S: day },
+          ':marks': { NS: [String(mark)] },
+        },
+      }),
+    );
+  }
+
+  #remember(name: string): void {
+    this.#known.add(name);
+    for (const oldest of this.#known) {
+      if (this.#known.size <= REMEMBERED_MARKS) break;
+      this.#known.delete(oldest);
+    }
+  }
+}
+
+function nameOf({ clientId, day, mark }: DayMark): string {
+  return `${clientId}#${day}#${mark}`;
+}

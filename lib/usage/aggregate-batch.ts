@@ -1,0 +1,88 @@
+import { acceptanceWindowAt } from '../events/consumption-event.ts';
+import { readMessage } from '../events/message.ts';
+import type { RejectedEvent } from '../events/rejected-event.ts';
+import type { DeliveredEvent } from './slice-group.ts';
+import type { BatchOutcome, UsageCounter } from './usage-counter.ts';
+
+/** A message as the queue delivered it. */
+export interface QueueMessage {
+  messageId: string;
+  body: string;
+  /** When the queue received it, in milliseconds since the epoch. */
+  sentAt: number;
+}
+
+/** What could not be sent, and why. */
+export interface UnsentEvents {
+  events: Set<RejectedEvent>;
+  failures: Error[];
+}
+
+/** Where rejected events go. */
+export interface RejectedEvents {
+  /** Sends them; never throws. */
+  send(events: readonly RejectedEvent[]): Promise<UnsentEvents>;
+}
+
+/** What a batch of messages came to. */
+export interface AggregationOutcome extends Omit<BatchOutcome, 'failedMessages'> {
+  /** The ids of the messages that have to come again. */
+  failedMessageIds: string[];
+  /** How many events were rejected, by reason. */
+  rejected: Map<string, number>;
+  /** Milliseconds since the epoch: the time of the oldest event that was read, if any. */
+  oldestEventAt: number | undefined;
+}
+
+/** What aggregating works with. */
+export interface AggregationOptions {
+  counter: UsageCounter;
+  rejectedEvents: RejectedEvents;
+  /** Events older than this many days are rejected. */
+  eventMaxAgeDays: number;
+  /** Milliseconds since the epoch. */
+  now?: () => number;
+}
+
+/**
+ * Counts what a batch of messages holds and rejects what can never be counted. A message fails, and so comes again, only if one of
+ * its events could not be counted or one of its rejections not be sent; doing the rest again is harmless.
+ * @param deadline no group is begun after this instant, in milliseconds since the epoch
+ */
+export async function aggregateBatch(
+  { counter, rejectedEvents, eventMaxAgeDays, now = Date.now }: AggregationOptions,
+  messages: readonly QueueMessage[],
+  deadline?: number,
+): Promise<AggregationOutcome> {
+  const window = acceptanceWindowAt(now(), eventMaxAgeDays);
+  const delivered: DeliveredEvent[] = [];
+  const rejections: RejectedEvent[] = [];
+  const numberOfRejection = new Map<RejectedEvent, number>();
+  const rejected = new Map<string, number>();
+  let oldest = Number.POSITIVE_INFINITY;
+  messages.forEach(({ messageId, body, sentAt }, message) => {
+    const content = readMessage(body, window);
+    for (const event of content.events) {
+      delivered.push({ event, message });
+      oldest = Math.min(oldest, event.instant);
+    }
+    for (const element of content.rejected) {
+      const rejection = { ...element, messageId, receivedAt: new Date(sentAt).toISOString() };
+      rejections.push(rejection);
+      numberOfRejection.set(rejection, message);
+      rejected.set(element.reason, (rejected.get(element.reason) ?? 0) + 1);
+    }
+  });
+  const [{ failedMessages, ...outcome }, unsent] = await Promise.all([
+    counter.count(delivered, deadline),
+    rejectedEvents.send(rejections),
+  ]);
+  for (const rejection of unsent.events) failedMessages.add(numberOfRejection.get(rejection) ?? 0);
+  return {
+    ...outcome,
+    failures: [...outcome.failures, ...unsent.failures],
+    failedMessageIds: [...failedMessages].flatMap((message) => messages[message]?.messageId ?? []),
+    rejected,
+    oldestEventAt: Number.isFinite(oldest) ? oldest : undefined,
+  };
+}

@@ -1,0 +1,42 @@
+import type { PeriodId } from '../periods/periods.ts';
+import type { SliceGroup } from './slice-group.ts';
+import type { SlicePage } from './slice-page.ts';
+import type { UsageSlices } from './usage-slices.ts';
+
+/** Longer than a write can be on its way, retries and differences between clocks included. */
+const IN_FLIGHT_MILLISECONDS = 60_000;
+
+/** A period that was closed. */
+export interface ClosedPeriod {
+  period: PeriodId;
+  /** Milliseconds since the epoch. */
+  closedAt: number;
+}
+
+/**
+ * Lists those of a group's events as late that were counted while their period was being closed, by a writer that did not know
+ * it: whether they are in the package that was then made, packaging finds out from the totals. Does nothing for events that
+ * were counted well before.
+ */
+export async function markMissedLateEvents(
+  slices: UsageSlices,
+  group: SliceGroup,
+  { period, closedAt }: ClosedPeriod,
+  now: number,
+): Promise<number> {
+  let marked = 0;
+  for (const loaded of await slices.loadFrom(group, 0)) {
+    for (let page: SlicePage | undefined = loaded; page && page.countedAt >= closedAt - IN_FLIGHT_MILLISECONDS; ) {
+      const { identities, late }: SlicePage = page;
+      const events = group.events.filter(({ identity }) => identities.has(identity) && !late.has(identity));
+      if (events.length === 0) break;
+      const outcome = await slices.markLate(group, page, { period, events, at: now });
+      if (outcome.changed) {
+        marked += events.length;
+        break;
+      }
+      page = outcome.current;
+    }
+  }
+  return marked;
+}

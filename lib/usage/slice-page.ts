@@ -1,0 +1,139 @@
+import { type Decimal, DecimalSum } from '../decimal/decimal.ts';
+import type { ConsumptionEvent } from '../events/consumption-event.ts';
+import { IDENTITY_BYTES, type Identity } from '../events/identity.ts';
+import type { Day } from '../periods/days.ts';
+
+/** Which slice of which client's day. */
+export interface SliceId {
+  clientId: string;
+  day: Day;
+  slice: number;
+}
+
+/**
+ * One page of a slice, as it is stored: totals, and the identities of the events in them. A page is changed only against its
+ * `version`. Once sealed, no identity is ever added to it, and later events of the slice go to the next page.
+ */
+export interface SlicePage {
+  number: number;
+  /** 0: the page does not exist yet. Grows by one with each change. */
+  version: number;
+  sealed: boolean;
+  identities: ReadonlySet<Identity>;
+  totals: ReadonlyMap<string, Decimal>;
+  /** Milliseconds since the epoch; meaningless while the page has no events. */
+  firstEventAt: number;
+  lastEventAt: number;
+  /** Milliseconds since the epoch: when events were last added that were not late; 0 when none was. */
+  countedAt: number;
+  /** The identities among them that stand in the page's list of late events. */
+  late: ReadonlySet<Identity>;
+}
+
+/** What one conditional write makes of a page. */
+export interface PageChange {
+  events: ConsumptionEvent[];
+  /** The page after the change. */
+  after: SlicePage;
+}
+
+/** DynamoDB counts an item's bytes in steps of this many, each a write unit. */
+const WRITE_UNIT_BYTES = 1024;
+/** Keys with a client id of usual length, version, counters and names of attributes. */
+const BASE_BYTES = 210;
+/** What a late event takes besides its meter and quantity. */
+const LATE_EVENT_BYTES = 140;
+/** Far below DynamoDB's 400 KB; a write that fails its condition costs the item's size, so it is not made larger. */
+export const MAXIMUM_PAGE_BYTES = 128 * 1024;
+
+/**
+ * How many events a page takes once its period has ended: so few that each of them could still be listed as late in it, should
+ * the period turn out to have been closed meanwhile.
+ */
+export const MAXIMUM_EVENTS_AFTER_PERIOD_END = 1_000;
+
+/** Where a period stands when an event of it is counted; an event of a closed one is late. */
+export type PeriodPhase = 'running' | 'ended' | 'closed';
+
+/** A page that nobody has written yet. */
+export function emptyPage(number: number): SlicePage {
+  return {
+    number,
+    version: 0,
+    sealed: false,
+    identities: new Set(),
+    totals: new Map(),
+    firstEventAt: Number.POSITIVE_INFINITY,
+    lastEventAt: Number.NEGATIVE_INFINITY,
+    countedAt: 0,
+    late: new Set(),
+  };
+}
+
+/** How many bytes DynamoDB counts for a page, near enough to decide by. */
+export function bytesOfPage(page: SlicePage): number {
+  let bytes = BASE_BYTES + page.identities.size * IDENTITY_BYTES + page.late.size * LATE_EVENT_BYTES;
+  for (const [meter, total] of page.totals) bytes += meter.length + total.length + 2;
+  return bytes;
+}
+
+/**
+ * The next write for a page: as many of the events as it can take, none of which it may hold already.
+ *
+ * Whether the page is sealed by it is a matter of price. A write costs the whole item's size, so a page that another write
+ * like this one would make dearer than a new page is finished now. Small slices stay one page; a flood fills large
+ * pages in one write each; both cost close to one write unit per 60 identities or per write, whichever is more.
+ *
+ * @param phase how far the events' period has got
+ * @param now milliseconds since the epoch
+ */
+export function planChange(
+  page: SlicePage,
+  events: readonly ConsumptionEvent[],
+  { phase, now }: { phase: PeriodPhase; now: number },
+): PageChange {
+  const late = phase === 'closed';
+  const room = phase === 'running' ? Number.POSITIVE_INFINITY : MAXIMUM_EVENTS_AFTER_PERIOD_END - page.identities.size;
+  const before = bytesOfPage(page);
+  const taken: ConsumptionEvent[] = [];
+  const sums = new Map<string, DecimalSum>();
+  let bytes = before;
+  for (const event of events) {
+    const { meter, quantity } = event;
+    const isNewMeter = !page.totals.has(meter) && !sums.has(meter);
+    const cost =
+      IDENTITY_BYTES +
+      (isNewMeter ? meter.length + quantity.length + 2 : 0) +
+      (late ? LATE_EVENT_BYTES + meter.length + quantity.length : 0);
+    if (taken.length > 0 && (bytes + cost > MAXIMUM_PAGE_BYTES || taken.length >= room)) break;
+    bytes += cost;
+    taken.push(event);
+    const sum = sums.get(meter);
+    if (sum) sum.add(quantity);
+    else sums.set(meter, new DecimalSum().add(page.totals.get(meter) ?? '0').add(quantity));
+  }
+  const totals = new Map(page.totals);
+  for (const [meter, sum] of sums) totals.set(meter, sum.toString());
+  const isWhole = taken.length === events.length;
+  const after: SlicePage = {
+    number: page.number,
+    version: page.version + 1,
+    sealed: !isWhole || isDearerThanNewPage(bytes, bytes - before),
+    identities: new Set([...page.identities, ...taken.map(({ identity }) => identity)]),
+    totals,
+    firstEventAt: taken.reduce((first, { instant }) => Math.min(first, instant), page.firstEventAt),
+    lastEventAt: taken.reduce((last, { instant }) => Math.max(last, instant), page.lastEventAt),
+    countedAt: late ? page.countedAt : now,
+    late: late ? new Set([...page.late, ...taken.map(({ identity }) => identity)]) : page.late,
+  };
+  return { events: taken, after };
+}
+
+function isDearerThanNewPage(bytes: number, addedBytes: number): boolean {
+  return writeUnits(bytes + addedBytes) > writeUnits(BASE_BYTES + addedBytes);
+}
+
+/** The write units that an item of this size costs. */
+export function writeUnits(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / WRITE_UNIT_BYTES));
+}

@@ -1,0 +1,231 @@
+import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeEach, expect, jest, test } from '@jest/globals';
+import type { RejectedMessage } from '../../lib/events/rejected-event.ts';
+import { createIngestion, type Ingestion } from '../../lib/ingestion/ingestion.ts';
+import { estimatedSlices } from '../../lib/store/daily-record-store.ts';
+import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
+import { FoundationChanged } from '../../lib/store/foundation-store.ts';
+import { type SqsEngine, startSqsEngine } from '../../local/engines/sqs-engine.ts';
+import { consumptionEvent, consumptionEventText } from '../fixtures/consumption-events.ts';
+import { readStoredUsage, scan, sqsRecord } from '../fixtures/counting.ts';
+import { LOCAL_CREDENTIALS, startTestTables, type TestTables } from '../fixtures/tables.ts';
+
+const REGION = 'eu-central-1';
+const MINUTE = 60_000;
+const PLENTY_OF_TIME = 60_000;
+
+let tables: TestTables;
+let queues: SqsEngine;
+let sqs: SQSClient;
+let rejectedQueueUrl: string;
+let written: string[] = [];
+
+beforeEach(async () => {
+  await stopEngines();
+  tables = await startTestTables();
+  queues = await startSqsEngine({ region: REGION });
+  queues.ensureQueue({ name: 'rejected', arn: `arn:aws:sqs:${REGION}:000000000000:rejected`, attributes: {} });
+  rejectedQueueUrl = `${queues.endpoint}/000000000000/rejected`;
+  sqs = new SQSClient({ endpoint: queues.endpoint, region: REGION, credentials: LOCAL_CREDENTIALS });
+  written = [];
+  // Otherwise Powertools writes past the console that a test can listen to.
+  process.env.POWERTOOLS_DEV = 'true';
+  process.env.POWERTOOLS_METRICS_NAMESPACE = 'Halfmonth';
+  jest.spyOn(console, 'log').mockImplementation((line) => void written.push(String(line)));
+  jest.spyOn(console, 'error').mockImplementation((line) => void written.push(String(line)));
+});
+
+afterAll(stopEngines);
+
+async function stopEngines(): Promise<void> {
+  sqs?.destroy();
+  await queues?.stop();
+  await tables?.stop();
+}
+
+function ingestion(changes: { SLICE_MINUTES?: number; BILLING_TIME_ZONE?: string } = {}): Ingestion {
+  const client = createDynamoDbClient({ endpoint: tables.endpoint, region: REGION, credentials: LOCAL_CREDENTIALS });
+  return createIngestion(
+    {
+      BILLING_TIME_ZONE: 'UTC',
+      SLICE_MINUTES: 5,
+      EVENT_MAX_AGE_DAYS: 45,
+      WRITE_CONCURRENCY: 16,
+      USAGE_SLICES_TABLE: tables.names.usageSlices,
+      DAILY_RECORDS_TABLE: tables.names.dailyRecords,
+      RUNS_TABLE: tables.names.runs,
+      REJECTED_QUEUE_URL: rejectedQueueUrl,
+      ...changes,
+    },
+    client,
+    sqs,
+  );
+}
+
+async function receiveRejected(): Promise<RejectedMessage[]> {
+  const received: RejectedMessage[] = [];
+  for (;;) {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({ QueueUrl: rejectedQueueUrl, MaxNumberOfMessages: 10 }),
+    );
+    if (Messages.length === 0) return received;
+    received.push(...Messages.map(({ Body = '' }) => JSON.parse(Body) as RejectedMessage)); // what the queue carries
+  }
+}
+
+const recently = () => new Date(Date.now() - 2 * MINUTE).toISOString();
+
+test('single events, arrays, repeats and bad elements mix freely', async () => {
+  const time = recently();
+  const event = consumptionEventText({ time, quantity: '0.1' });
+  const array = [
+    consumptionEvent({ time, quantity: 0.2 }),
+    consumptionEvent({ time, quantity: 'x' }),
+    JSON.parse(event),
+  ];
+  const records = [
+    event,
+    JSON.stringify(array),
+    event,
+    '{"specversion":',
+    consumptionEventText({ time, subject: 'b' }),
+  ].map((body) => sqsRecord(body));
+
+  const answer = await ingestion().handle(records, PLENTY_OF_TIME);
+
+  expect(answer).toEqual({ batchItemFailures: [] });
+  const usage = await readStoredUsage(tables.client, tables.names.usageSlices);
+  expect(usage.totals).toEqual({ 'client-1': { api_calls: '0.3' }, b: { api_calls: '1' } });
+  expect(usage.events).toBe(3);
+  expect(await receiveRejected()).toEqual(
+    expect.arrayContaining([
+      {
+        rejectionId: expect.stringMatching(/^[0-9a-f]{32}$/),
+        reason: 'INVALID_QUANTITY',
+        message: expect.stringContaining('quantity'),
+        body: JSON.stringify(array[1]),
+        index: 1,
+        receivedAt: expect.stringMatching(/^\d{4}-.*Z$/),
+        messageId: records[1]?.messageId,
+      },
+      expect.objectContaining({ reason: 'NOT_JSON', body: '{"specversion":', messageId: records[3]?.messageId }),
+    ]),
+  );
+});
+
+test('what is delivered again, to this instance or a new one, changes nothing, and is rejected under the same id', async () => {
+  const records = [consumptionEventText({ time: recently() }), '[]'].map((body) => sqsRecord(body));
+  const first = ingestion();
+  await first.handle(records, PLENTY_OF_TIME);
+  const before = await scan(tables.client, tables.names.usageSlices);
+
+  await first.handle(records, PLENTY_OF_TIME);
+  await ingestion().handle(records, PLENTY_OF_TIME);
+
+  expect(await scan(tables.client, tables.names.usageSlices)).toEqual(before);
+  const rejected = await receiveRejected();
+  expect(rejected).toHaveLength(3);
+  expect(new Set(rejected.map(({ rejectionId }) => rejectionId)).size).toBe(1);
+});
+
+test('the daily record is there with the first event, and says how many slices there may be', async () => {
+  await ingestion().handle([sqsRecord(consumptionEventText({ time: recently() }))], PLENTY_OF_TIME);
+
+  const [record = {}] = await scan(tables.client, tables.names.dailyRecords);
+  expect(record).toMatchObject({ clientId: { S: 'client-1' }, day: { S: recently().slice(0, 10) } });
+  expect(estimatedSlices(record, 5)).toBe(48);
+});
+
+test('5,000 meters of one client in one batch are all counted', async () => {
+  const time = recently();
+  const meters = Array.from(
+    { length: 5_000 },
+    (_, number) => `meter-with-a-rather-long-name-that-fills-the-item-${number}`,
+  );
+  const events = meters.map((meter) => consumptionEvent({ time, meter, quantity: '1.5' }));
+  const records = [0, 1, 2, 3, 4].map((part) =>
+    sqsRecord(JSON.stringify(events.slice(part * 1_000, (part + 1) * 1_000))),
+  );
+
+  const answer = await ingestion().handle(records, PLENTY_OF_TIME);
+
+  expect(answer.batchItemFailures).toEqual([]);
+  const { totals, events: counted, pages } = await readStoredUsage(tables.client, tables.names.usageSlices);
+  expect(totals['client-1']).toEqual(Object.fromEntries(meters.map((meter) => [meter, '1.5'])));
+  expect(counted).toBe(5_000);
+  expect(pages).toBeGreaterThan(1);
+});
+
+test('a rejected message of 1 MiB reaches the queue whole, in parts that say so', async () => {
+  const body = `"${'ü\\"\t😀'.repeat(120_000)}`;
+  expect(Buffer.byteLength(body)).toBeGreaterThan(1_000_000);
+
+  await ingestion().handle([sqsRecord(body)], PLENTY_OF_TIME);
+
+  const parts = (await receiveRejected()).sort((one, other) => (one.part?.number ?? 0) - (other.part?.number ?? 0));
+  expect(parts.length).toBeGreaterThan(1);
+  expect(parts.every(({ part }) => part?.of === parts.length)).toBe(true);
+  expect(new Set(parts.map(({ rejectionId }) => rejectionId)).size).toBe(1);
+  expect(parts.map((part) => part.body).join('')).toBe(body);
+});
+
+test('a character that the queue refuses does not keep a rejection from it', async () => {
+  const body = JSON.stringify([consumptionEvent({ subject: '\uffff\ufffe' })])
+    .replaceAll('\uffff', '\\uffff')
+    .replaceAll('\ufffe', '\\ufffe');
+
+  const answer = await ingestion().handle([sqsRecord(body)], PLENTY_OF_TIME);
+
+  expect(answer.batchItemFailures).toEqual([]);
+  expect(await receiveRejected()).toMatchObject([{ reason: 'INVALID_CLIENT_ID', index: 0 }]);
+});
+
+test('a rejection that cannot be sent fails its own message only', async () => {
+  const records = [consumptionEventText({ time: recently() }), 'not JSON'].map((body) => sqsRecord(body));
+  rejectedQueueUrl = `${queues.endpoint}/000000000000/no-such-queue`;
+
+  const answer = await ingestion().handle(records, PLENTY_OF_TIME);
+
+  expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: records[1]?.messageId }] });
+  expect((await readStoredUsage(tables.client, tables.names.usageSlices)).events).toBe(1);
+});
+
+test('without time left, messages fail instead of being half done', async () => {
+  const records = [sqsRecord(consumptionEventText({ time: recently() }))];
+
+  const answer = await ingestion().handle(records, 0);
+
+  expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: records[0]?.messageId }] });
+  expect((await readStoredUsage(tables.client, tables.names.usageSlices)).events).toBe(0);
+});
+
+test('counting refuses other slices or another time zone than it began with', async () => {
+  const records = [sqsRecord(consumptionEventText({ time: recently() }))];
+  await ingestion().handle(records, PLENTY_OF_TIME);
+
+  await expect(ingestion({ SLICE_MINUTES: 10 }).handle(records, PLENTY_OF_TIME)).rejects.toThrow(FoundationChanged);
+  await expect(ingestion({ BILLING_TIME_ZONE: 'Europe/Rome' }).handle(records, PLENTY_OF_TIME)).rejects.toThrow(
+    'set them back',
+  );
+});
+
+test('metrics tell what a batch came to, and no log line holds what events say', async () => {
+  const secret = 'very-secret-client';
+  const event = consumptionEventText({ time: recently(), subject: secret });
+
+  await ingestion().handle([sqsRecord(event), sqsRecord(event), sqsRecord(`["${secret}"]`)], PLENTY_OF_TIME);
+
+  const metrics = written.flatMap((line) => (line.includes('_aws') ? [JSON.parse(line)] : []));
+  expect(metrics[0]).toMatchObject({
+    EventsCounted: 1,
+    EventsRepeated: 1,
+    EventsRejected: 1,
+    EventsLate: 0,
+    CountingConflicts: 0,
+    OldestEventAge: expect.any(Number),
+  });
+  // The page, the daily record with its index entry, the foundation.
+  expect(metrics[0].CountingWriteUnits).toBe(4);
+  expect(metrics[1]).toMatchObject({ reason: 'NOT_AN_OBJECT', EventsRejectedByReason: 1 });
+  expect(written.join('\n')).not.toContain(secret);
+});
