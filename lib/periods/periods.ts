@@ -1,6 +1,5 @@
-import { Temporal } from 'temporal-polyfill';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
-import type { BillingCalendar, Day } from './days.ts';
+import { addDays, type BillingCalendar, type Day, daysInMonthOf } from './days.ts';
 
 /** Half a month: `2026-11-H1` is the 1st to the 15th, `2026-11-H2` the 16th to the month's end. */
 export type PeriodId = string;
@@ -34,8 +33,8 @@ export function periodOf(id: unknown): Period {
   const [, year, month, half] = PERIOD_FORM.exec(String(id)) ?? [];
   if (typeof id !== 'string' || !year || !month || !half) throw new InvalidPeriod(id);
   if (half === '1') return { id, from: `${year}-${month}-01`, to: `${year}-${month}-${LAST_DAY_OF_FIRST_HALF}` };
-  const { daysInMonth } = Temporal.PlainYearMonth.from(`${year}-${month}`);
-  return { id, from: `${year}-${month}-${LAST_DAY_OF_FIRST_HALF + 1}`, to: `${year}-${month}-${daysInMonth}` };
+  const from = `${year}-${month}-${LAST_DAY_OF_FIRST_HALF + 1}`;
+  return { id, from, to: `${year}-${month}-${daysInMonthOf(from)}` };
 }
 
 /** The id of the period that a day belongs to. */
@@ -45,12 +44,12 @@ export function periodIdOfDay(day: Day): PeriodId {
 
 /** The period just before this one. @throws InvalidPeriod */
 export function previousPeriod(id: PeriodId): Period {
-  return periodOf(periodIdOfDay(Temporal.PlainDate.from(periodOf(id).from).subtract({ days: 1 }).toString()));
+  return periodOf(periodIdOfDay(addDays(periodOf(id).from, -1)));
 }
 
 /** The period just after this one. @throws InvalidPeriod */
 export function nextPeriod(id: PeriodId): Period {
-  return periodOf(periodIdOfDay(Temporal.PlainDate.from(periodOf(id).to).add({ days: 1 }).toString()));
+  return periodOf(periodIdOfDay(addDays(periodOf(id).to, 1)));
 }
 
 /** The last period that had ended by an instant (milliseconds since the epoch), in the calendar's time zone. */
@@ -65,11 +64,8 @@ export function endOfPeriod(period: Period, calendar: BillingCalendar): number {
 
 /** The days of a period, in order. */
 export function daysOfPeriod(period: Period): Day[] {
-  const last = Temporal.PlainDate.from(period.to);
   const days: Day[] = [];
-  for (let day = Temporal.PlainDate.from(period.from); Temporal.PlainDate.compare(day, last) <= 0; ) {
-    days.push(day.toString());
-    day = day.add({ days: 1 });
-  }
+  // Written as year, month and day, days compare as text.
+  for (let day = period.from; day <= period.to; day = addDays(day, 1)) days.push(day);
   return days;
 }
