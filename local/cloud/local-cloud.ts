@@ -9,6 +9,7 @@ import { parameterStoreApi } from './aws-api/parameter-store-api.ts';
 import { functionsOf } from './lambda/functions.ts';
 import { lambdaApi } from './lambda/lambda-api.ts';
 import type { LambdaFunction } from './lambda/lambda-function.ts';
+import { type LogFiles, openLogFiles } from './lambda/log-files.ts';
 import type { CloudObserver } from './observer.ts';
 import { startEventSourceMappings } from './queues/event-source-mappings.ts';
 import { ensureQueues } from './queues/queues.ts';
@@ -22,7 +23,7 @@ import { readTemplate, type Template } from './template/template.ts';
 export interface LocalCloudOptions {
   /** The folder that `serverless package` has written. */
   packageFolder: string;
-  /** Keeps tables, queues and executions there, so that they survive a restart; without it they live in memory. */
+  /** Keeps tables, queues, executions and logs there, so that they survive a restart; without it they live in memory. */
   dataFolder?: string;
   /** Fixed ports; any free ones without. `aws` is for Step Functions, Lambda, Parameter Store and EventBridge. */
   ports?: { dynamodb?: number; sqs?: number; aws?: number };
@@ -58,15 +59,21 @@ export interface LocalCloud {
  * @throws PortTaken, DynamoDbEngineMissing, DynamoDbEngineFailed
  */
 export async function startLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
-  const { packageFolder, dataFolder, ports = {}, region = 'eu-central-1', observer = {} } = options;
+  const { packageFolder, dataFolder, ports = {}, region = 'eu-central-1' } = options;
   const read = readTemplate(packageFolder);
   const template = options.transformTemplate?.(read) ?? read;
   if (dataFolder) mkdirSync(dataFolder, { recursive: true });
   const closing = new ClosingSteps();
+  let observer = options.observer ?? {};
   try {
     // Outside of any project: a bundle must find nothing but itself.
     const bundleFolder = mkdtempSync(join(tmpdir(), 'halfmonth-bundles-'));
     closing.add(async () => rmSync(bundleFolder, { recursive: true, force: true }));
+    if (dataFolder) {
+      const logs = openLogFiles(join(dataFolder, 'logs'));
+      closing.add(logs.stop);
+      observer = alsoLogging(observer, logs);
+    }
     const dynamodb = await startDynamoDbEngine({
       ...(dataFolder ? { file: join(dataFolder, 'tables.db') } : {}),
       ...(ports.dynamodb ? { port: ports.dynamodb } : {}),
@@ -134,6 +141,16 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     await closing.run();
     throw error;
   }
+}
+
+function alsoLogging(observer: CloudObserver, logs: LogFiles): CloudObserver {
+  return {
+    ...observer,
+    onLog(line) {
+      logs.write(line);
+      observer.onLog?.(line);
+    },
+  };
 }
 
 /** https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -244,4 +244,6 @@ test('with a data folder, messages survive a restart, also those that a killed f
 
   expect(await until('the message', () => after.lines[0])).toBe('precious');
   await emptied(after);
+  await after.cloud.stop();
+  expect(readFileSync(join(dataFolder, 'logs', 'count.log'), 'utf8')).toMatch(/Z in hand\n.*Z precious\n$/);
 });
