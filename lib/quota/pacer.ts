@@ -12,8 +12,13 @@ export interface Clock {
 /** A request that has left; say so when its answer is there. */
 export interface Departure {
   at: number;
+  /** Its bytes are out of our hands. Until then it counts as just leaving, however long a busy process takes. */
+  left(): void;
   answered(): void;
 }
+
+/** A connection that carried nothing for so long may have been closed. */
+const IDLE_CONNECTION_MILLISECONDS = 1_000;
 
 /** Why no further request leaves in this turn. */
 export type PacerStop = 'quota' | 'time' | 'stopped';
@@ -28,6 +33,11 @@ export class Pacer {
   readonly #clock: Clock;
   readonly #before: readonly PastRequests[];
   readonly #own: PastRequests[] = [];
+  /** Requests under way that may not have left yet: just made, or waiting for a new connection. */
+  readonly #leaving = new Set<PastRequests>();
+  /** As many requests as were under way at once lately: so many connections are open. */
+  #connections = 0;
+  #lastDeparture = 0;
   #holdUntil = 0;
   #stopped = false;
   #queue: Promise<unknown> = Promise.resolve();
@@ -51,6 +61,7 @@ export class Pacer {
   /** When the n-th request from now may leave, at the earliest. */
   earliest(requests: number): number {
     const now = this.#clock.now();
+    for (const request of this.#leaving) request.at = now;
     const free = earliest([...this.#before, ...this.#own], this.#limits, requests, now, this.#turn.clock);
     return Math.max(free, this.#holdUntil);
   }
@@ -103,10 +114,21 @@ export class Pacer {
     };
     this.#own.push(request);
     this.#underWay += 1;
+    if (at - this.#lastDeparture > IDLE_CONNECTION_MILLISECONDS) this.#connections = 0;
+    this.#lastDeparture = at;
+    // Opening a connection takes as long as it takes, so only its answer tells that such a request has left.
+    const needsConnection = this.#underWay > this.#connections;
+    this.#connections = Math.max(this.#connections, this.#underWay);
+    this.#leaving.add(request);
     return {
       at,
+      left: () => {
+        if (!needsConnection && this.#leaving.delete(request)) request.at = this.#clock.now();
+      },
       answered: () => {
-        request.slack = Math.max(0, this.#clock.now() - at);
+        const now = this.#clock.now();
+        if (this.#leaving.delete(request)) request.at = now;
+        request.slack = Math.max(0, now - request.at);
         this.#underWay -= 1;
       },
     };

@@ -7,6 +7,7 @@ import type { Pacer } from '../quota/pacer.ts';
 import type { OutstandingPackage, PackageSelection } from '../store/outstanding-packages.ts';
 import type { ApiHealth } from './api-health.ts';
 import { ConcurrencyTuner } from './concurrency-tuner.ts';
+import { departing } from './departing.ts';
 import { abandoned, afterSending } from './outcomes.ts';
 import type { SendingWithApi } from './sending.ts';
 
@@ -185,7 +186,7 @@ export class SendTurn {
     if (typeof departure === 'string') return undefined;
     leaves();
     try {
-      const outcome = await submit();
+      const outcome = await departing(departure, submit);
       this.#health.heard(outcome);
       this.#tuner.completed({
         latencyMilliseconds: outcome.exchange.latencyMilliseconds,
