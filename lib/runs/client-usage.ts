@@ -7,6 +7,8 @@ import type { ClientRecords } from '../store/client-reader.ts';
 export interface SettledUsage {
   usage: ClientUsage;
   changedDays: { day: Day; folded: FoldedDay }[];
+  /** Days that were taken from their slices. */
+  foldedDays: ReadonlySet<Day>;
   /** Days whose slices have fewer events than the daily record. */
   daysWithMissingSlices: number;
 }
@@ -18,7 +20,8 @@ export interface SettledUsage {
  * @param isFrozen whether a day's slices may have expired
  */
 export function settleUsage(records: ClientRecords, isFrozen: (day: Day) => boolean): SettledUsage {
-  const settled: SettledUsage = { usage: [], changedDays: [], daysWithMissingSlices: 0 };
+  const foldedDays = new Set<Day>();
+  const settled: SettledUsage = { usage: [], changedDays: [], foldedDays, daysWithMissingSlices: 0 };
   const usage: { day: Day; totals: FoldedDay['totals']; events: number }[] = [];
   const withoutRecord = new Set(records.folded.keys());
   for (const kept of records.days) {
@@ -30,13 +33,15 @@ export function settleUsage(records: ClientRecords, isFrozen: (day: Day) => bool
       usage.push(kept);
       continue;
     }
+    foldedDays.add(kept.day);
     usage.push({ day: kept.day, ...folded });
     if (!isSameDay(kept, folded)) settled.changedDays.push({ day: kept.day, folded });
   }
   // Slices whose daily record is still to be made: counting was cut off between the two.
   for (const day of withoutRecord) {
     const folded = records.folded.get(day);
-    if (!folded) continue;
+    if (!folded || isFrozen(day)) continue;
+    foldedDays.add(day);
     usage.push({ day, ...folded });
     settled.changedDays.push({ day, folded });
   }

@@ -1,8 +1,12 @@
 import { differenceOf } from '../packages/difference.ts';
 import type { PackageLine } from '../packages/document.ts';
+import { partOfMeter } from '../packages/parts.ts';
 import type { Day } from '../periods/days.ts';
 import type { ClientRecords } from '../store/client-reader.ts';
 import type { DailyRecordWriter } from '../store/daily-record-writer.ts';
+import { clientPartition } from '../store/keys.ts';
+import type { LateLedger } from '../store/late-ledger.ts';
+import { dayOfSlice } from '../store/slice-items.ts';
 import type { SumsFold } from './chunk-sums.ts';
 import {
   lastProcessedOf,
@@ -14,6 +18,12 @@ import {
 import { type SettledUsage, settleUsage } from './client-usage.ts';
 import { writePackages } from './write-packages.ts';
 
+/** Where packaging writes besides the packages. */
+export interface PackagingWriters {
+  dailyRecords: DailyRecordWriter;
+  lateLedger: LateLedger;
+}
+
 /**
  * Writes what changed of a client: daily records first, then packages.
  * @returns nothing when there is nothing to write or to wait for, which is what most clients of a second run come to
@@ -22,7 +32,7 @@ export function packageClient(
   records: ClientRecords,
   frame: PackagingFrame,
   isFrozen: (day: Day) => boolean,
-  dailyRecords: DailyRecordWriter,
+  { dailyRecords, lateLedger }: PackagingWriters,
   runId: string,
   sums: SumsFold,
 ): Promise<void> | undefined {
@@ -35,7 +45,8 @@ export function packageClient(
   const { clientId, heads } = records;
   const client = { clientId, usage: settled.usage, heads };
   const planned = planPackages(client, frame);
-  if (Array.isArray(planned) && settled.changedDays.length === 0 && isAllKept(planned, runId)) {
+  const isUnchanged = settled.changedDays.length === 0 && records.late.size === 0;
+  if (Array.isArray(planned) && isUnchanged && isAllKept(planned, runId)) {
     countDecisions(planned, heads.length > 0, sums);
     return undefined;
   }
@@ -43,6 +54,7 @@ export function packageClient(
     const decided = await planned;
     for (const { day, folded } of settled.changedDays) await dailyRecords.write(clientId, day, folded);
     const written = await writePackages(client, decided, frame, runId);
+    await recordLate(records, settled, written, frame, lateLedger);
     const counted = await Promise.all(written.map((each) => asMadeByRun(each, clientId, frame, runId)));
     countDecisions(
       counted,
@@ -50,6 +62,34 @@ export function packageClient(
       sums,
     );
   })();
+}
+
+/** The late events that are in a client's slices are in its packages now, but where a change waits for one in flight. */
+async function recordLate(
+  { clientId, late }: ClientRecords,
+  { foldedDays }: SettledUsage,
+  planned: readonly PlannedPackage[],
+  { period }: PackagingFrame,
+  lateLedger: LateLedger,
+): Promise<void> {
+  const partition = clientPartition(period.id, clientId);
+  for (const [sliceSortKey, events] of late) {
+    if (!foldedDays.has(dayOfSlice(sliceSortKey))) continue;
+    await lateLedger.record(partition, sliceSortKey, events, ({ meter }) => {
+      const part = partOfMeter(meter, planned[0]?.parts ?? 1);
+      const holder = planned.find((each) => each.part === part);
+      const revision = holder && revisionOf(holder);
+      return revision === undefined ? undefined : { part, revision };
+    });
+  }
+}
+
+/** The revision that says what a package should say; 0 where there is nothing to say, nothing while it has to wait. */
+function revisionOf({ decision, head, revision, contentHash }: PlannedPackage): number | undefined {
+  if (decision === 'wait') return undefined;
+  if (revision) return revision.number;
+  if (decision === 'none' || decision === 'discard' || !head) return 0;
+  return decision === 'keep' && head.contentHash === contentHash ? head.revision : head.lastProcessedRevision;
 }
 
 /** Packages but no usage at all: records were lost, since nothing ever deletes them. Not a reason to pay everything back. */

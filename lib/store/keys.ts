@@ -68,6 +68,14 @@ export function packageDocumentKey(periodId: PeriodId, clientId: string, part: n
   };
 }
 
+/**
+ * Packages: what became of the late events of one page of a usage slice; named as the slice is, with `late#` before it.
+ * @param sliceSortKey the slice's own sort key, which begins with the client
+ */
+export function lateLedgerKey(partition: string, sliceSortKey: string): PrimaryKey {
+  return { pk: partition, sk: `late${SEPARATOR}${sliceSortKey}` };
+}
+
 /** Runs: what is known of a period as a whole. `lock`, `state`, `run#<started>#<run>`, `certificate#<started>#<run>`. */
 export function periodKey(periodId: PeriodId, ...parts: string[]): PrimaryKey {
   return { pk: `period${SEPARATOR}${periodId}`, sk: parts.join(SEPARATOR) };

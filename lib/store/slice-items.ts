@@ -1,18 +1,25 @@
 import { normalize } from '../decimal/decimal.ts';
 import type { SliceUsage } from '../packages/day-fold.ts';
 import type { Day } from '../periods/days.ts';
+import type { LateEvent } from '../usage/records.ts';
 import { SEPARATOR } from './keys.ts';
+import { lateEventOf } from './late-items.ts';
 import { numberOf, type RawItem } from './query-pages.ts';
 
 /** All of a usage slice but the identities of its events, which only counting needs. */
 export const SLICE_PROJECTION = {
-  ProjectionExpression: 'sk, totals, events, firstEventAt, lastEventAt',
+  ProjectionExpression: 'sk, totals, events, firstEventAt, lastEventAt, late',
 };
 
 /** The day in the key of a usage slice. */
 export function dayOfSlice(sortKey: string): Day {
   const start = sortKey.indexOf(SEPARATOR) + 1;
   return sortKey.slice(start, start + 10);
+}
+
+/** The late events of a usage slice; nearly all have none. */
+export function lateEventsOf(item: RawItem): LateEvent[] {
+  return (item.late?.L ?? []).map(lateEventOf);
 }
 
 /** What a usage slice adds to its day. */
