@@ -1,4 +1,4 @@
-import { z } from 'zod/mini';
+import * as z from 'zod/mini';
 import type { components } from './contract.ts';
 
 // The checks are written by hand to stay small in a bundle; `satisfies` ties them to the contract's types.
