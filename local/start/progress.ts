@@ -92,11 +92,14 @@ class PlainProgress implements Progress {
   begin(title: string): Stage {
     const startedAt = Date.now();
     let saidAt = startedAt;
+    let said = '';
     return {
       update: (done, total, note = '') => {
         if (Date.now() - saidAt < PLAIN_LINE_EVERY_MILLISECONDS) return;
+        const line = `${title}: ${done} of ${total}${note ? `, ${note}` : ''}`;
         saidAt = Date.now();
-        this.say(`${title}: ${done} of ${total}${note ? `, ${note}` : ''}`);
+        if (line !== said) this.say(line);
+        said = line;
       },
       end: (note) => this.say(`${title}: ${note} (${secondsSince(startedAt)})`),
     };

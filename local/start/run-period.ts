@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DescribeExecutionCommand, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import * as z from 'zod';
 import { PACKAGE_STATES, type PackageState } from '../../lib/packages/package.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import { BUCKETS } from '../../lib/store/keys.ts';
@@ -7,6 +8,8 @@ import { countPackages } from '../../lib/store/package-counts.ts';
 import type { LocalService } from './local-service.ts';
 
 const POLL_MILLISECONDS = 250;
+
+const lambdaFailureSchema = z.object({ errorMessage: z.string() });
 
 /** Packages by state. */
 export type Funnel = Record<PackageState, number>;
@@ -41,10 +44,19 @@ export async function runPeriod(
     const { states } = await countPackages(documents, tables.packages, everyPackage);
     onFunnel(states);
     if (status !== 'RUNNING') {
-      const why = [error, cause].filter((text) => text).join(': ');
+      const why = [error, causeText(cause)].filter((text) => text).join(': ');
       return { periodId, executionArn, status, ...(why ? { error: why } : {}), funnel: states };
     }
     await delay(POLL_MILLISECONDS, undefined, { signal });
+  }
+}
+
+/** What a failed task said, without its stack: a Lambda's failure is JSON with an `errorMessage`. */
+function causeText(cause: string | undefined): string | undefined {
+  try {
+    return lambdaFailureSchema.parse(JSON.parse(cause ?? '')).errorMessage;
+  } catch {
+    return cause;
   }
 }
 
