@@ -1,0 +1,15 @@
+import { EXIT } from './exit-codes.ts';
+import { buildProgram } from './program.ts';
+import { reportFailure } from './report-failure.ts';
+
+// Whoever reads us may stop early, as `head` does; that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.done);
+  throw error;
+});
+
+try {
+  await buildProgram().parseAsync();
+} catch (error) {
+  process.exitCode = reportFailure(error, process.argv.includes('--json'));
+}

@@ -1,0 +1,215 @@
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { type CommonOptions, Context } from './context.ts';
+import type { ExitCode } from './exit-codes.ts';
+
+/** What a command's module exports. It is loaded when the command is called, so that help costs no SDK. */
+export interface CommandModule {
+  run(context: Context, ...given: never[]): Promise<ExitCode | undefined | void>;
+}
+
+const EPILOGUE = `
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 found a problem.
+Every command takes --json, --local, --stage, --region and --profile. More: docs/operating.md`;
+
+/** All commands with their options. Nothing is loaded for them but this file and commander. */
+export function buildProgram(): Command {
+  const program = new Command('halfmonth')
+    .description('Closes usage-billing periods: what an operator does on a closing day, on AWS and on this machine.')
+    .version(version())
+    .exitOverride()
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .showSuggestionAfterError()
+    .addHelpText('after', EPILOGUE);
+
+  command(program, 'send [FILE...]', 'Send events to be counted: NDJSON, CSV, or standard input', [
+    'halfmonth send events.ndjson',
+    'halfmonth send usage.csv --map id=row,subject=customer,time=at,meter=metric,quantity=amount --source crm',
+    'zcat events.ndjson.gz | halfmonth send -',
+  ])
+    .option(
+      '--map <columns>',
+      'CSV: which column is which, as id=COLUMN,subject=COLUMN,time=...,meter=...,quantity=...',
+    )
+    .option('--source <source>', "CSV: the events' source, where no column has it")
+    .option('--format <format>', 'ndjson or csv (default: by the ending of the name)')
+    .option('--rate <events>', 'at most so many events a second', positive)
+    .option('--resume', 'go on where an interrupted send of the same file stopped')
+    .action(lazily(() => import('./commands/send.ts')));
+
+  command(program, 'run [PERIOD]', 'Start a run, or show what one would do', [
+    'halfmonth run 2026-11-H1 --follow',
+    'halfmonth run 2026-11-H1 --preview',
+    'halfmonth run 2026-11-H1 --client acme --client globex --yes',
+  ])
+    .option('--client <id>', 'only this client; may be repeated', collect)
+    .option('--preview', 'write nothing and send nothing; show what a run would do')
+    .option('--canary <packages>', 'send so many first and go on only when they are processed', positive)
+    .option('--deadline <time>', 'warn when the forecast passes it (RFC 3339)')
+    .option('--follow', 'watch it until it ends')
+    .addOption(yes())
+    .action(lazily(() => import('./commands/run.ts')));
+
+  command(program, 'status [PERIOD]', 'How a period stands', [
+    'halfmonth status',
+    'halfmonth status 2026-11-H1 --json',
+  ]).action(lazily(() => import('./commands/status.ts')));
+
+  command(program, 'packages [PERIOD]', 'List packages', ['halfmonth packages 2026-11-H1 --status parked,rejected'])
+    .option('--status <states>', 'only these states, with commas between')
+    .addOption(new Option('--state <states>', 'the same as --status').hideHelp())
+    .option('--client <id>', 'only this client')
+    .option('--limit <packages>', 'at most so many', positive, 1_000)
+    .action(lazily(() => import('./commands/packages.ts')));
+
+  command(program, 'package <ID>', 'One package whole, with every attempt', [
+    'halfmonth package 2026-11-H1.acme',
+  ]).action(lazily(() => import('./commands/package.ts')));
+
+  command(program, 'explain <CLIENT> [PERIOD]', 'Why is a client not done? In plain words', [
+    'halfmonth explain acme 2026-11-H1',
+  ]).action(lazily(() => import('./commands/explain.ts')));
+
+  command(program, 'usage <CLIENT>', 'Usage per day and meter, today included', [
+    'halfmonth usage acme --from 2026-11-01 --to 2026-11-15',
+  ])
+    .option('--from <day>', 'the first day (default: the first of this half month)')
+    .option('--to <day>', 'the last day (default: today)')
+    .action(lazily(() => import('./commands/usage.ts')));
+
+  command(program, 'late [PERIOD]', 'The ledger of late usage and what became of it', ['halfmonth late 2026-11-H1'])
+    .option('--open', 'only what no package holds yet')
+    .action(lazily(() => import('./commands/late.ts')));
+
+  command(program, 'rejected', 'Events that could not count, with the reason', [
+    'halfmonth rejected',
+    'halfmonth rejected --reason QUANTITY_NOT_DECIMAL --replay',
+  ])
+    .option('--reason <code>', 'only those with this reason')
+    .option('--replay', 'send them to be counted again, after a fix')
+    .option('--limit <messages>', 'look at no more than so many', positive, 1_000)
+    .addOption(yes())
+    .action(lazily(() => import('./commands/rejected.ts')));
+
+  const parked = command(program, 'parked [PERIOD]', 'Packages that wait for a person', [
+    'halfmonth parked 2026-11-H1',
+  ]).action(lazily(() => import('./commands/parked.ts')));
+  command(parked, 'release <ID...>', 'Send parked packages again', [
+    'halfmonth parked release 2026-11-H1.acme --reason "API mended, ticket 4711"',
+  ])
+    .requiredOption('--reason <text>', 'why; kept with the package')
+    .addOption(yes())
+    .action(lazily(() => import('./commands/parked-release.ts')));
+  command(parked, 'give-up <ID...>', 'Give parked packages up: they are not billed', [
+    'halfmonth parked give-up 2026-11-H1.acme --reason "test client"',
+  ])
+    .requiredOption('--reason <text>', 'why; kept with the package')
+    .addOption(yes())
+    .action(lazily(() => import('./commands/parked-give-up.ts')));
+
+  command(program, 'executions', 'The executions of the state machine', ['halfmonth executions --limit 5'])
+    .option('--limit <executions>', 'at most so many', positive, 20)
+    .action(lazily(() => import('./commands/executions.ts')));
+  command(program, 'execution <EXECUTION>', "One execution's history in plain words", [
+    'halfmonth execution 4f1c...',
+  ]).action(lazily(() => import('./commands/execution.ts')));
+  command(program, 'redrive <EXECUTION>', 'Let a failed execution go on where it failed', ['halfmonth redrive 4f1c...'])
+    .addOption(yes())
+    .action(lazily(() => import('./commands/redrive.ts')));
+  command(program, 'stop <EXECUTION>', 'Stop an execution; another run or a redrive goes on from there', [
+    'halfmonth stop 4f1c... --reason "wrong token"',
+  ])
+    .option('--reason <text>', 'why; kept with the execution')
+    .addOption(yes())
+    .action(lazily(() => import('./commands/stop.ts')));
+
+  command(program, 'quota', 'The quota calendar as a picture: booked, free, blocked', ['halfmonth quota']).action(
+    lazily(() => import('./commands/quota.ts')),
+  );
+
+  command(program, 'certificate <PERIOD>', 'Print, save or verify the closing certificate', [
+    'halfmonth certificate 2026-11-H1',
+    'halfmonth certificate 2026-11-H1 --save november-1.json',
+    'halfmonth certificate 2026-11-H1 --verify november-1.json',
+  ])
+    .option('--run <id>', 'of this run (default: the latest)')
+    .option('--save <file>', 'write it to a file')
+    .option('--verify [file]', 'recompute it from the tables and the API, and hold it (or a saved copy) against that')
+    .option('--without-api', 'verify without asking the API')
+    .action(lazily(() => import('./commands/certificate.ts')));
+
+  command(program, 'reconcile <PERIOD>', 'Hold our books against all that the API holds for a period', [
+    'halfmonth reconcile 2026-11-H1',
+  ]).action(lazily(() => import('./commands/reconcile.ts')));
+
+  command(program, 'export <PERIOD>', 'Days or packages for a spreadsheet', [
+    'halfmonth export 2026-11-H1 --format csv > november-1.csv',
+  ])
+    .addOption(new Option('--format <format>', 'the form').choices(['csv', 'jsonl']).default('csv'))
+    .addOption(new Option('--of <what>', 'what').choices(['days', 'packages']).default('days'))
+    .option('--output <file>', 'into this file (default: standard output)')
+    .action(lazily(() => import('./commands/export.ts')));
+
+  command(program, 'doctor', 'Look whether all is in order, without sending anything', [
+    'halfmonth doctor --stage prod',
+  ]).action(lazily(() => import('./commands/doctor.ts')));
+
+  program
+    .command('completion <SHELL>')
+    .description('The script that completes commands in bash, zsh or fish')
+    .addHelpText('after', '\nExample:\n  source <(halfmonth completion bash)')
+    .action(async (shell: string) => {
+      const { completionScript } = await import('./completion.ts');
+      console.log(completionScript(shell, program));
+    });
+  return program;
+}
+
+/** A command with the options that all have, and its examples. */
+function command(parent: Command, form: string, description: string, examples: string[]): Command {
+  return parent
+    .command(form)
+    .description(description)
+    .option('--json', 'one JSON object on standard output')
+    .option('--local', 'the local cloud that runs on this machine (the default when it does)')
+    .option('--stage <stage>', 'a stage on AWS, found by its stack halfmonth-STAGE')
+    .option('--region <region>', 'the AWS region of the stage')
+    .option('--profile <profile>', 'the AWS profile to sign in with')
+    .addHelpText(
+      'after',
+      `\nExample${examples.length > 1 ? 's' : ''}:\n${examples.map((line) => `  ${line}`).join('\n')}`,
+    );
+}
+
+/** Loads a command when it is called, and hands it its context, arguments and options. */
+function lazily(load: () => Promise<CommandModule>) {
+  return async (...given: unknown[]): Promise<void> => {
+    // Commander calls an action with the arguments, the options, and the command.
+    const called = given.pop() as Command;
+    given.pop();
+    const options = called.optsWithGlobals<CommonOptions>();
+    const { run } = await load();
+    // Each command declares the arguments and options that it is given above.
+    const exitCode = await run(new Context(options), ...([...given, options] as never[]));
+    if (exitCode) process.exitCode = exitCode;
+  };
+}
+
+function yes(): Option {
+  return new Option('-y, --yes', 'do it without asking');
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
+function positive(value: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(value)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
+  return Number(value);
+}
+
+function version(): string {
+  const file = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  // Our own package.json has a version.
+  return (JSON.parse(file) as { version: string }).version;
+}

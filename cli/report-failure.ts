@@ -1,0 +1,41 @@
+import { styleText } from 'node:util';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+
+/** What AWS calls the failures that an operator can mend, with what to try next. */
+const ADVICE: Record<string, string> = {
+  CredentialsProviderError: 'Sign in first ("aws sso login"), or name a profile with --profile.',
+  ExpiredTokenException: 'The credentials have expired: sign in again ("aws sso login").',
+  ExpiredToken: 'The credentials have expired: sign in again ("aws sso login").',
+  UnrecognizedClientException: 'The credentials are not valid here: check --profile and --region.',
+  InvalidClientTokenId: 'The credentials are not valid here: check --profile and --region.',
+  AccessDeniedException: 'Your role may not do this. "npx halfmonth doctor" says what is missing.',
+  AccessDenied: 'Your role may not do this. "npx halfmonth doctor" says what is missing.',
+  ResourceNotFoundException: 'Is the stack deployed in this region? "npx halfmonth doctor" looks.',
+};
+
+/** Commander's own code for having shown help or the version, which is what was asked for. */
+const SHOWN = new Set(['commander.helpDisplayed', 'commander.help', 'commander.version']);
+
+/** Says what went wrong, why, and what to try next, and answers the exit code. */
+export function reportFailure(error: unknown, json: boolean): ExitCode {
+  const { name, code, message } = described(error);
+  if (SHOWN.has(code)) return EXIT.done;
+  const isUsage = code === 'WRONG_USAGE' || code === 'INVALID_PERIOD' || code.startsWith('commander.');
+  const next = ADVICE[name];
+  if (json) {
+    console.log(JSON.stringify({ schemaVersion: 1, error: { name, code, message, ...(next ? { next } : {}) } }));
+  } else if (!code.startsWith('commander.')) {
+    // Commander has said its own already.
+    console.error(`${styleText('red', 'error', { stream: process.stderr })}: ${message}`);
+    if (next) console.error(next);
+  }
+  return isUsage ? EXIT.wrongUsage : EXIT.failed;
+}
+
+function described(error: unknown): { name: string; code: string; message: string } {
+  if (!(error instanceof Error)) return { name: 'Error', code: 'FAILED', message: String(error) };
+  const { code } = error as { code?: unknown };
+  // A connection that fails on every address of a host says nothing itself.
+  const causes = error instanceof AggregateError ? error.errors.map(String).join('; ') : '';
+  return { name: error.name, code: typeof code === 'string' ? code : 'FAILED', message: error.message || causes };
+}
