@@ -30,6 +30,7 @@ beforeEach(async () => {
   written = [];
   // Otherwise Powertools writes past the console that a test can listen to.
   process.env.POWERTOOLS_DEV = 'true';
+  process.env.POWERTOOLS_METRICS_DISABLED = 'false';
   process.env.POWERTOOLS_METRICS_NAMESPACE = 'Halfmonth';
   jest.spyOn(console, 'log').mockImplementation((line) => void written.push(String(line)));
   jest.spyOn(console, 'error').mockImplementation((line) => void written.push(String(line)));

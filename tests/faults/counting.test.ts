@@ -1,0 +1,314 @@
+import { QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { sum } from '../../lib/decimal/decimal.ts';
+import type { ConsumptionEvent } from '../../lib/events/consumption-event.ts';
+import { hexOfIdentity, identityOf } from '../../lib/events/identity.ts';
+import { lastEndedPeriod, type PeriodId, periodIdOfDay } from '../../lib/periods/periods.ts';
+import { clientPartition, periodKey } from '../../lib/store/keys.ts';
+import type { UsageCounter } from '../../lib/usage/usage-counter.ts';
+import { createCounter, UTC_CALENDAR } from '../fixtures/counting.ts';
+import { FAULTS, type Fault, FaultyClient } from '../fixtures/faulty-client.ts';
+import { startTestTables, type TestTables } from '../fixtures/tables.ts';
+
+const HISTORIES = 500;
+const WORKERS = 3;
+const MINUTE = 60_000;
+
+let tables: TestTables;
+let workers: FaultyClient[];
+
+beforeAll(async () => {
+  tables = await startTestTables();
+  workers = Array.from({ length: WORKERS }, () => new FaultyClient(tables.endpoint));
+});
+
+afterAll(async () => {
+  for (const { client } of workers) client.destroy();
+  await tables.stop();
+});
+
+/** An event before it has a client of its own history. */
+interface PlannedEvent {
+  client: number;
+  /** In the period that ended last, or today. */
+  hasEnded: boolean;
+  slice: number;
+  meter: number;
+  quantity: string;
+}
+
+/** One delivery of some events, to one worker. */
+interface Delivery {
+  worker: number;
+  events: number[];
+}
+
+interface History {
+  events: PlannedEvent[];
+  /** The deliveries of a round run at the same time; a round begins when the one before it is over. */
+  rounds: Delivery[][];
+  /** What happens to the requests, in turn; requests beyond the end come through. */
+  faults: { fault: Fault | undefined; delay: number }[];
+  /** The round during which the ended period is closed and packaged. */
+  closing: number;
+}
+
+const decimal = fc
+  .tuple(fc.bigInt({ min: -(10n ** 30n) + 1n, max: 10n ** 30n - 1n }), fc.boolean())
+  .map(([units, isShort]) => (isShort ? units / 10n ** 24n : units))
+  .map((units) => {
+    const digits = (units < 0n ? -units : units).toString().padStart(13, '0');
+    return `${units < 0n ? '-' : ''}${digits.slice(0, -12)}.${digits.slice(-12)}`;
+  });
+
+const history: fc.Arbitrary<History> = fc.integer({ min: 1, max: 40 }).chain((size) =>
+  fc.record({
+    events: fc.array(
+      fc.record({
+        client: fc.constantFrom(0, 0, 0, 1),
+        hasEnded: fc.boolean(),
+        slice: fc.constantFrom(0, 0, 0, 0, 1),
+        meter: fc.nat({ max: 29 }),
+        quantity: decimal,
+      }),
+      { minLength: size, maxLength: size },
+    ),
+    rounds: fc.array(
+      fc.array(
+        fc.record({
+          worker: fc.nat({ max: WORKERS - 1 }),
+          events: fc.array(fc.nat({ max: size - 1 }), { minLength: 1, maxLength: 25 }),
+        }),
+        { minLength: 1, maxLength: 3 },
+      ),
+      { minLength: 1, maxLength: 5 },
+    ),
+    faults: fc.array(
+      fc.record({
+        fault: fc.oneof(
+          { weight: 3, arbitrary: fc.constant(undefined) },
+          { weight: 1, arbitrary: fc.constantFrom(...FAULTS) },
+        ),
+        delay: fc.nat({ max: 4 }),
+      }),
+      { maxLength: 60 },
+    ),
+    closing: fc.nat({ max: 8 }),
+  }),
+);
+
+const seen = { sealed: 0, conflicts: 0, failed: 0, crashes: 0, late: 0 };
+let historiesPlayed = 0;
+
+test(`whatever happens, totals are the sums over distinct events, in ${HISTORIES} histories`, async () => {
+  await fc.assert(
+    fc.asyncProperty(history, async (given) => {
+      historiesPlayed += 1;
+      await new Play(given, historiesPlayed).run();
+    }),
+    // On failure the report names seed and path; the limit ends the search for a smaller example before the test times out.
+    { numRuns: HISTORIES, interruptAfterTimeLimit: 240_000, markInterruptAsFailure: true },
+  );
+
+  // The histories did go through what they are about.
+  expect(seen.sealed).toBeGreaterThan(50);
+  expect(seen.conflicts).toBeGreaterThan(200);
+  expect(seen.failed).toBeGreaterThan(200);
+  expect(seen.crashes).toBeGreaterThan(100);
+  expect(seen.late).toBeGreaterThan(100);
+}, 300_000);
+
+/** One history, with clients and a period state of its own. */
+class Play {
+  readonly #history: History;
+  readonly #events: ConsumptionEvent[];
+  readonly #period: PeriodId;
+  readonly #counters = new Map<number, UsageCounter>();
+  /** What the run that closed the period found in the slices; undefined while none has. */
+  #packaged: Set<string> | undefined;
+  #faultsUsed = 0;
+
+  constructor(given: History, number: number) {
+    this.#history = given;
+    const now = Date.now();
+    const ended = lastEndedPeriod(now, UTC_CALENDAR);
+    this.#period = ended.id;
+    const dayOf = (hasEnded: boolean) => UTC_CALENDAR.startOfDay(hasEnded ? ended.to : UTC_CALENDAR.dayOf(now));
+    this.#events = given.events.map(({ client, hasEnded, slice, meter, quantity }, index) => ({
+      identity: identityOf(`history-${number}`, String(index)),
+      clientId: `history-${number}-client-${client}`,
+      instant: dayOf(hasEnded) + slice * 5 * MINUTE,
+      // Long names fill pages, so that small histories seal some.
+      meter: `${'a-meter-with-a-long-name-'.repeat(2)}${meter}`,
+      quantity,
+    }));
+  }
+
+  async run(): Promise<void> {
+    await this.#setClosed(undefined);
+    const again: Delivery[] = [];
+    for (const [number, round] of this.#history.rounds.entries()) {
+      const closing = number === this.#history.closing ? this.#closeAndPackage() : undefined;
+      // One function instance works on one batch at a time.
+      const byWorker = Map.groupBy(round, ({ worker }) => worker);
+      await Promise.all(
+        [...byWorker.values()].map(async (deliveries) => {
+          for (const delivery of deliveries) again.push(...(await this.#deliver(delivery, true)));
+        }),
+      );
+      await closing;
+    }
+    // The queue delivers again what failed, and by then nothing fails.
+    for (const delivery of again) expect(await this.#deliver(delivery, false)).toEqual([]);
+    await this.#check();
+  }
+
+  /** Answers what of the delivery has to come again. */
+  async #deliver({ worker, events }: Delivery, withFaults: boolean): Promise<Delivery[]> {
+    const process = workers[worker];
+    if (!process) throw new RangeError('no such worker');
+    process.restart(withFaults ? { next: () => this.#nextFault() } : undefined);
+    let counter = this.#counters.get(worker);
+    if (!counter) {
+      counter = createCounter(tables.names, process.client);
+      this.#counters.set(worker, counter);
+    }
+    const delivered = events.flatMap((index, message) => {
+      const event = this.#events[index];
+      return event ? [{ event, message }] : [];
+    });
+    const { failedMessages, conflicts } = await counter.count(delivered);
+    seen.conflicts += conflicts;
+    if (process.hasCrashed) {
+      seen.crashes += 1;
+      this.#counters.delete(worker);
+      return [{ worker, events }];
+    }
+    seen.failed += failedMessages.size;
+    const failed = events.filter((_, message) => failedMessages.has(message));
+    return failed.length > 0 ? [{ worker, events: failed }] : [];
+  }
+
+  #nextFault() {
+    const planned = this.#history.faults[this.#faultsUsed];
+    this.#faultsUsed += 1;
+    return planned ?? { fault: undefined, delay: 0 };
+  }
+
+  /** As a run does: first the period is closed, then its slices are read. */
+  async #closeAndPackage(): Promise<void> {
+    await this.#setClosed(new Date().toISOString());
+    const slices = await this.#readSlices();
+    this.#packaged = new Set(slices.flatMap(({ period, identities }) => (period === this.#period ? identities : [])));
+  }
+
+  async #setClosed(at: string | undefined): Promise<void> {
+    const { pk, sk } = periodKey(this.#period, 'state');
+    await tables.client.send(
+      new UpdateItemCommand({
+        TableName: tables.names.runs,
+        Key: { pk: { S: pk }, sk: { S: sk } },
+        UpdateExpression: at ? 'SET closedAt = :at' : 'REMOVE closedAt',
+        ...(at ? { ExpressionAttributeValues: { ':at': { S: at } } } : {}),
+      }),
+    );
+  }
+
+  async #check(): Promise<void> {
+    const delivered = new Set(this.#history.rounds.flat().flatMap(({ events }) => events));
+    const expected = this.#events.filter((_, index) => delivered.has(index));
+    const slices = await this.#readSlices();
+    const counted = slices.flatMap(({ identities }) => identities);
+    seen.sealed += slices.filter(({ isSealed }) => isSealed).length;
+
+    expect(counted.sort()).toEqual(expected.map(({ identity }) => hexOfIdentity(identity)).sort());
+    expect(totalsOf(slices.flatMap(({ totals }) => totals))).toEqual(
+      totalsOf(expected.map(({ clientId, meter, quantity }) => ({ clientId, meter, quantity }))),
+    );
+    for (const { events, identities } of slices) expect(events).toBe(identities.length);
+    this.#checkBooks(slices);
+    await this.#checkDailyRecords(expected);
+  }
+
+  /** Once the period is closed, what is not in its package is listed as late, in the right period and once. */
+  #checkBooks(slices: readonly StoredSlice[]): void {
+    const late = slices.flatMap((slice) => slice.late);
+    seen.late += late.length;
+    expect(new Set(late).size).toBe(late.length);
+    for (const slice of slices) {
+      if (slice.late.length > 0) expect([slice.latePeriod, slice.period]).toEqual([this.#period, this.#period]);
+      expect(slice.identities).toEqual(expect.arrayContaining(slice.late));
+      if (!this.#packaged || slice.period !== this.#period) continue;
+      const missing = slice.identities.filter((identity) => !this.#packaged?.has(identity));
+      expect(slice.late).toEqual(expect.arrayContaining(missing));
+    }
+    if (!this.#packaged) expect(late).toEqual([]);
+  }
+
+  async #checkDailyRecords(expected: readonly ConsumptionEvent[]): Promise<void> {
+    for (const { clientId, instant } of expected) {
+      const day = UTC_CALENDAR.dayOf(instant);
+      const { Items = [] } = await tables.client.send(
+        new QueryCommand({
+          TableName: tables.names.dailyRecords,
+          KeyConditionExpression: 'pk = :pk AND sk = :sk',
+          ExpressionAttributeValues: {
+            ':pk': { S: clientPartition(periodIdOfDay(day), clientId) },
+            ':sk': { S: `${clientId}#${day}` },
+          },
+        }),
+      );
+      expect(Items).toMatchObject([{ clientId: { S: clientId }, day: { S: day } }]);
+    }
+  }
+
+  async #readSlices(): Promise<StoredSlice[]> {
+    const days = new Map(
+      this.#events.map(({ clientId, instant }) => [`${clientId}#${UTC_CALENDAR.dayOf(instant)}`, clientId]),
+    );
+    const slices: StoredSlice[] = [];
+    for (const [prefix, clientId] of days) {
+      const period = periodIdOfDay(prefix.slice(clientId.length + 1));
+      const { Items = [] } = await tables.client.send(
+        new QueryCommand({
+          TableName: tables.names.usageSlices,
+          ConsistentRead: true,
+          KeyConditionExpression: 'pk = :pk AND begins_with(sk, :prefix)',
+          ExpressionAttributeValues: {
+            ':pk': { S: clientPartition(period, clientId) },
+            ':prefix': { S: `${prefix}#` },
+          },
+        }),
+      );
+      for (const item of Items) {
+        slices.push({
+          period,
+          identities: (item.identities?.BS ?? []).map((bytes) => Buffer.from(bytes).toString('hex')),
+          events: Number(item.events?.N),
+          isSealed: item.sealed?.BOOL === true,
+          totals: Object.entries(item.totals?.M ?? {}).map(([meter, { N = '' }]) => ({ clientId, meter, quantity: N })),
+          late: (item.late?.L ?? []).map(({ M }) => M?.identity?.S ?? ''),
+          latePeriod: item.latePeriod?.S,
+        });
+      }
+    }
+    return slices;
+  }
+}
+
+/** A page of a slice as the table holds it. */
+interface StoredSlice {
+  period: PeriodId;
+  identities: string[];
+  events: number;
+  isSealed: boolean;
+  totals: { clientId: string; meter: string; quantity: string }[];
+  late: string[];
+  latePeriod: string | undefined;
+}
+
+function totalsOf(amounts: { clientId: string; meter: string; quantity: string }[]): Record<string, string> {
+  const groups = Map.groupBy(amounts, ({ clientId, meter }) => `${clientId} ${meter}`);
+  return Object.fromEntries([...groups].map(([name, members]) => [name, sum(members.map(({ quantity }) => quantity))]));
+}
