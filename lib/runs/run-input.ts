@@ -13,7 +13,7 @@ const FORM = `Start a run with {} for the period that has just ended, or with an
 mode is "close" (the default) or "preview", which writes and sends nothing. A deadline needs its zone.`;
 
 /** More than these do not fit into the input of a state machine's steps; leave `clients` out to close for everybody. */
-export const MAXIMUM_CLIENTS = 1_000;
+export const MAXIMUM_CLIENTS = 900;
 
 /** The input of an execution cannot be used. The message says what is wrong with it and shows the right form. */
 export class InvalidRunInput extends HalfmonthError {
