@@ -1,5 +1,4 @@
-import { differenceOf } from '../packages/difference.ts';
-import type { PackageLine } from '../packages/document.ts';
+import type { PackageDocument } from '../packages/document.ts';
 import { partOfMeter } from '../packages/parts.ts';
 import type { Day } from '../periods/days.ts';
 import type { ClientRecords } from '../store/client-reader.ts';
@@ -8,13 +7,7 @@ import { clientPartition } from '../store/keys.ts';
 import type { LateLedger } from '../store/late-ledger.ts';
 import { dayOfSlice } from '../store/slice-items.ts';
 import type { SumsFold } from './chunk-sums.ts';
-import {
-  lastProcessedOf,
-  type PackagingFrame,
-  type PlannedPackage,
-  planPackages,
-  processedLines,
-} from './client-packages.ts';
+import { type PackagingFrame, type PlannedPackage, planPackages } from './client-packages.ts';
 import { type SettledUsage, settleUsage } from './client-usage.ts';
 import { writePackages } from './write-packages.ts';
 
@@ -55,9 +48,9 @@ export function packageClient(
     for (const { day, folded } of settled.changedDays) await dailyRecords.write(clientId, day, folded);
     const written = await writePackages(client, decided, frame, runId);
     await recordLate(records, settled, written, frame, lateLedger);
-    const counted = await Promise.all(written.map((each) => asMadeByRun(each, clientId, frame, runId)));
+    const counted = await Promise.all(written.map((each) => madeByRun(each, clientId, frame, runId)));
     countDecisions(
-      counted,
+      counted.flat(),
       heads.some((head) => head.runId !== runId),
       sums,
     );
@@ -126,22 +119,30 @@ export function countDecisions(planned: readonly PlannedPackage[], wasKnown: boo
 }
 
 function isAllKept(planned: readonly PlannedPackage[], runId: string): boolean {
-  return planned.every(
-    ({ decision, head }) => decision === 'none' || (decision === 'keep' && (head?.runId !== runId || head.everSent)),
-  );
+  return planned.every(({ decision, head }) => decision === 'none' || (decision === 'keep' && head?.runId !== runId));
 }
 
-/** A revision that this run made when the step was taken before counts as made, not as kept. */
-async function asMadeByRun(
+/**
+ * What a run has made of a package, whether in this step, in an earlier try of it, or in an earlier round: all of it counts
+ * as made by the run.
+ */
+async function madeByRun(
   planned: PlannedPackage,
   clientId: string,
   { packages, period }: PackagingFrame,
   runId: string,
-): Promise<PlannedPackage> {
-  const { decision, head, lines, part } = planned;
-  if (decision !== 'keep' || !head || head.runId !== runId || head.everSent) return planned;
-  const processed = lastProcessedOf(head);
-  if (!processed) return { ...planned, decision: 'create', added: lines };
-  const before: PackageLine[] = await processedLines(packages, period, clientId, part, processed.revision);
-  return { ...planned, decision: 'revise', added: differenceOf(before, lines) };
+): Promise<PlannedPackage[]> {
+  const { decision, head, part } = planned;
+  const isMadeBefore = head?.runId === runId && (decision === 'keep' || decision === 'revise');
+  if (!isMadeBefore) return [planned];
+  const stored = await packages.loadRevision(period.id, clientId, part, head.revision);
+  if (!stored) return [planned];
+  // Written by documentText, which made it from a PackageDocument.
+  const { difference, lines } = JSON.parse(stored.document) as PackageDocument;
+  const earlier: PlannedPackage = {
+    ...planned,
+    decision: difference ? 'revise' : 'create',
+    added: difference ? difference.lines : lines,
+  };
+  return decision === 'keep' ? [earlier] : [earlier, planned];
 }
