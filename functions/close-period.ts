@@ -1,7 +1,10 @@
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import middy from '@middy/core';
 import * as z from 'zod/mini';
 import { readEnvironment, requiredText, timeZoneName } from '../lib/config/environment.ts';
+import { announceClosedPeriod } from '../lib/runs/announce-closed-period.ts';
 import { type ClosePeriodEvent, closePeriod } from '../lib/runs/close-period.ts';
+import { eventBusNotifications } from '../lib/runs/event-bus.ts';
 import { CertificateStore } from '../lib/store/certificate-store.ts';
 import { createDocumentClient } from '../lib/store/document-client.ts';
 import { ObservationStore } from '../lib/store/observation-store.ts';
@@ -22,4 +25,9 @@ const resources = {
   now: Date.now,
 };
 
-export const handler = middy((event: ClosePeriodEvent) => closePeriod(event, resources));
+const notifications = eventBusNotifications(new EventBridgeClient(), 'default');
+
+export const handler = middy(async (event: ClosePeriodEvent) => {
+  const summary = await closePeriod(event, resources);
+  return announceClosedPeriod({ summary, isWhole: !event.run.clients }, notifications);
+});

@@ -1,5 +1,12 @@
+import type { MeterTotals } from '../usage/records.ts';
+
 /** Something that people or other systems want to hear of. `type` is the event's detail-type. */
 export type Notification =
+  | {
+      type: 'Period Closed';
+      detail: { periodId: string; runId: string; finishedAt: string; clients: number; certificateHash?: string };
+    }
+  | { type: 'Late Usage'; detail: { periodId: string; events: number; totals: MeterTotals } }
   | { type: 'Packages Parked'; detail: { periodId: string; runId: string; parked: number } }
   | { type: 'Canary Stopped'; detail: { periodId: string; runId: string; failed: number; size: number } }
   | { type: 'Failure Share Exceeded'; detail: { periodId: string; runId: string; failed: number; finished: number } }

@@ -1,8 +1,9 @@
 import type { BillingCalendar } from '../periods/days.ts';
 import { endOfPeriod, lastEndedPeriod, type Period, type PeriodId, previousPeriod } from '../periods/periods.ts';
-import type { LateUsage } from '../store/late-usage.ts';
+import type { LateLedger } from '../store/late-ledger.ts';
 import type { OutstandingPackages } from '../store/outstanding-packages.ts';
 import type { RunStore } from '../store/run-store.ts';
+import type { Notifications } from './notifications.ts';
 
 const MILLISECONDS_PER_HOUR = 3_600_000;
 const MILLISECONDS_PER_DAY = 24 * MILLISECONDS_PER_HOUR;
@@ -14,7 +15,7 @@ export interface PeriodHealth {
   hoursSinceSchedule: number;
   /** Packages that wait for a person. */
   packagesParked: number;
-  /** Late events that no run has read yet. */
+  /** Late events of closed periods that no package holds yet. */
   lateUsageUnbilled: number;
 }
 
@@ -27,7 +28,8 @@ export interface WatchResources {
   eventMaxAgeDays: number;
   runs: RunStore;
   outstanding: Pick<OutstandingPackages, 'count'>;
-  lateUsage: Pick<LateUsage, 'countSince'>;
+  late: Pick<LateLedger, 'notYetBilled'>;
+  notifications: Notifications;
   hasUsage: (periodId: PeriodId) => Promise<boolean>;
   /** Milliseconds since the epoch. */
   now: () => number;
@@ -35,7 +37,7 @@ export interface WatchResources {
 
 /**
  * Looks at every ended period that events can still reach, and says what of it is not done: a close that did not
- * happen, packages that wait for a person, late usage that no run has seen. Changes nothing.
+ * happen, packages that wait for a person, late usage that no package holds. Tells the world about the latter; changes nothing.
  */
 export async function watchPeriods(resources: WatchResources): Promise<PeriodHealth> {
   const healths = await Promise.all(periodsToWatch(resources).map((period) => healthOf(period, resources)));
@@ -64,7 +66,7 @@ async function healthOf(period: Period, resources: WatchResources): Promise<Peri
   return {
     hoursSinceSchedule: state?.lastClosedAt ? 0 : await hoursOverdue(period, resources),
     packagesParked: await outstanding.count({ periodId: period.id, buckets: ALL_BUCKETS }, 'parked'),
-    lateUsageUnbilled: state?.lastClosedByRun ? await lateSince(period.id, state.lastClosedByRun, resources) : 0,
+    lateUsageUnbilled: state?.lastClosedAt ? await lateUsageOf(period.id, resources) : 0,
   };
 }
 
@@ -74,9 +76,9 @@ async function hoursOverdue(period: Period, { calendar, graceHours, hasUsage, no
   return hours > 0 && (await hasUsage(period.id)) ? hours : 0;
 }
 
-/** What the last run that finished cannot have read: it read no earlier than it started. */
-async function lateSince(periodId: PeriodId, runId: string, { runs, lateUsage }: WatchResources): Promise<number> {
-  const records = await runs.listRunRecords(periodId);
-  const startedAt = records.find((record) => record.runId === runId)?.startedAt;
-  return startedAt ? lateUsage.countSince(periodId, startedAt) : 0;
+/** Before a period is closed once, its next run bills everything. */
+async function lateUsageOf(periodId: PeriodId, { late, notifications }: WatchResources): Promise<number> {
+  const { events, totals } = await late.notYetBilled(periodId);
+  if (events > 0) await notifications.notify({ type: 'Late Usage', detail: { periodId, events, totals } });
+  return events;
 }
