@@ -5,7 +5,7 @@ import type { ExitCode } from './exit-codes.ts';
 
 /** What a command's module exports. It is loaded when the command is called, so that help costs no SDK. */
 export interface CommandModule {
-  run(context: Context, ...given: never[]): Promise<ExitCode | undefined | void>;
+  run(context: Context, ...given: never[]): Promise<ExitCode | undefined>;
 }
 
 const EPILOGUE = `

@@ -93,6 +93,14 @@ export function released(head: PackageHead, reason: string, now: number): Transi
   };
 }
 
+/** A person gives it up: it will not be sent, and not be billed. A later revision may be. */
+export function givenUp(head: PackageHead, reason: string, now: number): Transition {
+  return {
+    change: { ...UNLEASED, state: 'rejected', reason: `given up: ${reason}` },
+    attempt: attemptOf(head, 'give-up', 'rejected', now, undefined, reason),
+  };
+}
+
 function withStatus(
   head: PackageHead,
   { status, reason }: { status: PackageReport['status']; reason?: string | undefined },

@@ -1,0 +1,38 @@
+import { type HistoryEvent, paginateGetExecutionHistory } from '@aws-sdk/client-sfn';
+import type { Context } from '../context.ts';
+import { describeExecution, executionArnOf } from '../executions.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { historyWords } from '../history-words.ts';
+import { durationWords } from '../words.ts';
+
+/** Tells the history of an execution in plain words. */
+export async function run(context: Context, given: string): Promise<ExitCode> {
+  const cloud = await context.cloud();
+  const client = await cloud.stepFunctions();
+  const { output } = context;
+  const executionArn = executionArnOf(cloud, given);
+  const execution = await describeExecution(client, executionArn);
+  const events: HistoryEvent[] = [];
+  const pages = paginateGetExecutionHistory(
+    { client },
+    { executionArn, includeExecutionData: false, maxResults: 1_000 },
+  );
+  for await (const page of pages) events.push(...(page.events ?? []));
+  const history = historyWords(events);
+  const { name, status = '', startDate, stopDate, input, redriveStatus } = execution;
+  output.result({
+    command: 'execution',
+    target: cloud.target,
+    execution: { name, executionArn, status, startedAt: startDate, endedAt: stopDate ?? null, input, redriveStatus },
+    history,
+  });
+  const took = (stopDate?.getTime() ?? Date.now()) - (startDate?.getTime() ?? Date.now());
+  output.line(`${output.style('bold', name ?? given)}  ${status.toLowerCase()}, ${durationWords(took)}`);
+  output.line(`input ${input}`);
+  for (const { at, words, isFailure } of history) {
+    output.line(`${at}  ${isFailure ? output.style('red', words) : words}`);
+  }
+  const isBad = ['FAILED', 'TIMED_OUT', 'ABORTED'].includes(status);
+  if (isBad && redriveStatus === 'REDRIVABLE') output.line(`When the cause is mended: npx halfmonth redrive ${name}`);
+  return isBad ? EXIT.foundProblem : EXIT.done;
+}

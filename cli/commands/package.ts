@@ -1,0 +1,53 @@
+import { attemptWords } from '../../lib/explanation/explain-client.ts';
+import type { PackageDocument } from '../../lib/packages/document.ts';
+import { PackageReader } from '../../lib/store/package-reader.ts';
+import { PackageStore } from '../../lib/store/package-store.ts';
+import type { Context } from '../context.ts';
+import { CommandFailed } from '../errors.ts';
+import { readPackageId } from '../package-id.ts';
+import { plural } from '../words.ts';
+
+/** Shows one package whole: its state, every attempt that is kept, its revisions and the current content. */
+export async function run(context: Context, id: string): Promise<undefined> {
+  const cloud = await context.cloud();
+  const { output } = context;
+  const { periodId, clientId, part } = readPackageId(id);
+  const { PackagesTableName } = cloud.outputs;
+  const head = await new PackageStore(cloud.documents, PackagesTableName).loadHead(periodId, clientId, part);
+  if (!head)
+    throw new CommandFailed(
+      'NO_PACKAGE',
+      `There is no package ${id}. Why? npx halfmonth explain ${clientId} ${periodId}`,
+    );
+  const kept = await new PackageReader(cloud.dynamodb, PackagesTableName).revisionsOfClient(periodId, clientId);
+  const revisions = kept
+    .filter((revision) => revision.part === part)
+    // Written by documentText, which made it from a PackageDocument.
+    .map(({ document, ...rest }) => ({ ...rest, document: JSON.parse(document) as PackageDocument }));
+  output.result({ command: 'package', target: cloud.target, head, revisions });
+
+  output.line(`${output.style('bold', head.packageId)}  ${head.state}${head.reason ? `: ${head.reason}` : ''}`);
+  output.line(
+    `revision ${head.revision}, submission ${head.submission}, part ${head.part} of ${head.parts}, ` +
+      `${plural(head.attemptCount, 'attempt')}, last processed revision ${head.lastProcessedRevision || 'none'}`,
+  );
+  output.line();
+  output.line(output.style('bold', 'attempts'));
+  for (const attempt of head.attempts) output.line(`  ${attemptWords(attempt)}`);
+  if (head.attempts.length === 0) output.line('  none yet');
+  output.line();
+  const current = revisions.find(({ revision }) => revision === head.revision);
+  output.table(
+    [{ heading: 'meter' }, { heading: 'quantity', align: 'right' }, { heading: 'days', align: 'right' }],
+    (current?.document.lines ?? []).map(({ meter, quantity, days }) => [meter, quantity, String(days.length)]),
+  );
+  for (const { document, revision, madeAt, runId } of revisions) {
+    output.line();
+    output.line(`${output.style('bold', `revision ${revision}`)}  made ${madeAt} by run ${runId}`);
+    for (const { meter, quantity } of document.difference?.lines ?? []) {
+      output.line(
+        `  ${meter} ${quantity.startsWith('-') ? quantity : `+${quantity}`} since revision ${document.difference?.sinceRevision}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import { PACKAGE_STATES, type PackageHead, type PackageState } from '../../lib/packages/package.ts';
+import type { Period } from '../../lib/periods/periods.ts';
+import { BUCKETS } from '../../lib/store/keys.ts';
+import { OutstandingPackages } from '../../lib/store/outstanding-packages.ts';
+import { PackageReader } from '../../lib/store/package-reader.ts';
+import type { Cloud } from '../cloud.ts';
+import type { Context } from '../context.ts';
+import { WrongUsage } from '../errors.ts';
+import { readClientId } from '../package-id.ts';
+import { periodOrLast } from '../period-of.ts';
+import { plural } from '../words.ts';
+
+interface PackagesOptions {
+  status?: string;
+  state?: string;
+  client?: string;
+  limit: number;
+}
+
+const HEADS_AT_ONCE = 100;
+
+/** Lists packages of a period. */
+export async function run(context: Context, given: string | undefined, options: PackagesOptions): Promise<undefined> {
+  const cloud = await context.cloud();
+  const period = periodOrLast(given, cloud, context.output);
+  const states = readStates(options.status ?? options.state);
+  const heads: PackageHead[] = [];
+  let isCut = false;
+  for await (const head of packagesOf(cloud, period, states, options.client)) {
+    isCut = heads.length === options.limit;
+    if (isCut) break;
+    heads.push(head);
+  }
+  const packages = heads.map(
+    ({ packageId, clientId, part, parts, state, revision, submission, attemptCount, reason }) => {
+      return {
+        packageId,
+        clientId,
+        part,
+        parts,
+        state,
+        revision,
+        submission,
+        attemptCount,
+        ...(reason ? { reason } : {}),
+      };
+    },
+  );
+  context.output.result({ command: 'packages', target: cloud.target, period: period.id, packages, isCut });
+  context.output.table(
+    [
+      { heading: 'package' },
+      { heading: 'state' },
+      { heading: 'revision', align: 'right' },
+      { heading: 'attempts', align: 'right' },
+      { heading: 'reason' },
+    ],
+    packages.map((each) => [
+      each.packageId,
+      each.state,
+      String(each.revision),
+      String(each.attemptCount),
+      (each.reason ?? '').slice(0, 80),
+    ]),
+  );
+  context.output.line(
+    isCut ? `The first ${plural(packages.length, 'package')}; more with --limit.` : plural(packages.length, 'package'),
+  );
+}
+
+/** Packages of a period in some states; what the index of outstanding ones holds is found through it. */
+export async function* packagesOf(
+  cloud: Cloud,
+  period: Period,
+  states: readonly PackageState[],
+  clientId?: string,
+): AsyncGenerator<PackageHead> {
+  const { PackagesTableName } = cloud.outputs;
+  const reader = new PackageReader(cloud.dynamodb, PackagesTableName);
+  const isWanted = ({ state }: PackageHead) => states.includes(state);
+  if (clientId !== undefined) {
+    yield* (await reader.headsOfClient(period.id, readClientId(clientId))).filter(isWanted);
+    return;
+  }
+  if (states.includes('processed') || states.includes('rejected')) {
+    for await (const head of reader.heads(period.id)) if (isWanted(head)) yield head;
+    return;
+  }
+  const outstanding = new OutstandingPackages(cloud.documents, PackagesTableName);
+  for (const state of states) {
+    let some: { clientId: string; part: number }[] = [];
+    const load = async () => (await outstanding.heads(period.id, some)).filter(isWanted);
+    for await (const each of outstanding.inState(
+      { periodId: period.id, buckets: { from: 0, to: BUCKETS - 1 } },
+      state,
+    )) {
+      some.push(each);
+      if (some.length < HEADS_AT_ONCE) continue;
+      yield* await load();
+      some = [];
+    }
+    if (some.length > 0) yield* await load();
+  }
+}
+
+function readStates(given: string | undefined): readonly PackageState[] {
+  if (given === undefined) return PACKAGE_STATES;
+  const states = given.split(',').map((text) => text.trim());
+  const unknown = states.find((state) => !PACKAGE_STATES.some((known) => known === state));
+  if (unknown !== undefined) throw new WrongUsage(`"${unknown}" is no state: ${PACKAGE_STATES.join(', ')}.`);
+  return PACKAGE_STATES.filter((state) => states.includes(state));
+}

@@ -1,0 +1,21 @@
+import { givenUp } from '../../lib/sending/outcomes.ts';
+import type { Context } from '../context.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { decideParked } from '../parked-packages.ts';
+import { plural } from '../words.ts';
+
+/** Gives parked packages up: the revision is not sent any more, and not billed. */
+export function run(context: Context, ids: string[], options: { reason: string }): Promise<ExitCode> {
+  return decideParked(context, {
+    command: 'parked give-up',
+    ids,
+    reason: options.reason,
+    question: (heads) => {
+      const sent = heads.filter(({ everSent }) => everSent).length;
+      const warning = sent > 0 ? ` ${sent} of them may have reached the API: reconcile first.` : '';
+      return `Give up ${plural(heads.length, 'parked package')}? They will not be billed.${warning}`;
+    },
+    transition: givenUp,
+    done: 'given up',
+  });
+}

@@ -1,0 +1,51 @@
+import { periodOf } from '../../lib/periods/periods.ts';
+import { type Difference, type ReconciledHead, reconcile } from '../../lib/reconciliation/reconcile.ts';
+import { PackageReader } from '../../lib/store/package-reader.ts';
+import { listedByApi } from '../api-listing.ts';
+import type { Context } from '../context.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { plural } from '../words.ts';
+
+const MEANING: Record<Difference['kind'], string> = {
+  'missing-at-api': 'the API does not list it',
+  'unknown-to-us': 'we have no such package',
+  'listed-twice': 'the API lists it twice',
+  'processed-only-here': 'processed in our books, not at the API',
+  'processed-only-there': 'processed at the API, not in our books',
+  'other-revision': 'another revision was processed',
+  'other-content': 'the same revision with another content',
+};
+
+/** Holds our books against all that the API holds for a period, and names every difference. */
+export async function run(context: Context, given: string): Promise<ExitCode> {
+  const period = periodOf(given);
+  const cloud = await context.cloud();
+  const { output } = context;
+  const theirs = await listedByApi(cloud, period.id);
+  const ours: ReconciledHead[] = [];
+  for await (const head of new PackageReader(cloud.dynamodb, cloud.outputs.PackagesTableName).heads(period.id)) {
+    const { packageId, state, revision, contentHash, lastProcessedRevision, everSent } = head;
+    ours.push({ packageId, state, revision, contentHash, lastProcessedRevision, everSent });
+  }
+  const differences = reconcile(ours, theirs);
+  output.result({
+    command: 'reconcile',
+    target: cloud.target,
+    period: period.id,
+    packages: { ours: ours.length, theirs: theirs.length },
+    differences,
+  });
+  output.table(
+    [{ heading: 'package' }, { heading: 'what' }, { heading: 'ours' }, { heading: 'theirs' }],
+    differences.map((each) => [each.packageId, MEANING[each.kind], each.ours, each.theirs]),
+  );
+  output.line(
+    differences.length === 0
+      ? output.style('green', `The books agree: ${plural(ours.length, 'package')} here, ${theirs.length} at the API.`)
+      : output.style(
+          'red',
+          `${plural(differences.length, 'difference')} among ${plural(ours.length, 'package')} here and ${theirs.length} at the API.`,
+        ),
+  );
+  return differences.length === 0 ? EXIT.done : EXIT.foundProblem;
+}

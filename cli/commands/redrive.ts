@@ -1,0 +1,28 @@
+import { RedriveExecutionCommand } from '@aws-sdk/client-sfn';
+import type { Context } from '../context.ts';
+import { CommandFailed } from '../errors.ts';
+import { describeExecution, executionArnOf } from '../executions.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+
+/** Lets a failed or stopped execution go on where it ended. */
+export async function run(context: Context, given: string): Promise<ExitCode> {
+  const cloud = await context.cloud();
+  const client = await cloud.stepFunctions();
+  const executionArn = executionArnOf(cloud, given);
+  const { name, status, redriveStatus, redriveStatusReason } = await describeExecution(client, executionArn);
+  if (redriveStatus !== 'REDRIVABLE') {
+    throw new CommandFailed(
+      'NOT_REDRIVABLE',
+      `${name} is ${status?.toLowerCase()} and cannot be redriven${redriveStatusReason ? `: ${redriveStatusReason}` : ''}. ` +
+        'A new run of the period does what is left: npx halfmonth run PERIOD',
+    );
+  }
+  if (!(await context.confirm(`Redrive ${name}? It goes on sending packages.`))) {
+    context.output.line('Nothing was done.');
+    return EXIT.failed;
+  }
+  await client.send(new RedriveExecutionCommand({ executionArn }));
+  context.output.result({ command: 'redrive', target: cloud.target, executionArn });
+  context.output.line(`${name} goes on. Watch it: npx halfmonth status, npx halfmonth execution ${name}`);
+  return EXIT.done;
+}

@@ -1,0 +1,95 @@
+import { runCost } from '../../lib/cost/run-cost.ts';
+import { PACKAGE_STATES } from '../../lib/packages/package.ts';
+import { endOfPeriod, type Period } from '../../lib/periods/periods.ts';
+import { CertificateStore } from '../../lib/store/certificate-store.ts';
+import { LateLedger } from '../../lib/store/late-ledger.ts';
+import { RunStore } from '../../lib/store/run-store.ts';
+import type { Cloud } from '../cloud.ts';
+import type { Context } from '../context.ts';
+import { periodOrLast } from '../period-of.ts';
+import { bar, countStates, type LatestRun, latestRun, oldestSubmitted, type StateCounts } from '../period-status.ts';
+import { durationWords, plural, timeWords, totalsWords } from '../words.ts';
+
+const BAR_WIDTH = 30;
+
+/** How a period stands: run, packages by state, forecast, late usage, the oldest unprocessed package, cost so far. */
+export async function run(context: Context, given: string | undefined): Promise<undefined> {
+  const cloud = await context.cloud();
+  const period = periodOrLast(given, cloud, context.output);
+  const status = await statusOf(cloud, period);
+  context.output.result({ command: 'status', target: cloud.target, ...status });
+  show(context, cloud, period, status);
+}
+
+async function statusOf(cloud: Cloud, period: Period) {
+  const runs = new RunStore(cloud.documents, cloud.outputs.RunsTableName);
+  const tables = { packages: cloud.outputs.PackagesTableName, usageSlices: cloud.outputs.UsageSlicesTableName };
+  const [run, states, state, late, oldest, certificates] = await Promise.all([
+    latestRun(cloud, period),
+    countStates(cloud, period),
+    runs.loadPeriodState(period.id),
+    new LateLedger(cloud.documents, tables).notYetBilled(period.id),
+    oldestSubmitted(cloud, period),
+    new CertificateStore(cloud.documents, cloud.outputs.RunsTableName).list(period.id, 1),
+  ]);
+  const { record: _record, ...latest } = run ?? { record: undefined };
+  const cost = runCost({ packages: sum(states) });
+  return {
+    period: period.id,
+    closedAt: state?.closedAt ?? null,
+    lastClosedAt: state?.lastClosedAt ?? null,
+    run: run ? (latest as Omit<LatestRun, 'record'>) : null,
+    packages: { total: sum(states), ...states },
+    lateUsageNotYetBilled: late,
+    oldestUnprocessed: oldest ? { ...oldest, ageSeconds: Math.round((Date.now() - oldest.submittedAt) / 1000) } : null,
+    certificate: certificates[0] ? { runId: certificates[0].run.id, hash: certificates[0].hash } : null,
+    estimatedCostUsd: cost,
+  };
+}
+
+function show(context: Context, cloud: Cloud, period: Period, status: Awaited<ReturnType<typeof statusOf>>): void {
+  const { output } = context;
+  const { packages, run, lateUsageNotYetBilled: late, oldestUnprocessed: oldest } = status;
+  output.line(`${output.style('bold', period.id)}  ${period.from} to ${period.to}, ${cloud.outputs.BillingTimeZone}`);
+  output.line(`run        ${runWords(run, endOfPeriod(period, cloud.calendar), period)}`);
+  output.line(`packages   ${plural(packages.total, 'package')}`);
+  for (const state of PACKAGE_STATES) {
+    if (packages[state] === 0) continue;
+    const count = String(packages[state]).padStart(9);
+    output.line(`  ${state.padEnd(10)}${count}  ${bar(packages[state] / packages.total, BAR_WIDTH)}`);
+  }
+  if (run?.status === 'RUNNING' && run.forecast) {
+    const { expectedEndAt, deadline, isBeforeDeadline } = run.forecast;
+    const verdict = deadline ? `, ${isBeforeDeadline ? 'before' : 'AFTER'} the deadline ${deadline}` : '';
+    output.line(`forecast   sending ends about ${expectedEndAt}${verdict}`);
+  }
+  if (oldest)
+    output.line(`oldest     ${oldest.packageId}, with the API for ${durationWords(oldest.ageSeconds * 1000)}`);
+  output.line(
+    late.events === 0
+      ? 'late       nothing that is not billed'
+      : `late       ${plural(late.events, 'event')} not yet billed: ${totalsWords(late.totals)}`,
+  );
+  output.line(
+    status.certificate
+      ? `certified  ${status.certificate.hash.slice(0, 16)}..., run ${status.certificate.runId}`
+      : 'certified  not yet',
+  );
+  output.line(`cost       about ${status.estimatedCostUsd.toFixed(2)} USD for these packages so far, at list prices`);
+  if (packages.parked > 0) output.line(`next       npx halfmonth parked ${period.id}`);
+}
+
+function runWords(run: Omit<LatestRun, 'record'> | null, endsAt: number, period: Period): string {
+  if (!run) {
+    return Date.now() < endsAt
+      ? `none; the period ends at ${timeWords(endsAt)}`
+      : `none yet; start one: npx halfmonth run ${period.id}`;
+  }
+  const took = run.finishedAt ? ` in ${durationWords(Date.parse(run.finishedAt) - Date.parse(run.startedAt))}` : '';
+  const failure = run.failure ? `: ${run.failure}` : '';
+  return `${run.runId}, ${run.status.toLowerCase()}${took}, started ${run.startedAt}${failure}`;
+}
+
+function sum(states: StateCounts): number {
+  return Object.values(states).reduce((total, count) => total + count, 0);
+}

@@ -1,0 +1,67 @@
+import type { HistoryEvent } from '@aws-sdk/client-sfn';
+import { failureWords } from './executions.ts';
+
+/** A step of an execution, in words. */
+export interface HistoryLine {
+  /** RFC 3339, UTC. */
+  at: string;
+  words: string;
+  isFailure: boolean;
+}
+
+/** What the states of the machine do, for people who do not know it. */
+const STATES: Record<string, string> = {
+  OpenPeriod: 'opens the period and takes its lock',
+  Plan: 'splits the clients into chunks',
+  PackageChunks: 'works on the chunks: packages, then the account',
+  Assess: 'counts the packages and decides what comes next',
+  PlanSends: 'plans what to send and forecasts the end',
+  SendChunks: 'sends what is ready, at the pace of the quota',
+  WaitForProcessing: 'waits until it is time to ask the API',
+  CheckChunks: 'asks the API what became of the packages',
+  ClosePeriod: 'makes the certificate and closes the period',
+};
+
+/**
+ * An execution's history in plain words: one line for each state that was entered, each failure and each redrive. Rounds of
+ * the same states stay as they are, so that times can be compared.
+ */
+export function historyWords(events: readonly HistoryEvent[]): HistoryLine[] {
+  return events.flatMap((event): HistoryLine[] => {
+    const words = wordsOf(event);
+    if (words === undefined) return [];
+    const isFailure = /Failed|TimedOut|Aborted/.test(event.type ?? '');
+    return [{ at: event.timestamp?.toISOString() ?? '', words, isFailure }];
+  });
+}
+
+function wordsOf(event: HistoryEvent): string | undefined {
+  const { type = '', stateEnteredEventDetails, mapRunStartedEventDetails } = event;
+  switch (type) {
+    case 'ExecutionStarted':
+      return 'started';
+    case 'ExecutionSucceeded':
+      return 'done';
+    case 'ExecutionAborted':
+      return `stopped. ${failureWords(event.executionAbortedEventDetails ?? {})}`.trim();
+    case 'ExecutionFailed':
+      return `failed. ${failureWords(event.executionFailedEventDetails ?? {})}`.trim();
+    case 'ExecutionTimedOut':
+      return 'timed out';
+    case 'ExecutionRedriven':
+      return `redriven (${event.executionRedrivenEventDetails?.redriveCount ?? 1})`;
+    case 'MapRunStarted':
+      return `  its chunks run as ${mapRunStartedEventDetails?.mapRunArn?.split(':').at(-1) ?? 'a map run'}`;
+    case 'MapRunFailed':
+      return `  its chunks failed. ${failureWords(event.mapRunFailedEventDetails ?? {})}`;
+    case 'LambdaFunctionFailed':
+      return `  a try failed. ${failureWords(event.lambdaFunctionFailedEventDetails ?? {})}`;
+    case 'LambdaFunctionTimedOut':
+      return `  a try took too long. ${failureWords(event.lambdaFunctionTimedOutEventDetails ?? {})}`;
+    default: {
+      const name = type.endsWith('StateEntered') ? stateEnteredEventDetails?.name : undefined;
+      const meaning = name === undefined ? undefined : STATES[name];
+      return meaning && `${name}: ${meaning}`;
+    }
+  }
+}
