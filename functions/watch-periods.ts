@@ -1,12 +1,14 @@
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import middy from '@middy/core';
 import * as z from 'zod/mini';
 import { readEnvironment, requiredText, timeZoneName, wholeNumber } from '../lib/config/environment.ts';
 import { BillingCalendar } from '../lib/periods/days.ts';
+import { eventBusNotifications } from '../lib/runs/event-bus.ts';
 import { watchPeriods } from '../lib/runs/watch-periods.ts';
 import { createDocumentClient } from '../lib/store/document-client.ts';
-import { LateUsage } from '../lib/store/late-usage.ts';
+import { LateLedger } from '../lib/store/late-ledger.ts';
 import { OutstandingPackages } from '../lib/store/outstanding-packages.ts';
 import { hasUsage } from '../lib/store/period-usage.ts';
 import { RunStore } from '../lib/store/run-store.ts';
@@ -31,7 +33,11 @@ const resources = {
   eventMaxAgeDays: environment.EVENT_MAX_AGE_DAYS,
   runs: new RunStore(documents, environment.RUNS_TABLE),
   outstanding: new OutstandingPackages(documents, environment.PACKAGES_TABLE),
-  lateUsage: new LateUsage(documents, environment.USAGE_SLICES_TABLE),
+  late: new LateLedger(documents, {
+    packages: environment.PACKAGES_TABLE,
+    usageSlices: environment.USAGE_SLICES_TABLE,
+  }),
+  notifications: eventBusNotifications(new EventBridgeClient(), 'default'),
   hasUsage: (periodId: string) => hasUsage(documents, environment.DAILY_RECORDS_TABLE, periodId),
   now: Date.now,
 };

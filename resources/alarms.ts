@@ -116,11 +116,15 @@ function periodWatches(names: string, { operations }: Settings): Record<string, 
       0,
       'Usage was counted after its period had been closed. Run the period again to send corrections.',
     ),
-    ForecastPastDeadline: own(
-      'ForecastPastDeadline',
-      0,
-      'A run will not be done by its deadline at the present quota and pace.',
-    ),
+    ForecastPastDeadline: {
+      description: 'A run will not be done by its deadline at the present quota and pace.',
+      namespace: 'AWS/Events',
+      metric: 'TriggeredRules',
+      dimensions: [{ Name: 'RuleName', Value: { Ref: 'ForecastPastDeadlineRule' } }],
+      statistic: 'Sum',
+      periodSeconds: 5 * MINUTE,
+      above: 0,
+    },
     PeriodOverdue: {
       ...own(
         'HoursSinceSchedule',

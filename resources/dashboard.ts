@@ -80,9 +80,9 @@ function funnel(names: string) {
       stat: 'Sum',
       period: 300,
       metrics: [
-        own(names, 'PackagesWritten', { label: 'written' }),
-        own(names, 'PackagesSubmitted', { label: 'submitted' }),
-        own(names, 'PackagesProcessed', { label: 'processed' }),
+        own(names, 'RequestsBooked', { label: 'booked' }),
+        own(names, 'PackagesSent', { label: 'sent' }),
+        own(names, 'StatusReads', { label: 'status reads' }),
         own(names, 'PackagesParked', { label: 'parked', stat: 'Maximum' }),
       ],
     },
@@ -111,8 +111,11 @@ function invoiceApi(names: string, { invoiceApi: { sharedQuota, sendQuota } }: S
       stat: 'Sum',
       period: 60,
       metrics: [
-        own(names, 'InvoiceApiRequests', { label: 'requests a minute' }),
-        own(names, 'InvoiceApiThrottled', { label: 'throttled (429, 503)' }),
+        [{ expression: 'sent + read', label: 'requests a minute', id: 'requests' }],
+        own(names, 'PackagesSent', { id: 'sent', visible: false }),
+        own(names, 'StatusReads', { id: 'read', visible: false }),
+        own(names, 'RequestsThrottled', { label: 'throttled' }),
+        own(names, 'RequestsUnknown', { label: 'outcome unknown' }),
       ],
       annotations: {
         horizontal: windows.map(([requests, seconds]) => ({
@@ -137,13 +140,7 @@ function costs(names: string) {
       period: 3600,
       metrics: [
         [{ expression: 'units / counted', label: 'write units an event', id: 'ratio' }],
-        [
-          'AWS/DynamoDB',
-          'ConsumedWriteCapacityUnits',
-          'TableName',
-          `${names}-usage-slices`,
-          { id: 'units', visible: false },
-        ],
+        own(names, 'CountingWriteUnits', { id: 'units', visible: false }),
         own(names, 'EventsCounted', { id: 'counted', visible: false }),
       ],
     },

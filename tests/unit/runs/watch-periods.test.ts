@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { BillingCalendar } from '../../../lib/periods/days.ts';
+import type { Notification } from '../../../lib/runs/notifications.ts';
 import { type WatchResources, watchPeriods } from '../../../lib/runs/watch-periods.ts';
 import type { PeriodState, RunStore } from '../../../lib/store/run-store.ts';
 
@@ -9,11 +10,10 @@ interface World {
   now?: number;
   /** What is known of closed periods. */
   states?: Record<string, PeriodState>;
-  /** When each run started. */
-  runs?: Record<string, string>;
   parked?: Record<string, number>;
-  /** When late events were counted, by period. */
-  late?: Record<string, string[]>;
+  /** Late events that no package holds, by period. */
+  late?: Record<string, number>;
+  told?: Notification[];
   usage?: string[];
 }
 
@@ -24,20 +24,22 @@ const finished = (runId: string): PeriodState => ({
   lastClosedByRun: runId,
 });
 
-function world({ now = NOON_OF_20TH, states = {}, runs = {}, parked = {}, late = {}, usage }: World): WatchResources {
-  const store: Pick<RunStore, 'loadPeriodState' | 'listRunRecords'> = {
-    loadPeriodState: async (periodId) => states[periodId],
-    listRunRecords: async () => Object.entries(runs).map(([runId, startedAt]) => ({ runId, startedAt })),
-  };
+function world({ now = NOON_OF_20TH, states = {}, parked = {}, late = {}, told = [], usage }: World): WatchResources {
+  const store: Pick<RunStore, 'loadPeriodState'> = { loadPeriodState: async (periodId) => states[periodId] };
   return {
     calendar: new BillingCalendar('UTC', 5),
     graceHours: 26,
     eventMaxAgeDays: 30,
-    // The two methods are all that watching calls.
+    // The one method is all that watching calls.
     runs: store as RunStore,
     outstanding: { count: async ({ periodId }) => parked[periodId] ?? 0 },
-    lateUsage: {
-      countSince: async (periodId, instant) => (late[periodId] ?? []).filter((countedAt) => countedAt > instant).length,
+    late: {
+      notYetBilled: async (periodId) => ({ events: late[periodId] ?? 0, totals: { api_calls: '7' } }),
+    },
+    notifications: {
+      notify: async (notification) => {
+        told.push(notification);
+      },
     },
     hasUsage: async (periodId) => usage?.includes(periodId) ?? true,
     now: () => now,
@@ -90,18 +92,22 @@ test('parked packages of all periods that events can still reach are counted', a
   expect((await watchPeriods(world({ states: ALL_CLOSED, parked }))).packagesParked).toBe(5);
 });
 
-describe('late usage', () => {
-  const runs = { 'run-1': '2026-11-02T02:00:00Z', 'run-2': '2026-11-17T02:00:00Z' };
+describe('late usage of a closed period', () => {
+  const late = { '2026-11-H1': 3 };
 
-  test('is unbilled when it was counted after the last finished run had started', async () => {
-    const late = { '2026-11-H1': ['2026-11-17T01:00:00Z', '2026-11-18T09:00:00Z'] };
-    expect((await watchPeriods(world({ states: ALL_CLOSED, runs, late }))).lateUsageUnbilled).toBe(1);
+  test('is counted and told', async () => {
+    const told: Notification[] = [];
+    expect((await watchPeriods(world({ states: ALL_CLOSED, late, told }))).lateUsageUnbilled).toBe(3);
+    expect(told).toEqual([
+      { type: 'Late Usage', detail: { periodId: '2026-11-H1', events: 3, totals: { api_calls: '7' } } },
+    ]);
   });
 
-  test('is billed by a later run', async () => {
-    const states = { ...ALL_CLOSED, '2026-11-H1': finished('run-3') };
-    const late = { '2026-11-H1': ['2026-11-18T09:00:00Z'] };
-    const health = await watchPeriods(world({ states, runs: { ...runs, 'run-3': '2026-11-19T00:00:00Z' }, late }));
-    expect(health.lateUsageUnbilled).toBe(0);
+  test("is nobody's business while its first run is under way", async () => {
+    const begun = { closedAt: '2026-11-17T02:00:00Z', closedByRun: 'run-2' };
+    const told: Notification[] = [];
+    const states = { ...ALL_CLOSED, '2026-11-H1': begun };
+    expect((await watchPeriods(world({ states, late, told }))).lateUsageUnbilled).toBe(0);
+    expect(told).toEqual([]);
   });
 });
