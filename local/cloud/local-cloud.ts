@@ -13,6 +13,7 @@ import { type LogFiles, openLogFiles } from './lambda/log-files.ts';
 import type { CloudObserver } from './observer.ts';
 import { startEventSourceMappings } from './queues/event-source-mappings.ts';
 import { ensureQueues } from './queues/queues.ts';
+import type { TaskInterceptor } from './state-machines/execution.ts';
 import { stateMachinesOf } from './state-machines/state-machine.ts';
 import { stepFunctionsApi } from './state-machines/step-functions-api.ts';
 import { ensureTables } from './tables.ts';
@@ -36,6 +37,8 @@ export interface LocalCloudOptions {
   observer?: CloudObserver;
   /** Changes the template before it is used, such as for a shorter visibility time-out in a test. */
   transformTemplate?: (template: Template) => Template;
+  /** Stands between the state machine's Tasks and their functions, such as to let a Task fail in a test. */
+  interceptTask?: TaskInterceptor;
 }
 
 /** The local cloud at work. */
@@ -89,7 +92,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     let functions: LambdaFunction[] = [];
     const functionOf = (nameOrArn: string) =>
       functions.find(({ name, arn }) => nameOrArn === name || nameOrArn === arn);
-    const machines = stateMachinesOf(stack, { functionOf, observer, dataFolder });
+    const machines = stateMachinesOf(stack, { functionOf, observer, interceptTask: options.interceptTask, dataFolder });
     const api = await startAwsApiServer({
       port: ports.aws,
       services: {

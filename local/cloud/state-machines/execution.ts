@@ -1,4 +1,5 @@
 import { ExecutionError, ExecutionTimeoutError, type RunOptions, StateMachine } from 'aws-local-stepfunctions';
+import type { InvocationOutcome } from '../lambda/execution-environment.ts';
 import type { LambdaFunction } from '../lambda/lambda-function.ts';
 import type { CloudObserver } from '../observer.ts';
 import { EXECUTION_CONTEXT_KEY, type PreparedDefinition } from './definition.ts';
@@ -10,12 +11,29 @@ import { TaskError } from './task-error.ts';
  * (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). */
 export const DATA_LIMIT_BYTES = 262_144;
 
+/** One call of a Task's function that is about to be made. */
+export interface InterceptedTask {
+  executionArn: string;
+  stateName: string;
+  input: unknown;
+}
+
+/**
+ * Stands between a Task and its function: whatever it answers is the Task's outcome, whether it invokes the function or
+ * not. An invocation that is under way when its execution ends goes on to its own end, as on AWS.
+ */
+export type TaskInterceptor = (
+  task: InterceptedTask,
+  invoke: () => Promise<InvocationOutcome>,
+) => Promise<InvocationOutcome>;
+
 /** What an execution needs of its state machine. */
 export interface ExecutionSurroundings extends HistoryContext, PreparedDefinition {
   stateMachineName: string;
   functionOf(nameOrArn: string): LambdaFunction | undefined;
   store: ExecutionStore;
   observer: CloudObserver;
+  interceptTask?: TaskInterceptor | undefined;
 }
 
 /** One execution of a state machine, from its start through any number of redrives. */
@@ -117,7 +135,8 @@ export class Execution {
   }
 
   #handlers(run: number, ended: Promise<never>): Record<string, (input: unknown) => Promise<never>> {
-    const { functionOfTask, functionOf } = this.#surroundings;
+    const { functionOfTask, functionOf, interceptTask = untouched } = this.#surroundings;
+    const { executionArn } = this.record;
     return Object.fromEntries(
       [...functionOfTask].map(([stateName, arn]) => [
         stateName,
@@ -131,7 +150,8 @@ export class Execution {
             });
           }
           const payload = withinLimit(JSON.stringify(input), `input of the state ${stateName}`);
-          const outcome = await Promise.race([lambda.invoke(payload), ended]);
+          const invocation = interceptTask({ executionArn, stateName, input }, () => lambda.invoke(payload));
+          const outcome = await Promise.race([invocation, ended]);
           if (outcome.error) throw TaskError.ofFunction(outcome.error);
           // What a function answers is JSON; the engine's type for it is not exported.
           return JSON.parse(withinLimit(outcome.payload, `output of the state ${stateName}`)) as never;
@@ -211,6 +231,8 @@ export class Execution {
     this.#surroundings.store.save(this.record);
   }
 }
+
+const untouched: TaskInterceptor = (_task, invoke) => invoke();
 
 function withinLimit(text: string, what: string): string {
   if (Buffer.byteLength(text) <= DATA_LIMIT_BYTES) return text;

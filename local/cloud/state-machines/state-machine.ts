@@ -6,7 +6,7 @@ import type { LambdaFunction } from '../lambda/lambda-function.ts';
 import type { CloudObserver } from '../observer.ts';
 import type { Stack } from '../template/stack.ts';
 import { prepareDefinition } from './definition.ts';
-import { DATA_LIMIT_BYTES, Execution, type ExecutionSurroundings } from './execution.ts';
+import { DATA_LIMIT_BYTES, Execution, type ExecutionSurroundings, type TaskInterceptor } from './execution.ts';
 import { ExecutionStore } from './execution-store.ts';
 import type { HistoryEvent } from './history.ts';
 
@@ -35,6 +35,7 @@ export class LocalStateMachine {
     properties: Record<string, unknown>;
     functionOf: (nameOrArn: string) => LambdaFunction | undefined;
     observer: CloudObserver;
+    interceptTask?: TaskInterceptor | undefined;
     dataFolder: string | undefined;
   }) {
     const properties = machineProperties.parse(options.properties);
@@ -49,6 +50,7 @@ export class LocalStateMachine {
       roleArn: this.roleArn,
       functionOf: options.functionOf,
       observer: options.observer,
+      interceptTask: options.interceptTask,
       store: new ExecutionStore(options.dataFolder && join(options.dataFolder, 'executions', this.name)),
     };
   }

@@ -13,6 +13,7 @@ import {
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { afterEach, expect, test } from '@jest/globals';
+import type { InvocationOutcome } from '../../../local/cloud/lambda/execution-environment.ts';
 import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from '../../../local/cloud/local-cloud.ts';
 import { stateMachineResource, writeServicePackage } from '../../fixtures/service-package.ts';
 import { LOCAL_CREDENTIALS } from '../../fixtures/tables.ts';
@@ -423,4 +424,48 @@ test("a state's input over 256 KiB fails the execution, whatever is retried", as
   const execution = await ended(running, await start(running, {}));
 
   expect(execution).toMatchObject({ status: 'FAILED', error: 'States.DataLimitExceeded' });
+});
+
+test('an interceptor lets a Task fail before or after its function has run, and the function of a stopped one runs on', async () => {
+  const calls: string[] = [];
+  let hasRunOn: (outcome: InvocationOutcome) => void = () => {};
+  const ranOn = new Promise<InvocationOutcome>((resolve) => {
+    hasRunOn = resolve;
+  });
+  const running = await startWith(
+    {
+      StartAt: 'First',
+      States: { First: task('echo', { Next: 'Second' }), Second: task('echo', { Retry: RETRY, End: true }) },
+    },
+    { echo: ECHO },
+    {
+      observer: { onInvocation: ({ functionName }) => calls.push(functionName) },
+      interceptTask: async ({ executionArn, stateName, input }, invoke) => {
+        const { fault } = input as { fault?: string };
+        if (stateName === 'First') return invoke();
+        if (fault === 'before') return { error: { errorType: 'Broken', errorMessage: 'before its effect' } };
+        if (fault === 'after') {
+          await invoke();
+          return { error: { errorType: 'Broken', errorMessage: 'after its effect' } };
+        }
+        await running.sfn.send(new StopExecutionCommand({ executionArn }));
+        const outcome = await invoke();
+        hasRunOn(outcome);
+        return outcome;
+      },
+    },
+  );
+
+  const before = await ended(running, await start(running, { fault: 'before' }));
+  const callsBefore = calls.length;
+  const after = await ended(running, await start(running, { fault: 'after' }));
+  const callsAfter = calls.length;
+  const stopped = await ended(running, await start(running, {}));
+
+  expect(before).toMatchObject({ status: 'FAILED', error: 'Broken' });
+  expect(callsBefore).toBe(1);
+  expect(after).toMatchObject({ status: 'FAILED', error: 'Broken' });
+  expect(callsAfter).toBe(3);
+  expect(stopped.status).toBe('ABORTED');
+  expect(await ranOn).toEqual({ payload: '{}' });
 });
