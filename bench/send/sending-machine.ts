@@ -1,11 +1,34 @@
 import { readFileSync } from 'node:fs';
 import { StateMachine, type StateMachineDefinition } from 'aws-local-stepfunctions';
 import { parse } from 'yaml';
+import { assess } from '../../lib/sending/assess.ts';
+import { checkChunk } from '../../lib/sending/check-chunk.ts';
+import { planSends } from '../../lib/sending/plan-sends.ts';
+import { bookQuota, sendChunk } from '../../lib/sending/send-chunk.ts';
+import type { Deciding, SendingWithApi } from '../../lib/sending/sending.ts';
 
 type State = Record<string, unknown>;
 
 /** Task handlers by the name of their state. */
-export type TaskHandlers = Record<string, (input: never) => Promise<unknown>>;
+export type TaskHandlers = Record<string, (input: unknown) => Promise<unknown>>;
+
+/** Every Task of the sending half, as its Lambda would run it: input and output pass as JSON. */
+export function taskHandlers(sending: SendingWithApi & Deciding): TaskHandlers {
+  const asLambda =
+    (task: (input: unknown) => Promise<unknown>) =>
+    async (input: unknown): Promise<unknown> =>
+      JSON.parse(JSON.stringify(await task(JSON.parse(JSON.stringify(input)))));
+  const send = asLambda((input) => sendChunk(input, sending));
+  return {
+    Assess: asLambda((input) => assess(input, sending)),
+    PlanSends: asLambda((input) => planSends(input, sending)),
+    BookQuota: asLambda((input) => bookQuota(input, sending)),
+    SendChunk: send,
+    SendChunkAgain: send,
+    CheckChunk: asLambda((input) => checkChunk(input, sending)),
+    ClosePeriod: async () => ({}),
+  };
+}
 
 /** The sending half of the real state machine, from its assessment to its end, with `ClosePeriod` as its last Task. */
 export function sendingDefinition(): StateMachineDefinition {
@@ -46,10 +69,11 @@ export async function runMachine(
   definition: StateMachineDefinition,
   handlers: TaskHandlers,
   input: Record<string, unknown>,
+  overrides: { waitTimeOverrides?: Record<string, number>; retryIntervalOverrides?: Record<string, number> } = {},
 ): Promise<MachineRun> {
   const machine = new StateMachine(definition, { validationOptions: { noValidate: true } });
   const { result, eventLogs } = machine.run(input as never, {
-    overrides: { taskResourceLocalHandlers: handlers as never },
+    overrides: { taskResourceLocalHandlers: handlers as never, ...overrides },
   });
   let transitions = 1;
   const counting = (async () => {

@@ -8,7 +8,7 @@ import { IdempotencyKeys } from './keys.ts';
 import { answerPackages, type SimulatedApi } from './packages-api.ts';
 import { type FaultRates, NO_FAULTS, PROFILES, type Profile, type ProfileName, type Quota } from './profiles.ts';
 import { drawsOf } from './random.ts';
-import { startScaledClock } from './scaled-clock.ts';
+import { type ScaledClock, startScaledClock } from './scaled-clock.ts';
 import { type SimulatorReport, Tally } from './tally.ts';
 
 export interface SimulatorOptions {
@@ -19,6 +19,8 @@ export interface SimulatorOptions {
   port?: number;
   /** So many seconds of the API's time pass in one of the wall clock. Default 1. */
   timeScale?: number;
+  /** Instead of a clock with `timeScale`: one that the caller moves. */
+  clock?: ScaledClock;
   /** Instead of the profile's own, in seconds of the API's time. */
   quota?: Partial<Quota>;
   /** Instead of the profile's own; `null` for no cap. */
@@ -88,7 +90,7 @@ function simulatedApi(options: SimulatorOptions): SimulatedApi {
   const concurrency = options.concurrency === undefined ? base.concurrency : (options.concurrency ?? undefined);
   const profile: Profile = { ...base, concurrency };
   const quota: Quota = options.quota ? { send: [], status: [], shared: [], ...options.quota } : base.quota;
-  const clock = startScaledClock(options.timeScale ?? 1);
+  const clock = options.clock ?? startScaledClock(options.timeScale ?? 1);
   const draw = drawsOf(options.seed);
   return {
     profile,

@@ -69,6 +69,27 @@ test('no window ever holds more requests than it may, as the API sees them, whoe
   );
 }, 120_000);
 
+test('a short window is kept although requests take a while to arrive over connections that are open', async () => {
+  const busy = fc.record({
+    kind: fc.constant<RequestKind>('send'),
+    clockAhead: fc.constant(0),
+    concurrency: fc.integer({ min: 1, max: 4 }),
+    requests: fc.constant(80),
+    latencies: fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 3, maxLength: 8 }),
+    lags: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 3, maxLength: 8 }),
+    lateness: fc.constant(0),
+    crash: fc.constant(undefined),
+    longestTurn: fc.constant(300_000),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 5, max: 25 }), busy, async (requests, sender) => {
+      const limits: Quota = { send: [{ requests, seconds: 1 }], status: [], shared: [] };
+      expect(worstExcess(await arrivalsOf(limits, [sender]), limits)).toBe(0);
+    }),
+    { numRuns: 60 },
+  );
+}, 120_000);
+
 test('all of it is sent in the end', async () => {
   await fc.assert(
     fc.asyncProperty(quota, fc.array(behaviour, { minLength: 1, maxLength: 3 }), async (limits, senders) => {

@@ -1,0 +1,87 @@
+import { shortestTime } from '../../lib/quota/forecast.ts';
+import { limitsOf } from '../../lib/quota/quota.ts';
+import type { SendingSettings } from '../../lib/sending/sending.ts';
+import { type FaultRates, PROFILES, type ProfileName } from '../../local/invoice-api-simulator/profiles.ts';
+import type { Duration } from '../../local/invoice-api-simulator/random.ts';
+
+/** How one profile is measured. */
+export interface BenchProfile {
+  packages: number;
+  /** How much faster than ours the API's time passes while somebody works; waits are jumped over. */
+  scale: number;
+  /** Where nobody documents a cap. */
+  concurrency: number;
+  requestTimeoutSeconds: number;
+  pollStartSeconds: number;
+}
+
+const usually: BenchProfile = {
+  packages: 2_000,
+  scale: 1,
+  concurrency: 20,
+  requestTimeoutSeconds: 30,
+  pollStartSeconds: 15,
+};
+
+/** What an operator would configure for each API. The scale is as large as the shortest window bears. */
+export const BENCH_PROFILES: Record<ProfileName, BenchProfile> = {
+  perfect: { ...usually, pollStartSeconds: 1, requestTimeoutSeconds: 10 },
+  demo: { ...usually, pollStartSeconds: 1, requestTimeoutSeconds: 5 },
+  'tenant-daily': { ...usually, scale: 8 },
+  'per-second': { ...usually, pollStartSeconds: 2, requestTimeoutSeconds: 10 },
+  'blunt-penalty': { ...usually, scale: 3 },
+  'concurrency-erp': { ...usually, pollStartSeconds: 10 },
+  clearance: { ...usually, packages: 500 },
+  'long-tail': { ...usually, packages: 500 },
+};
+
+export function concurrencyOf(name: ProfileName): number {
+  return PROFILES[name].concurrency ?? BENCH_PROFILES[name].concurrency;
+}
+
+export function settingsFor(name: ProfileName): SendingSettings {
+  const { requestTimeoutSeconds, pollStartSeconds } = BENCH_PROFILES[name];
+  return {
+    quota: PROFILES[name].quota,
+    maximumConcurrency: concurrencyOf(name),
+    requestTimeoutMilliseconds: requestTimeoutSeconds * 1000,
+    attemptsLimit: 8,
+    processingDeadlineMilliseconds: 7 * 86_400_000,
+    pollStartMilliseconds: pollStartSeconds * 1000,
+    pollMaximumMilliseconds: 4 * 3_600_000,
+    packagesPerChunk: 10_000,
+    canary: 0,
+    failureShareLimit: 1,
+  };
+}
+
+/**
+ * The shortest time in seconds in which an API could have taken so many packages: full windows of its quota, or all of
+ * its concurrency at its mean latency, whichever is longer, and the last answer. Time-outs that the profile deals count
+ * as latency; processing does not count.
+ */
+export function idealSeconds(name: ProfileName): number {
+  const { packages, requestTimeoutSeconds } = BENCH_PROFILES[name];
+  const profile = PROFILES[name];
+  const faults: Partial<FaultRates> = profile.faults;
+  const latency = mean(profile.latency) + (faults.timeoutAfterCommit ?? 0) * requestTimeoutSeconds;
+  const byQuota = shortestTime(packages, limitsOf(profile.quota, 'send')) / 1000 + mean(profile.latency);
+  return Math.max(byQuota, (packages / concurrencyOf(name)) * latency);
+}
+
+function mean(duration: Duration): number {
+  switch (duration.kind) {
+    case 'none':
+      return 0;
+    case 'uniform':
+      return (duration.from + duration.to) / 2;
+    case 'log-uniform':
+      return (duration.to - duration.from) / Math.log(duration.to / duration.from);
+    case 'log-normal': {
+      const sigma = Math.log(duration.p99 / duration.median) / 2.3263;
+      return duration.median * Math.exp(sigma ** 2 / 2);
+    }
+    case 'mixture':
+      return duration.parts.reduce((sum, { share, of }) => sum + share * mean(of), 0);
+  }
+}

@@ -1,0 +1,43 @@
+import { httpInvoiceApi } from '../../lib/invoice-api/http-invoice-api.ts';
+import type { InvoiceApi } from '../../lib/invoice-api/invoice-api.ts';
+import type { ProfileName } from '../../local/invoice-api-simulator/profiles.ts';
+import { type InvoiceApiSimulator, startInvoiceApiSimulator } from '../../local/invoice-api-simulator/simulator.ts';
+import { BENCH_PROFILES, concurrencyOf } from './bench-profiles.ts';
+import type { JumpingClock } from './jumping-clock.ts';
+
+/** A simulator, and the real adapter that talks to it. */
+export interface MeasuredApi {
+  api: InvoiceApi;
+  simulator: InvoiceApiSimulator;
+  /** Milliseconds on the bench's clock: when a package was last accepted. */
+  lastAcceptedAt(): number;
+  stop(): Promise<void>;
+}
+
+/** Both sides live on one clock, so everything the API says in seconds is in seconds of that clock. */
+export async function startMeasuredApi(profile: ProfileName, seed: number, clock: JumpingClock): Promise<MeasuredApi> {
+  const simulator = await startInvoiceApiSimulator({ profile, seed, clock });
+  const adapter = httpInvoiceApi({
+    baseUrl: simulator.url,
+    token: async () => 'bench',
+    timeoutMilliseconds: (BENCH_PROFILES[profile].requestTimeoutSeconds * 1000) / clock.scale,
+    maximumConnections: concurrencyOf(profile),
+  });
+  let lastAcceptedAt = clock.now();
+  return {
+    simulator,
+    lastAcceptedAt: () => lastAcceptedAt,
+    api: {
+      ...adapter,
+      submit: async (request) => {
+        const outcome = await adapter.submit(request);
+        if (outcome.kind === 'accepted' && !outcome.replayed) lastAcceptedAt = clock.now();
+        return outcome;
+      },
+    },
+    async stop() {
+      adapter.close();
+      await simulator.stop();
+    },
+  };
+}

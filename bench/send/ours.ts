@@ -1,0 +1,127 @@
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { periodOf } from '../../lib/periods/periods.ts';
+import type { RunContext } from '../../lib/runs/run.ts';
+import { wholeRun } from '../../lib/sending/selection.ts';
+import type { Deciding, SendingWithApi } from '../../lib/sending/sending.ts';
+import { OutstandingPackages } from '../../lib/store/outstanding-packages.ts';
+import { countPackages } from '../../lib/store/package-counts.ts';
+import { PackageStore } from '../../lib/store/package-store.ts';
+import { PackageTransitions } from '../../lib/store/package-transitions.ts';
+import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
+import { RunStore } from '../../lib/store/run-store.ts';
+import type { ProfileName } from '../../local/invoice-api-simulator/profiles.ts';
+import { BENCH_PROFILES, idealSeconds, settingsFor } from './bench-profiles.ts';
+import { JumpingClock } from './jumping-clock.ts';
+import { startMeasuredApi } from './measured-api.ts';
+import { type Measurement, measurementOf } from './measurement.ts';
+import { seedPackages } from './seed-packages.ts';
+import { runMachine, sendingDefinition, type TaskHandlers, taskHandlers } from './sending-machine.ts';
+
+/** Tables of the bench, empty. */
+export interface BenchTables {
+  documents: DynamoDBDocumentClient;
+  packages: string;
+  runs: string;
+}
+
+const LAMBDA_GIGABYTES = 1;
+const LAMBDA_SECONDS = 900;
+/**
+ * The states before and after the sending half that a whole run enters: OpenPeriod, Plan, the Map PackageChunks with one
+ * chunk (three states and its start) and ModeIsPreview; ClosePeriod is in the measured half.
+ */
+const TRANSITIONS_BEFORE = 8;
+
+/** Sends with the real tasks on the real sending half of the state machine. */
+export async function measureOurs(profile: ProfileName, seed: number, tables: BenchTables): Promise<Measurement> {
+  const { packages: count, scale } = BENCH_PROFILES[profile];
+  const period = periodOf('2026-11-H1');
+  await seedPackages(new PackageStore(tables.documents, tables.packages), period, count);
+  const clock = new JumpingClock(scale);
+  const { api, simulator, lastAcceptedAt, stop } = await startMeasuredApi(profile, seed, clock);
+  let idleMilliseconds = 0;
+  const { documents, runs, packages } = tables;
+  const sending: SendingWithApi & Deciding = {
+    settings: settingsFor(profile),
+    clock,
+    clockId: 'bench',
+    calendar: new QuotaCalendarStore(documents, runs, 'invoice-api'),
+    outstanding: new OutstandingPackages(documents, packages),
+    packages: new PackageStore(documents, packages),
+    transitions: new PackageTransitions(documents, packages),
+    runs: new RunStore(documents, runs),
+    metrics: {
+      count: () => {},
+      milliseconds: (name, value) => {
+        if (name === 'SenderIdle') idleMilliseconds += value;
+      },
+    },
+    api,
+    remainingMilliseconds: () => LAMBDA_SECONDS * 1000,
+    countPackages: (selection) => countPackages(documents, packages, selection),
+    notifications: { notify: async () => {} },
+  };
+  const lambda = { milliseconds: 0, calls: 0 };
+  const startedAt = clock.now();
+  const run: RunContext = {
+    schemaVersion: 1,
+    runId: 'bench',
+    executionArn: 'bench',
+    startedAt: new Date(startedAt).toISOString(),
+    period,
+    mode: 'close',
+  };
+  try {
+    const { transitions } = await runMachine(
+      sendingDefinition(),
+      onClock(taskHandlers(sending), clock, lambda),
+      { run },
+      { waitTimeOverrides: { WaitForTurn: 0, WaitForNextTurn: 0, WaitForProcessing: 0 } },
+    );
+    const seconds = (clock.now() - startedAt) / 1000;
+    const { states } = await sending.countPackages(wholeRun(run));
+    return measurementOf(
+      {
+        packages: count,
+        seconds,
+        sentSeconds: (lastAcceptedAt() - startedAt) / 1000,
+        idealSeconds: idealSeconds(profile),
+        unknown: states.ready + states.sending + states.submitted,
+        transitions: transitions + TRANSITIONS_BEFORE,
+        lambdaSeconds: lambda.milliseconds / 1000,
+        lambdaCalls: lambda.calls,
+        lambdaGigabytes: LAMBDA_GIGABYTES,
+        lambdaWaitSeconds: idleMilliseconds / 1000,
+        finished: true,
+      },
+      simulator.report(),
+    );
+  } finally {
+    clock.stop();
+    await stop();
+  }
+}
+
+/** Waits come before their Task instead of in the engine, on the bench's clock. */
+function onClock(
+  handlers: TaskHandlers,
+  clock: JumpingClock,
+  lambda: { milliseconds: number; calls: number },
+): TaskHandlers {
+  return Object.fromEntries(
+    Object.entries(handlers).map(([name, handler]) => [
+      name,
+      async (input: unknown) => {
+        const { booking } = input as { booking?: { startsAt: string } };
+        if (booking) await clock.idleUntil(Date.parse(booking.startsAt));
+        return clock.working(async () => {
+          const startedAt = clock.now();
+          const output = await handler(input);
+          lambda.milliseconds += clock.now() - startedAt;
+          lambda.calls += 1;
+          return output;
+        });
+      },
+    ]),
+  );
+}

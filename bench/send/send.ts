@@ -1,0 +1,89 @@
+/**
+ * Sends packages through every profile of the invoice API simulator, with Halfmonth's own tasks and in the usual way, on
+ * the same engine, the same simulator and the same seed, one after the other.
+ */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { parse } from 'yaml';
+import { startDynamoDbEngine } from '../../local/engines/dynamodb-engine.ts';
+import { isProfileName, PROFILE_NAMES, type ProfileName } from '../../local/invoice-api-simulator/profiles.ts';
+import type { Measurement } from './measurement.ts';
+import { type BenchTables, measureOurs } from './ours.ts';
+import { measureUsual } from './usual.ts';
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    profiles: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    'only-ours': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  console.log(`npm run -s bench:send -- [--json] [--profiles demo,tenant-daily] [--seed N] [--only-ours]
+Profiles: ${PROFILE_NAMES.join(', ')}`);
+  process.exit(0);
+}
+
+const wanted = (values.profiles ?? PROFILE_NAMES.join(',')).split(',');
+const unknown = wanted.filter((name) => !isProfileName(name));
+if (unknown.length > 0) {
+  console.error(`No such profile: ${unknown.join(', ')}. There are ${PROFILE_NAMES.join(', ')}.`);
+  process.exit(2);
+}
+
+const profiles: Record<string, { ours: Measurement; usual?: Measurement }> = {};
+for (const name of wanted.filter(isProfileName)) {
+  const ours = await onEmptyTables((tables) => measureOurs(name, Number(values.seed), tables));
+  print(name, 'ours', ours);
+  profiles[name] = { ours };
+  if (values['only-ours']) continue;
+  const usual = await measureUsual(name, Number(values.seed));
+  print(name, 'usual', usual);
+  profiles[name] = { ours, usual };
+}
+if (values.json) console.log(JSON.stringify({ profiles }));
+
+function print(profile: ProfileName, way: string, measured: Measurement): void {
+  if (values.json) {
+    console.error(`${profile} ${way} done`);
+    return;
+  }
+  const figures = Object.entries(measured).map(([name, value]) => `${name} ${value}`);
+  console.log(`${profile} ${way}: ${figures.join(', ')}`);
+}
+
+async function onEmptyTables<Result>(work: (tables: BenchTables) => Promise<Result>): Promise<Result> {
+  const engine = await startDynamoDbEngine();
+  const client = new DynamoDBClient({
+    endpoint: engine.endpoint,
+    region: 'eu-central-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+  try {
+    const names = { PackagesTable: 'packages', RunsTable: 'runs' };
+    for (const [logicalId, TableName] of Object.entries(names)) {
+      await client.send(new CreateTableCommand({ ...declarationOf(logicalId), TableName }));
+    }
+    const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+    return await work({ documents, packages: names.PackagesTable, runs: names.RunsTable });
+  } finally {
+    client.destroy();
+    await engine.stop();
+  }
+}
+
+/** A table as the template declares it, without what the engine does not need. */
+function declarationOf(logicalId: string): CreateTableCommandInput {
+  const text = readFileSync(new URL('../../resources/tables.yml', import.meta.url), 'utf8');
+  const { Resources: resources } = parse(text, { logLevel: 'silent' }) as {
+    Resources: Record<string, { Properties: CreateTableCommandInput }>;
+  };
+  const declared = resources[logicalId]?.Properties;
+  if (!declared) throw new Error(`resources/tables.yml has no ${logicalId}`);
+  const { BillingMode, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, TableName } = declared;
+  return { TableName, BillingMode, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes };
+}
