@@ -1,0 +1,136 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { startDynamoDbEngine } from '../../local/engines/dynamodb-engine.ts';
+import { Random } from '../../local/start/random.ts';
+import { type Consumption, measuredClient } from './measured-client.ts';
+import { makeTables, TABLE_NAMES } from './tables.ts';
+import { countedByClient, type Instance, type InstanceOptions } from './ways.ts';
+import type { Batch, Density, Workload } from './workload.ts';
+
+/** How a way did at a density. */
+export interface Measurement {
+  eventsPerSecond: number;
+  writeUnitsPerEvent: number;
+  readUnitsPerEvent: number;
+  batchMsP50: number;
+  batchMsP99: number;
+  lost: number;
+  doubleCounted: number;
+  /** Distinct events that were counted in this measurement. */
+  events: number;
+  requestsPerEvent: number;
+  failedConditions: number;
+}
+
+/** One of the ways, and where its counts are found. */
+export interface Way {
+  make(options: InstanceOptions): Instance;
+  table: string;
+  key: 'id' | 'sk';
+}
+
+/** What a measurement is made with. */
+export interface MeasurementOptions {
+  way: Way;
+  density: Density;
+  workload: Workload;
+  /** Function instances, each with its own memory; batches go to them in turn. */
+  instances: number;
+  concurrency: number;
+  sliceMinutes: number;
+  /** Injects faults from this seed. */
+  faultSeed?: number | undefined;
+}
+
+/** A message comes again this often before the queue gives it up (maxReceiveCount of resources/queues.yml). */
+const DELIVERIES = 10;
+
+/** Runs a workload through one way on an engine of its own. */
+export async function measure(options: MeasurementOptions): Promise<Measurement> {
+  const { way, workload, faultSeed } = options;
+  const engine = await startDynamoDbEngine();
+  const plain = new DynamoDBClient({
+    endpoint: engine.endpoint,
+    region: 'eu-central-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+  try {
+    await makeTables(plain);
+    const consumption: Consumption = { writeUnits: 0, readUnits: 0, requests: 0, failedConditions: 0 };
+    const chance = faultSeed === undefined ? undefined : new Random(faultSeed);
+    const client = measuredClient(engine.endpoint, consumption, chance);
+    const started = performance.now();
+    const durations = await deliver(options, client);
+    const seconds = (performance.now() - started) / 1000;
+    client.destroy();
+    const counted = await countedByClient(plain, way.table, way.key);
+    const { events } = workload;
+    return {
+      eventsPerSecond: Math.round(events / seconds),
+      writeUnitsPerEvent: round(consumption.writeUnits / events),
+      readUnitsPerEvent: round(consumption.readUnits / events),
+      batchMsP50: Math.round(percentile(durations, 0.5)),
+      batchMsP99: Math.round(percentile(durations, 0.99)),
+      ...differences(workload, counted),
+      events,
+      requestsPerEvent: round(consumption.requests / events),
+      failedConditions: consumption.failedConditions,
+    };
+  } finally {
+    plain.destroy();
+    await engine.stop();
+  }
+}
+
+/** Hands the batches over as they come; what failed comes again at the end. Answers how long each batch took, in ms. */
+async function deliver(
+  { way, density, workload, instances, concurrency, sliceMinutes }: MeasurementOptions,
+  client: DynamoDBClient,
+): Promise<number[]> {
+  const made = Array.from({ length: instances }, () =>
+    way.make({ client, tables: TABLE_NAMES, concurrency, sliceMinutes }),
+  );
+  const durations: number[] = [];
+  let waiting: Batch[] = workload.batches;
+  for (let delivery = 0; delivery < DELIVERIES && waiting.length > 0; delivery++) {
+    const queue = waiting.map((batch, index) => ({ batch, instance: made[index % instances] }));
+    const again: Batch[] = [];
+    const lanes = Array.from({ length: Math.min(density.inFlight, instances) }, (_, lane) =>
+      queue.filter((_item, index) => index % Math.min(density.inFlight, instances) === lane),
+    );
+    await Promise.all(
+      lanes.map(async (lane) => {
+        for (const { batch, instance } of lane) {
+          const started = performance.now();
+          const failed = (await instance?.count(batch)) ?? [];
+          durations.push(performance.now() - started);
+          if (failed.length > 0) again.push({ at: batch.at, bodies: failed });
+        }
+      }),
+    );
+    waiting = again;
+  }
+  return durations;
+}
+
+function differences(
+  workload: Workload,
+  counted: ReadonlyMap<string, number>,
+): { lost: number; doubleCounted: number } {
+  let lost = 0;
+  let doubleCounted = 0;
+  for (const [clientId, expected] of workload.eventsByClient) {
+    const difference = (counted.get(clientId) ?? 0) - expected;
+    if (difference < 0) lost -= difference;
+    else doubleCounted += difference;
+  }
+  return { lost, doubleCounted };
+}
+
+function percentile(values: number[], share: number): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+}
+
+function round(value: number): number {
+  return Math.round(value * 10_000) / 10_000;
+}
