@@ -1,0 +1,140 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { canonicalJson } from '../../lib/certificate/canonical.ts';
+import type { Certificate } from '../../lib/certificate/certificate.ts';
+import { readCertificate } from '../../lib/certificate/seal.ts';
+import { verifyCertificate } from '../../lib/certificate/verify.ts';
+import { periodOf } from '../../lib/periods/periods.ts';
+import { CertificateStore } from '../../lib/store/certificate-store.ts';
+import type { Cloud } from '../cloud.ts';
+import type { Context } from '../context.ts';
+import { CommandFailed, WrongUsage } from '../errors.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { gatherEvidence } from '../verification.ts';
+import { plural, totalsWords } from '../words.ts';
+
+interface CertificateOptions {
+  run?: string;
+  save?: string;
+  verify?: string | true;
+  /** False with `--without-api`. */
+  withoutApi?: boolean;
+}
+
+/** Prints, saves or verifies the closing certificate of a period's run. */
+export async function run(context: Context, given: string, options: CertificateOptions): Promise<ExitCode> {
+  const period = periodOf(given);
+  const cloud = await context.cloud();
+  const { output } = context;
+  const store = new CertificateStore(cloud.documents, cloud.outputs.RunsTableName);
+  const copy = typeof options.verify === 'string' ? readCopy(options.verify) : undefined;
+  if (copy && copy.period.id !== period.id) {
+    throw new WrongUsage(`${options.verify} certifies ${copy.period.id}, not ${period.id}.`);
+  }
+  const certificate = copy ?? (await find(store, period.id, options.run));
+  if (options.verify) return verify(context, cloud, store, certificate, options.withoutApi !== true);
+  if (options.save) {
+    writeFileSync(options.save, `${canonicalJson(certificate)}\n`);
+    output.note(`Saved as ${options.save}.`);
+  }
+  output.result({ command: 'certificate', target: cloud.target, certificate });
+  show(context, certificate);
+  return EXIT.done;
+}
+
+async function find(store: CertificateStore, periodId: string, runId: string | undefined): Promise<Certificate> {
+  const all = await store.list(periodId);
+  const found = runId === undefined ? all[0] : all.find(({ run: { id } }) => id === runId);
+  if (found) return found;
+  throw new CommandFailed(
+    'NO_CERTIFICATE',
+    runId === undefined
+      ? `${periodId} has no certificate: no run of it is finished. See: npx halfmonth status ${periodId}`
+      : `Run ${runId} of ${periodId} has no certificate. There are: ${all.map(({ run: { id } }) => id).join(', ') || 'none'}.`,
+  );
+}
+
+/** @throws WrongUsage, InvalidCertificate */
+function readCopy(file: string): Certificate {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new WrongUsage(`${file} cannot be read as JSON: ${error instanceof Error ? error.message : error}`);
+  }
+  return readCertificate(value);
+}
+
+async function verify(
+  context: Context,
+  cloud: Cloud,
+  store: CertificateStore,
+  certificate: Certificate,
+  withApi: boolean,
+): Promise<ExitCode> {
+  const { output } = context;
+  const evidence = await gatherEvidence(cloud, store, certificate, { withApi });
+  const disagreement = verifyCertificate(certificate, evidence);
+  const { hash, run: certified, period } = certificate;
+  const against = { tables: evidence.isLatest, api: withApi };
+  output.result({
+    command: 'certificate --verify',
+    target: cloud.target,
+    period: period.id,
+    runId: certified.id,
+    hash,
+    against,
+    agrees: disagreement === undefined,
+    disagreement: disagreement ?? null,
+  });
+  if (!evidence.isLatest) {
+    output.line(
+      'A later run has changed the books since: only hashes, chain, balance, acknowledgements and the API were held against it.',
+    );
+  }
+  if (!disagreement) {
+    output.line(output.style('green', `The certificate of ${period.id} (run ${certified.id}) agrees line by line.`));
+    return EXIT.done;
+  }
+  const { line, expected, found } = disagreement;
+  output.line(output.style('red', `The certificate of ${period.id} (run ${certified.id}) disagrees: ${line}`));
+  output.line(`  expected ${expected}`);
+  output.line(`  found    ${found}`);
+  return EXIT.foundProblem;
+}
+
+function show({ output }: Context, certificate: Certificate): void {
+  const { run: certified, period, usage, packages, billed, acknowledgements, lateUsage, previous, hash } = certificate;
+  const row = (name: string, text: string) => output.line(`${name.padEnd(16)}${text}`);
+  output.line(output.style('bold', `Closing certificate of ${period.id}`));
+  row('run', `${certified.id}, ${certified.startedAt} to ${certified.certifiedAt}`);
+  row('days', `${period.from} to ${period.to}, ${period.timeZone}`);
+  row(
+    'counted',
+    `${plural(usage.slices.events, 'event')} of ${plural(usage.clients, 'client')} on ${plural(usage.clientDays, 'client-day')}`,
+  );
+  row(
+    'not counted',
+    `${plural(usage.observed.duplicates, 'duplicate')} and ${usage.observed.rejected} rejected observed`,
+  );
+  row('sum of slices', totalsWords(usage.slices.totals));
+  row('sum of days', totalsWords(usage.days.totals));
+  row('processed', totalsWords(billed.lastProcessed));
+  row('rejected', totalsWords(billed.rejected));
+  row('parked', totalsWords(billed.parked));
+  if (packages.waiting > 0) row('open', totalsWords(billed.open));
+  row(
+    'packages',
+    `${packages.total} = ${packages.processed} processed + ${packages.rejected} rejected + ${packages.parked} parked; ${plural(packages.corrections, 'correction')}`,
+  );
+  row(
+    'acknowledged',
+    `${acknowledgements.count} by the invoice API, digest ${acknowledgements.digest.slice(0, 16)}...`,
+  );
+  row('late usage', `before: ${totalsWords(lateUsage.before)}; after: ${totalsWords(lateUsage.after.totals)}`);
+  row('configuration', certificate.configurationHash);
+  row(
+    'previous',
+    previous ? `${previous.hash} (${previous.periodId}, run ${previous.runId})` : 'none: this is the first',
+  );
+  row('hash', hash);
+}

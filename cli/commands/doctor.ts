@@ -1,0 +1,25 @@
+import type { Context } from '../context.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { CHECKS, type Health } from '../health-checks.ts';
+
+const SIGNS = { good: 'ok', warning: 'look', problem: 'BAD' } as const;
+const COLOURS = { good: 'green', warning: 'yellow', problem: 'red' } as const;
+
+/** Looks whether all is in order; sends nothing and changes nothing. */
+export async function run(context: Context): Promise<ExitCode> {
+  const cloud = await context.cloud();
+  const { output } = context;
+  const found: Health[] = [];
+  for (const [check, look] of Object.entries(CHECKS)) {
+    const health = await look(cloud).catch((error: unknown) => ({
+      state: 'problem' as const,
+      words: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+    }));
+    found.push({ check, ...health });
+    output.line(
+      `${output.style(COLOURS[health.state], SIGNS[health.state].padEnd(5))}${check.padEnd(20)}${health.words}`,
+    );
+  }
+  output.result({ command: 'doctor', target: cloud.target, checks: found });
+  return found.some(({ state }) => state === 'problem') ? EXIT.foundProblem : EXIT.done;
+}

@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import type { Writable } from 'node:stream';
+import type { PackageDocument } from '../../lib/packages/document.ts';
+import { type Period, periodOf } from '../../lib/periods/periods.ts';
+import { readBooks } from '../../lib/store/books-reader.ts';
+import { BUCKETS } from '../../lib/store/keys.ts';
+import type { Cloud } from '../cloud.ts';
+import type { Context } from '../context.ts';
+
+interface ExportOptions {
+  format: 'csv' | 'jsonl';
+  of: 'days' | 'packages';
+  output?: string;
+}
+
+type Row = Record<string, string | number>;
+
+const COLUMNS = {
+  days: ['period', 'client', 'day', 'meter', 'quantity', 'events'],
+  packages: [
+    'period',
+    'package',
+    'client',
+    'state',
+    'revision',
+    'submission',
+    'processed_revision',
+    'meter',
+    'quantity',
+    'reason',
+  ],
+};
+
+/** Writes a period's days or packages, one line for each meter, for a spreadsheet. Streams: memory does not grow with the period. */
+export async function run(context: Context, given: string, options: ExportOptions): Promise<undefined> {
+  const period = periodOf(given);
+  const cloud = await context.cloud();
+  // With --json, standard output holds one object: rows need a file.
+  const isFile = options.output !== undefined;
+  const sink = options.output === undefined ? process.stdout : createWriteStream(options.output);
+  const columns = COLUMNS[options.of];
+  let rows = 0;
+  if (options.format === 'csv' && !isSilent(context, isFile)) await write(sink, `${columns.join(',')}\r\n`);
+  const collected: Row[] = [];
+  for await (const row of options.of === 'days' ? daysOf(cloud, period) : packagesOf(cloud, period)) {
+    rows += 1;
+    if (isSilent(context, isFile)) collected.push(row);
+    else await write(sink, options.format === 'csv' ? csvLine(columns, row) : `${JSON.stringify(row)}\n`);
+  }
+  if (isFile) {
+    sink.end();
+    await once(sink, 'finish');
+    context.output.note(`${rows} rows in ${options.output}.`);
+  }
+  context.output.result({
+    command: 'export',
+    target: cloud.target,
+    period: period.id,
+    of: options.of,
+    rows,
+    ...(isFile ? { file: options.output } : { values: collected }),
+  });
+}
+
+/** With `--json` and no file, the rows are in the one object. */
+function isSilent(context: Context, isFile: boolean): boolean {
+  return context.output.json && !isFile;
+}
+
+async function* daysOf(cloud: Cloud, period: Period): AsyncGenerator<Row> {
+  for (let bucket = 0; bucket < BUCKETS; bucket++) {
+    for await (const { clientId, days } of readBooks(cloud.tables, period.id, bucket)) {
+      for (const { day, totals, events } of days) {
+        for (const [meter, quantity] of Object.entries(totals)) {
+          yield { period: period.id, client: clientId, day, meter, quantity, events };
+        }
+      }
+    }
+  }
+}
+
+async function* packagesOf(cloud: Cloud, period: Period): AsyncGenerator<Row> {
+  for (let bucket = 0; bucket < BUCKETS; bucket++) {
+    for await (const { heads, revisions } of readBooks(cloud.tables, period.id, bucket)) {
+      for (const head of heads) {
+        const kept = revisions.find(({ part, revision }) => part === head.part && revision === head.revision);
+        // Written by documentText, which made it from a PackageDocument.
+        const { lines } = JSON.parse(kept?.document ?? '{"lines":[]}') as Pick<PackageDocument, 'lines'>;
+        for (const { meter, quantity } of lines) {
+          yield {
+            period: period.id,
+            package: head.packageId,
+            client: head.clientId,
+            state: head.state,
+            revision: head.revision,
+            submission: head.submission,
+            processed_revision: head.lastProcessedRevision,
+            meter,
+            quantity,
+            reason: head.reason ?? '',
+          };
+        }
+      }
+    }
+  }
+}
+
+/** RFC 4180; a text that a spreadsheet would take for a formula gets an apostrophe before it. */
+function csvLine(columns: readonly string[], row: Row): string {
+  const cells = columns.map((column) => {
+    const value = row[column] ?? '';
+    const text =
+      typeof value === 'string' && column !== 'quantity' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  });
+  return `${cells.join(',')}\r\n`;
+}
+
+async function write(sink: Writable, text: string): Promise<void> {
+  if (!sink.write(text)) await once(sink, 'drain');
+}

@@ -1,0 +1,121 @@
+import { existsSync } from 'node:fs';
+import type { Cloud } from '../cloud.ts';
+import type { Context } from '../context.ts';
+import { CommandFailed, WrongUsage } from '../errors.ts';
+import { sendEvents } from '../event-sender.ts';
+import {
+  type BadLine,
+  type ColumnMapping,
+  eventsOfCsv,
+  eventsOfNdjson,
+  openSource,
+  readMapping,
+  type SourcedEvent,
+} from '../event-source.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { SendBookmark } from '../send-bookmark.ts';
+import { plural } from '../words.ts';
+
+interface SendOptions {
+  map?: string;
+  source?: string;
+  format?: string;
+  rate?: number;
+  resume?: boolean;
+}
+
+interface FileResult {
+  file: string;
+  events: number;
+  skippedLines: number;
+  badLines: BadLine[];
+}
+
+const BAD_LINES_SHOWN = 10;
+
+/** Sends events from files or standard input to the queue. */
+export async function run(context: Context, files: string[], options: SendOptions): Promise<ExitCode> {
+  const sources = files.length > 0 ? files : ['-'];
+  if (files.length === 0 && process.stdin.isTTY) throw new WrongUsage('Which events? Name files, or pipe events in.');
+  const missing = sources.find((file) => file !== '-' && !existsSync(file));
+  if (missing !== undefined) throw new WrongUsage(`There is no file ${missing}. Nothing was sent.`);
+  const mapping = options.map === undefined ? undefined : readMapping(options.map);
+  for (const file of sources) checkForm(file, options, mapping);
+  const cloud = await context.cloud();
+  const results: FileResult[] = [];
+  for (const file of sources) results.push(await sendFile(context, cloud, file, options, mapping));
+  const { output } = context;
+  output.result({ command: 'send', target: cloud.target, files: results });
+  for (const { file, events, skippedLines, badLines } of results) {
+    const skipped = skippedLines > 0 ? `, ${plural(skippedLines, 'line')} sent before` : '';
+    output.line(`${file === '-' ? 'standard input' : file}: ${plural(events, 'event')} on the queue${skipped}`);
+    for (const { line, reason } of badLines.slice(0, BAD_LINES_SHOWN))
+      output.line(`  line ${line} not sent: ${reason}`);
+    if (badLines.length > BAD_LINES_SHOWN)
+      output.line(`  and ${badLines.length - BAD_LINES_SHOWN} more lines not sent`);
+  }
+  return results.some(({ badLines }) => badLines.length > 0) ? EXIT.foundProblem : EXIT.done;
+}
+
+async function sendFile(
+  context: Context,
+  cloud: Cloud,
+  file: string,
+  options: SendOptions,
+  mapping: ColumnMapping | undefined,
+): Promise<FileResult> {
+  const bookmark = file === '-' ? undefined : new SendBookmark(file, `${cloud.target.name} ${cloud.target.region}`);
+  const skippedLines = options.resume ? (bookmark?.lastLine() ?? 0) : 0;
+  const badLines: BadLine[] = [];
+  const input = openSource(file);
+  const onBad = (bad: BadLine) => {
+    if (bad.line > skippedLines) badLines.push(bad);
+  };
+  const events = mapping ? eventsOfCsv(input, mapping, options.source, onBad) : eventsOfNdjson(input, onBad);
+  const shownAs = file === '-' ? 'standard input' : file;
+  try {
+    const sent = await sendEvents(
+      await cloud.queues(),
+      cloud.outputs.EventsQueueUrl,
+      after(events, skippedLines),
+      options.rate,
+      (progress) => {
+        bookmark?.save(progress.line, progress.events);
+        if (context.output.isLive) void showProgress(context, shownAs, progress.events, progress.line);
+      },
+    );
+    context.output.endLive();
+    bookmark?.forget();
+    return { file, events: sent.events, skippedLines, badLines };
+  } catch (error) {
+    context.output.endLive();
+    if (error instanceof WrongUsage || error instanceof CommandFailed) throw error;
+    const cause = error instanceof Error ? error.message : String(error);
+    const resume = bookmark ? ' What was sent stays sent; go on with --resume.' : '';
+    throw new CommandFailed('SEND_FAILED', `Sending ${shownAs} stopped: ${cause}.${resume}`, { cause: error });
+  }
+}
+
+function showProgress(context: Context, file: string, events: number, line: number): Promise<void> {
+  return context.output.live([`${file}: ${plural(events, 'event')} sent, line ${line.toLocaleString('en')}`], '');
+}
+
+async function* after(events: AsyncIterable<SourcedEvent>, line: number): AsyncGenerator<SourcedEvent> {
+  for await (const event of events) if (event.line > line) yield event;
+}
+
+function checkForm(file: string, options: SendOptions, mapping: ColumnMapping | undefined): void {
+  const { format = file.endsWith('.csv') || (file === '-' && mapping) ? 'csv' : 'ndjson' } = options;
+  if (format !== 'csv' && format !== 'ndjson') throw new WrongUsage(`--format ${format}: there are ndjson and csv.`);
+  if (format === 'csv' && !mapping) {
+    throw new WrongUsage(
+      `${file} is CSV: say which column is which with --map id=COLUMN,subject=COLUMN,time=COLUMN,meter=COLUMN,quantity=COLUMN`,
+    );
+  }
+  if (format === 'ndjson' && mapping) throw new WrongUsage(`--map is for CSV, and ${file} is not; give --format csv.`);
+  if (format === 'csv' && mapping?.source === undefined && options.source === undefined) {
+    throw new WrongUsage(
+      "CSV: name the events' source with --source, or the column that has it with --map source=COLUMN.",
+    );
+  }
+}
