@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from '@jest/globals';
+import { build, type Metafile } from 'esbuild';
+import { parse } from 'yaml';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const MAXIMUM_RATIO = 1.5;
+
+/** A handler that does nothing but call the same services. */
+const BARE_HANDLER = `
+  import { BatchGetItemCommand, DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+  import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
+  const dynamodb = new DynamoDBClient();
+  const sqs = new SQSClient();
+  export const handler = async (event) => {
+    await dynamodb.send(new GetItemCommand(event));
+    await dynamodb.send(new PutItemCommand(event));
+    await dynamodb.send(new UpdateItemCommand(event));
+    await dynamodb.send(new QueryCommand(event));
+    await dynamodb.send(new BatchGetItemCommand(event));
+    await sqs.send(new SendMessageBatchCommand(event));
+  };
+`;
+
+test('aggregate-events is at most 1.5 times a bare handler with the same clients, and has no other client', async () => {
+  const [ours, bare] = await Promise.all([
+    bundle({ entryPoints: ['functions/aggregate-events.ts'] }),
+    bundle({ stdin: { contents: BARE_HANDLER, resolveDir: ROOT } }),
+  ]);
+
+  expect(bare.bytes).toBeGreaterThan(100_000);
+  expect(ours.bytes / bare.bytes).toBeLessThanOrEqual(MAXIMUM_RATIO);
+  expect(ours.clients).toEqual(['client-dynamodb', 'client-sqs']);
+});
+
+/** With the options that the service is packaged with. */
+async function bundle(entry: { entryPoints: string[] } | { stdin: { contents: string; resolveDir: string } }) {
+  const { custom } = parse(readFileSync(`${ROOT}serverless.yml`, 'utf8'), { logLevel: 'silent' }) as {
+    custom: {
+      esbuild: { minify: boolean; target: string; format: 'esm'; mainFields: string[]; banner: { js: string } };
+    };
+  }; // our own file
+  const { minify, target, format, mainFields, banner } = custom.esbuild;
+  const { outputFiles, metafile } = await build({
+    ...entry,
+    bundle: true,
+    write: false,
+    metafile: true,
+    absWorkingDir: ROOT,
+    outdir: 'out',
+    platform: 'node',
+    minify,
+    target,
+    format,
+    mainFields,
+    banner,
+  });
+  return { bytes: outputFiles[0]?.contents.length ?? 0, clients: clientsIn(metafile) };
+}
+
+/** The SDK clients whose code is in the bundle; credentials bring in parts of others, which are nested. */
+function clientsIn({ outputs }: Metafile): string[] {
+  const inputs = Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs));
+  const names = inputs.flatMap(([path, { bytesInOutput }]) => {
+    const name = /node_modules\/@aws-sdk\/(client-[^/]+|lib-[^/]+)\//.exec(path)?.[1];
+    return name && bytesInOutput > 0 ? [name] : [];
+  });
+  return [...new Set(names)].sort();
+}
