@@ -25,6 +25,8 @@ const keptCloudSchema = z.object({
   /** Variables that make any AWS SDK and tool talk to this cloud. */
   environment: z.record(z.string(), z.string()),
   invoiceApi: z.object({ url: z.string(), profile: z.optional(z.string()) }),
+  /** What the functions are told instead of what the template says, such as the profile's quota. */
+  overrides: z.record(z.string(), z.string()),
 });
 
 /** A local cloud that runs on after its start. */
@@ -61,9 +63,19 @@ export function hasKeptData(): boolean {
 export function announceKeptCloud(
   { region, endpoints, outputs, environment }: LocalCloud,
   invoiceApi: KeptCloud['invoiceApi'],
+  overrides: KeptCloud['overrides'],
 ): KeptCloud {
   const startedAt = new Date().toISOString();
-  const kept: KeptCloud = { pid: process.pid, startedAt, region, endpoints, outputs, environment, invoiceApi };
+  const kept: KeptCloud = {
+    pid: process.pid,
+    startedAt,
+    region,
+    endpoints,
+    outputs,
+    environment,
+    invoiceApi,
+    overrides,
+  };
   mkdirSync(dirname(LOCAL_CLOUD_FILE), { recursive: true });
   writeFileSync(LOCAL_CLOUD_FILE, `${JSON.stringify(kept, undefined, 2)}\n`);
   return kept;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { GetQueueAttributesCommand, type QueueAttributeName, type SQSClient } from '@aws-sdk/client-sqs';
 
-const POLL_MILLISECONDS = 100;
+const POLL_MILLISECONDS = 250;
 /** Longer than the visibility time-out of 360 s: by then a message whose function died has come again. */
 const STANDSTILL_MILLISECONDS = 400_000;
 

@@ -7,7 +7,7 @@ import { BUCKETS } from '../../lib/store/keys.ts';
 import { countPackages } from '../../lib/store/package-counts.ts';
 import type { LocalService } from './local-service.ts';
 
-const POLL_MILLISECONDS = 250;
+const POLL_MILLISECONDS = 750;
 
 const lambdaFailureSchema = z.object({ errorMessage: z.string() });
 

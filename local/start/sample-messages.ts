@@ -30,7 +30,7 @@ interface Delivery {
 }
 
 const SECOND = 1_000;
-const SESSION_SECONDS = 240;
+const SESSION_SECONDS = 60;
 const LONGEST_ARRAY = 60;
 /** Every so many-th client consumes twice as much as the others. */
 const BUSY_CLIENT = 10;
@@ -81,7 +81,7 @@ export function* sampleMessages(load: SampleLoad, expectation: Expectation): Gen
   yield* bodiesOf([...delayed.values()].flat(), random, expectation);
 }
 
-/** One day's events of all clients in the order of time; each client consumes in one or two sessions of some minutes. */
+/** One day's events of all clients in the order of time; each client consumes in one or two sessions of a minute. */
 function eventsOfDay(load: SampleLoad, random: Random, day: Day): Omit<SampleEvent, 'id'>[] {
   const { calendar, clients } = load;
   const startsAt = calendar.startOfDay(day);

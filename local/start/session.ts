@@ -23,6 +23,8 @@ export interface Session {
   api: InvoiceApiAccess;
   /** The invoice API's base URL. */
   apiUrl: string;
+  /** What the functions are told instead of what the template says. */
+  overrides: Record<string, string>;
   /** Ends everything that was started. */
   stop(): Promise<void>;
 }
@@ -39,15 +41,16 @@ export async function startSession(options: SessionOptions, progress: Progress, 
   const stopApi = async () => {
     if (api.kind === 'simulator') await api.simulator.stop();
   };
+  const overrides = {
+    EVENT_MAX_AGE_DAYS: String(options.maxAgeDays),
+    ...invoiceApiEnvironment(apiUrl, options),
+  };
   try {
     const service = await startLocalService({
       packageFolder,
       folder: options.folder,
       keepData: options.keepData,
-      environmentOverrides: {
-        EVENT_MAX_AGE_DAYS: String(options.maxAgeDays),
-        ...invoiceApiEnvironment(apiUrl, options),
-      },
+      environmentOverrides: overrides,
       parameters: { [TOKEN_PARAMETER]: api.kind === 'own' ? api.token : 'token-of-the-simulator' },
     });
     booting.end(`DynamoDB, SQS, Step Functions and Lambda on 127.0.0.1, invoice API at ${apiUrl}`);
@@ -55,6 +58,7 @@ export async function startSession(options: SessionOptions, progress: Progress, 
       service,
       api,
       apiUrl,
+      overrides,
       async stop() {
         await service.stop();
         await stopApi();

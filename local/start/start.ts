@@ -88,7 +88,7 @@ async function keepRunning(
   signal: AbortSignal,
 ): Promise<void> {
   const api = { url: session.apiUrl, ...(invoiceApi ? {} : { profile }) };
-  console.log(`\n${keptCloudText(announceKeptCloud(session.service.cloud, api))}`);
+  console.log(`\n${keptCloudText(announceKeptCloud(session.service.cloud, api, session.overrides))}`);
   await untilInterrupted(signal);
   console.log('\nStopping.');
 }
