@@ -14,7 +14,8 @@ const localCloudFile = z.object({
   region: z.string(),
   outputs: z.record(z.string(), z.string()),
   environment: z.record(z.string(), z.string()),
-  invoiceApi: z.optional(z.object({ url: z.string() })),
+  /** What its functions are told instead of what the template says. */
+  overrides: z.record(z.string(), z.string()),
 });
 
 const outputsSchema = z.object({
@@ -36,6 +37,16 @@ const outputsSchema = z.object({
   SharedQuota: z.string(),
   ConfigurationHash: z.string(),
 }) satisfies z.ZodMiniType<CloudOutputs>;
+
+/** The outputs that say what functions are told, by the variable that tells it. */
+const OUTPUT_OF_VARIABLE: Record<string, keyof CloudOutputs> = {
+  EVENT_MAX_AGE_DAYS: 'EventMaxAgeDays',
+  INVOICE_API_URL: 'InvoiceApiUrl',
+  INVOICE_API_TOKEN_PARAMETER: 'InvoiceApiTokenParameter',
+  SEND_QUOTA: 'SendQuota',
+  STATUS_QUOTA: 'StatusQuota',
+  SHARED_QUOTA: 'SharedQuota',
+};
 
 /**
  * Finds the cloud that the options mean: `--stage` on AWS, `--local`, or the local cloud that runs when neither is given. Says
@@ -77,7 +88,7 @@ function connectToFile(file: string): Cloud {
   if (!parsed.success) {
     throw new CommandFailed('LOCAL_CLOUD_FILE', `${file} is of another version. Start anew: npm start -- --keep`);
   }
-  const { pid, region, outputs, environment, invoiceApi } = parsed.data;
+  const { pid, region, outputs, environment, overrides } = parsed.data;
   if (!isAlive(pid)) {
     throw new CommandFailed(
       'LOCAL_CLOUD_ENDED',
@@ -86,7 +97,10 @@ function connectToFile(file: string): Cloud {
   }
   // Every SDK reads where to go, and the credentials that need not be right, from these.
   Object.assign(process.env, environment);
-  const merged = { ...outputs, ...(invoiceApi ? { InvoiceApiUrl: invoiceApi.url } : {}) };
+  const overridden = Object.entries(OUTPUT_OF_VARIABLE).flatMap(([variable, output]) =>
+    overrides[variable] === undefined ? [] : [[output, overrides[variable]]],
+  );
+  const merged = { ...outputs, ...Object.fromEntries(overridden) };
   return new Cloud({ kind: 'local', name: 'local', region }, checkedOutputs(merged, 'The local cloud'), {});
 }
 
