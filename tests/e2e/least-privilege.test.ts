@@ -1,0 +1,179 @@
+import { DescribeExecutionCommand, SFNClient, StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { BillingCalendar } from '../../lib/periods/days.ts';
+import { lastEndedPeriod } from '../../lib/periods/periods.ts';
+import { type LocalCloud, startLocalCloud } from '../../local/cloud/local-cloud.ts';
+import type { ObservedAwsCall } from '../../local/cloud/observer.ts';
+import { type InvoiceApiSimulator, startInvoiceApiSimulator } from '../../local/invoice-api-simulator/simulator.ts';
+import { packageService } from '../../local/packaging/package-service.ts';
+import { invoiceApiEnvironment, TOKEN_PARAMETER } from '../../local/start/invoice-api-environment.ts';
+import { untilDrained } from '../../local/start/queue-drained.ts';
+import { sendMessages } from '../../local/start/send-messages.ts';
+import { consumptionEvent } from '../fixtures/consumption-events.ts';
+import { type AccessRequest, accessRequestsOf, grantsOf, isAllowed, permissionsOf, uses } from '../fixtures/iam.ts';
+import { packagedTemplate, type Template } from '../fixtures/packaged-service.ts';
+import { allStates, packagedStateMachine } from '../fixtures/state-machine.ts';
+import { until } from '../fixtures/until.ts';
+
+const STAGE = 'local';
+const period = lastEndedPeriod(Date.now(), new BillingCalendar('UTC', 5));
+
+/** Allowed, and not called by any function's code here: who uses it, or when. */
+const UNUSED_WITH_REASON: Record<string, string> = {
+  'logs:CreateLogStream': 'Lambda itself, for every function',
+  'logs:PutLogEvents': 'Lambda itself, for every function',
+  'xray:PutTraceSegments': 'Lambda and Step Functions themselves',
+  'xray:PutTelemetryRecords': 'Lambda and Step Functions themselves',
+  'xray:GetSamplingRules': 'Step Functions itself',
+  'xray:GetSamplingTargets': 'Step Functions itself',
+  'logs:CreateLogDelivery': 'Step Functions itself, to write its log',
+  'logs:GetLogDelivery': 'Step Functions itself, to write its log',
+  'logs:UpdateLogDelivery': 'Step Functions itself, to write its log',
+  'logs:DeleteLogDelivery': 'Step Functions itself, to write its log',
+  'logs:ListLogDeliveries': 'Step Functions itself, to write its log',
+  'logs:PutResourcePolicy': 'Step Functions itself, to write its log',
+  'logs:DescribeResourcePolicies': 'Step Functions itself, to write its log',
+  'logs:DescribeLogGroups': 'Step Functions itself, to write its log',
+  'states:StartExecution': 'a Distributed Map starts its children; the local engine runs them inline',
+  'states:DescribeExecution': 'a Distributed Map watches its children; the local engine runs them inline',
+  'states:StopExecution': 'a Distributed Map stops its children; the local engine runs them inline',
+  'states:RedriveExecution': 'a redrive of a Distributed Map redrives its children',
+  'sqs:ReceiveMessage': 'the event source mapping, with the role of its function',
+  'sqs:DeleteMessage': 'the event source mapping, with the role of its function',
+  'sqs:GetQueueAttributes': 'the event source mapping, with the role of its function',
+};
+
+/** Allowed to one function, for what this run does not go through. */
+const UNUSED_BY_FUNCTION: Record<string, string> = {
+  [`packageChunk dynamodb:DeleteItem table/halfmonth-${STAGE}-packages`]:
+    'takes back a package that nobody has seen and that has nothing left to bill',
+  [`packageChunk dynamodb:DeleteItem table/halfmonth-${STAGE}-runs`]:
+    'a step that is taken again may leave fewer parts of its account',
+  'assess events:PutEvents event-bus/default': 'only when packages are parked or too many have failed',
+  [`checkChunk dynamodb:GetItem table/halfmonth-${STAGE}-packages`]: 'the bytes of a package that is sent again',
+};
+
+let template: Template;
+let requests: AccessRequest[];
+let cloud: LocalCloud | undefined;
+let api: InvoiceApiSimulator | undefined;
+
+beforeAll(async () => {
+  template = await packagedTemplate(STAGE);
+  const calls: ObservedAwsCall[] = [];
+  api = await startInvoiceApiSimulator({ profile: 'demo', seed: 1 });
+  cloud = await startLocalCloud({
+    packageFolder: await packageService({ stage: STAGE }),
+    environmentOverrides: invoiceApiEnvironment(api.url, {
+      invoiceApi: { kind: 'simulator', profile: 'demo', seed: 1 },
+    }),
+    parameters: { [TOKEN_PARAMETER]: 'token-of-the-simulator' },
+    observer: { onAwsCall: (call) => calls.push(call) },
+  });
+  await goThroughAPeriod(cloud);
+  const machine = await packagedStateMachine(STAGE);
+  const invoked = allStates(machine).flatMap(([, { Resource }]) =>
+    Resource ? [{ caller: 'state-machine', action: 'lambda:InvokeFunction', resource: Resource }] : [],
+  );
+  requests = distinct([...calls.flatMap(accessRequestsOf), ...invoked]);
+}, 300_000);
+
+afterAll(async () => {
+  await cloud?.stop();
+  await api?.stop();
+});
+
+/** What happens to a period in its life: counting, a run that is stopped, the close, late usage, a correction, a preview. */
+async function goThroughAPeriod({ endpoints, outputs, region, functionOf }: LocalCloud): Promise<void> {
+  const access = { region, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
+  const sqs = new SQSClient({ ...access, endpoint: endpoints.sqs });
+  const sfn = new SFNClient({ ...access, endpoint: endpoints.stepFunctions });
+  const signal = AbortSignal.timeout(240_000);
+  const queueUrl = String(outputs.EventsQueueUrl);
+  const stateMachineArn = String(outputs.BillingPeriodStateMachineArn);
+  const count = async (...bodies: string[]) => {
+    await sendMessages(sqs, queueUrl, bodies, () => {}, signal);
+    await untilDrained(sqs, queueUrl, () => {}, signal);
+  };
+  const statusOf = async (executionArn: string | undefined) =>
+    (await sfn.send(new DescribeExecutionCommand({ executionArn }))).status;
+  const start = (input: object) =>
+    sfn.send(new StartExecutionCommand({ stateMachineArn, input: JSON.stringify({ period: period.id, ...input }) }));
+  const run = async (input: object) => {
+    const { executionArn } = await start(input);
+    await until('the run to end', async () => ((await statusOf(executionArn)) === 'RUNNING' ? undefined : true), 120);
+    expect(await statusOf(executionArn)).toBe('SUCCEEDED');
+  };
+  const usageOf = (subject: string) => JSON.stringify(consumptionEvent({ subject, time: `${period.to}T12:00:00Z` }));
+  const watch = async () => functionOf(`halfmonth-${STAGE}-watchPeriods`)?.invoke('{}');
+  try {
+    await count(usageOf('client-a'), usageOf('client-b'), 'no JSON');
+    await watch();
+    const { executionArn } = await start({});
+    await sfn.send(new StopExecutionCommand({ executionArn }));
+    await run({ canary: 1, deadline: '2020-01-01T00:00:00Z' });
+    await count(usageOf('client-a'));
+    await watch();
+    await run({ mode: 'preview' });
+    await run({});
+  } finally {
+    sqs.destroy();
+    sfn.destroy();
+  }
+}
+
+function shortName(caller: string): string {
+  return caller.replace(`halfmonth-${STAGE}-`, '');
+}
+
+function distinct(all: AccessRequest[]): AccessRequest[] {
+  return [...new Map(all.map((request) => [JSON.stringify(request), request])).values()];
+}
+
+describe('least privilege', () => {
+  test('every call that was made is allowed to the role that made it', async () => {
+    const grants = new Map(grantsOf(template).map((grant) => [grant.caller, grant.policy]));
+    const refused: AccessRequest[] = [];
+    for (const request of requests) {
+      const policy = grants.get(request.caller);
+      if (!policy || !(await isAllowed(request, policy))) refused.push(request);
+    }
+    expect(requests.length).toBeGreaterThan(20);
+    expect(refused).toEqual([]);
+  });
+
+  test('every action that is allowed on a resource was used, or has its reason', () => {
+    const unused = grantsOf(template)
+      .flatMap(permissionsOf)
+      .filter(({ action }) => !(action in UNUSED_WITH_REASON))
+      .filter((permission) => !requests.some((request) => uses(request, permission)))
+      .map(
+        ({ caller, action, resource }) => `${shortName(caller)} ${action} ${resource.split(':').slice(5).join(':')}`,
+      );
+    expect(unused.filter((permission) => !(permission in UNUSED_BY_FUNCTION))).toEqual([]);
+  });
+
+  test('no action is a pattern, and a resource is one only where AWS knows no other', () => {
+    const statements = grantsOf(template).flatMap(({ caller, policy }) =>
+      policy.Statement.map((statement) => ({ caller, ...statement })),
+    );
+    expect(statements.filter(({ Action }) => [Action].flat().some((action) => action.includes('*')))).toEqual([]);
+    const everywhere = statements.filter(({ Resource }) => [Resource].flat().includes('*'));
+    const services = new Set(everywhere.flatMap(({ Action }) => [Action].flat()).map((action) => action.split(':')[0]));
+    // X-Ray and the delivery of Step Functions' log.
+    expect([...services].sort()).toEqual(['logs', 'xray']);
+    for (const { caller, Action } of everywhere) {
+      if ([Action].flat().some((action) => action.startsWith('logs:'))) expect(caller).toBe('state-machine');
+    }
+  });
+
+  test('the state machine may redrive its own children', async () => {
+    const grant = grantsOf(template).find(({ caller }) => caller === 'state-machine');
+    const child = `arn:aws:states:eu-central-1:000000000000:execution:halfmonth-${STAGE}-billing-period/PackageChunks:1`;
+    const ask = { caller: 'state-machine', action: 'states:RedriveExecution', resource: child };
+    expect(grant && (await isAllowed(ask, grant.policy))).toBe(true);
+    const other = child.replace('billing-period', 'other');
+    expect(grant && (await isAllowed({ ...ask, resource: other }, grant.policy))).toBe(false);
+  });
+});
