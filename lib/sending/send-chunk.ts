@@ -61,7 +61,7 @@ export async function sendChunk(input: unknown, sending: SendingWithApi): Promis
     new SendTurn(sending, selection, pacer, health).send(),
   );
   const turns = state.turns + 1;
-  if ('waitUntil' in answer) return nextTurn({ ...state, turns }, answer.waitUntil);
+  if ('waitUntil' in answer) return nextTurn({ ...state, turns }, nextTry(answer.waitUntil, sending.clock.now()));
   const { result } = answer;
   if (result.credentialsRefused !== undefined) throw new InvoiceApiRefusedCredentials(result.credentialsRefused);
   if (!result.remaining) return { ...state, turns, remaining: 0, done: true };
@@ -85,6 +85,14 @@ function nextTurn(state: SendChunkState, startsAt?: number): SendChunkState {
     ...(startsAt === undefined ? {} : { booking: { startsAt: wholeSecond(startsAt) } }),
     done: state.turns >= TURNS_PER_CHUNK,
   };
+}
+
+/**
+ * When to come again. A Wait state lets a moment in the past go by, so where the whole second before has come already it is
+ * the one after: otherwise the state machine would go round without a pause until the moment is there.
+ */
+function nextTry(waitUntil: number, now: number): number {
+  return Math.floor(waitUntil / 1000) * 1000 > now ? waitUntil : waitUntil + 999;
 }
 
 /** Some are sent twice, because an answer was lost, and the count may be a moment old. */
