@@ -59,8 +59,7 @@ export class Pacer {
   }
 
   /** When the n-th request from now may leave, at the earliest. */
-  earliest(requests: number): number {
-    const now = this.#clock.now();
+  earliest(requests: number, now = this.#clock.now()): number {
     for (const request of this.#leaving) request.at = now;
     const free = earliest([...this.#before, ...this.#own], this.#limits, requests, now, this.#turn.clock);
     return Math.max(free, this.#holdUntil);
@@ -71,7 +70,7 @@ export class Pacer {
     const now = this.#clock.now();
     if (this.#stopped || now >= this.#turn.until || this.#own.length + requests > this.#turn.requests) return false;
     const shortest = Math.min(...this.#limits.map((limit) => limit.requests));
-    return this.earliest(Math.min(requests, shortest)) <= now + LONGEST_PAUSE_MILLISECONDS;
+    return this.earliest(Math.min(requests, shortest), now) <= now + LONGEST_PAUSE_MILLISECONDS;
   }
 
   /** Nothing leaves before that moment. */
@@ -96,7 +95,7 @@ export class Pacer {
       const now = this.#clock.now();
       if (this.#stopped) return 'stopped';
       if (now >= this.#turn.until || this.#own.length >= this.#turn.requests) return 'time';
-      const free = this.earliest(1);
+      const free = this.earliest(1, now);
       if (free <= now) return this.#depart(now);
       if (free > now + LONGEST_PAUSE_MILLISECONDS) return 'quota';
       if (this.#underWay === 0) this.idleMilliseconds += free - now;

@@ -9,8 +9,9 @@ export interface Completion {
 const ROUND = 20;
 /** A round with a larger share of failures is a sign of overload. A slow API fails one or two in a hundred anyway. */
 const FAILURE_SHARE = 0.1;
-/** So many times the best median latency is a sign of overload. */
+/** So many times the best median latency is a sign of overload, unless it is only milliseconds. */
 const SLOWDOWN = 3;
+const SLOWDOWN_FROM_MILLISECONDS = 100;
 
 /**
  * Finds how many requests the API bears at once: one more after each good round, half after a bad one, between 1 and the
@@ -40,7 +41,9 @@ export class ConcurrencyTuner {
     const median = medianOf(this.#round.map(({ latencyMilliseconds }) => latencyMilliseconds));
     this.#bestMedian = Math.min(this.#bestMedian, median);
     this.#round = [];
-    const isBad = failures > FAILURE_SHARE || median > SLOWDOWN * this.#bestMedian;
+    const isBad =
+      failures > FAILURE_SHARE ||
+      median > Math.max(SLOWDOWN * this.#bestMedian, this.#bestMedian + SLOWDOWN_FROM_MILLISECONDS);
     this.#concurrency = isBad
       ? Math.max(1, Math.floor(this.#concurrency / 2))
       : Math.min(this.#cap, this.#concurrency + 1);
