@@ -6,6 +6,7 @@ import type { MeterTotals } from '../usage/records.ts';
 import { certifyRun } from './certify-run.ts';
 import { accountOfRun, sumsOfRun } from './chunk-steps.ts';
 import type { ChunkSums } from './chunk-sums.ts';
+import { packagesToSend, type SendingForecast } from './forecast-sending.ts';
 import { keepPeriodLock } from './period-lock.ts';
 import type { RunContext } from './run.ts';
 
@@ -22,6 +23,8 @@ export interface ClosePeriodResources {
   timeZone: string;
   /** SHA-256, in hex, of the stage's settings. */
   configurationHash: string;
+  /** Says when a run would have sent so many packages, for a preview. */
+  forecastSending: (packages: number, now: number) => Promise<SendingForecast>;
   /** Milliseconds since the epoch. */
   now: () => number;
 }
@@ -44,6 +47,8 @@ export interface RunSummary {
   difference: MeterTotals;
   /** Client counts of a preview. */
   clientsByChange?: ChunkSums['clientsByChange'];
+  /** How long a preview's packages would take to send. */
+  forecast?: SendingForecast;
   /** The hash of the run's closing certificate; absent for a preview. */
   certificateHash?: string;
   /** What to look at, in words; absent when there is nothing. */
@@ -68,6 +73,7 @@ export async function closePeriod({ run }: ClosePeriodEvent, resources: ClosePer
   const certificate = found && (await certifyRun(run, { made, ...found }, finishedAt, resources));
   const account = found?.sums ?? made;
   const summary = summaryOf(run, finishedAt, made, account, certificate);
+  if (run.mode === 'preview') summary.forecast = await resources.forecastSending(packagesToSend(made), now());
   await runs.saveValue(run.runId, 'result', [0], { made, account });
   await runs.updateRunRecord(run.period.id, {
     runId: run.runId,
