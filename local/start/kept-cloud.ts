@@ -13,6 +13,14 @@ export const LAST_FOLDER = join(HALFMONTH_FOLDER, 'last');
 /** Says where a cloud that was left running can be reached. Gone when it has stopped. */
 export const LOCAL_CLOUD_FILE = join(HALFMONTH_FOLDER, 'local-cloud.json');
 
+/** Holds the process that works with the kept data. */
+const OWNER_FILE = join(KEPT_FOLDER, 'owner.pid');
+
+/** Is there when data have been kept; holds what they were counted with. */
+const SETTINGS_FILE = join(KEPT_FOLDER, 'settings.json');
+
+const settingsSchema = z.object({ maxAgeDays: z.int().positive() });
+
 const keptCloudSchema = z.object({
   /** The process that runs the cloud. */
   pid: z.int(),
@@ -36,27 +44,44 @@ export type KeptCloud = z.output<typeof keptCloudSchema>;
 export class AlreadyRunning extends Error {
   override readonly name = 'AlreadyRunning';
   readonly code = 'ALREADY_RUNNING';
+
+  constructor(pid: number) {
+    super(
+      `A local cloud with kept data runs already (process ${pid}): end it with Ctrl-C in its terminal. If that process is ` +
+        'another program, remove .halfmonth/kept/owner.pid.',
+    );
+  }
 }
 
-/** The kept cloud that runs on this machine, if one does. */
-export function findKeptCloud(file = LOCAL_CLOUD_FILE): KeptCloud | undefined {
-  if (!existsSync(file)) return undefined;
-  const { success, data } = keptCloudSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
-  return success && isAlive(data.pid) ? data : undefined;
+/**
+ * Takes the kept data for this process alone.
+ * @returns what gives them free again
+ * @throws AlreadyRunning
+ */
+export function claimKeptData(): () => void {
+  mkdirSync(KEPT_FOLDER, { recursive: true });
+  for (;;) {
+    try {
+      writeFileSync(OWNER_FILE, String(process.pid), { flag: 'wx' });
+      return () => rmSync(OWNER_FILE, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const owner = Number(readFileSync(OWNER_FILE, 'utf8'));
+      if (owner > 0 && isAlive(owner)) throw new AlreadyRunning(owner);
+      rmSync(OWNER_FILE, { force: true });
+    }
+  }
 }
 
-/** @throws AlreadyRunning */
-export function assertNoKeptCloud(): void {
-  const running = findKeptCloud();
-  if (!running) return;
-  throw new AlreadyRunning(
-    `A local cloud is left running already (process ${running.pid}, since ${running.startedAt}): end it with Ctrl-C first.`,
-  );
+/** How far back the events of the kept data reach, in days; nothing when there are no kept data. */
+export function keptMaxAgeDays(): number | undefined {
+  if (!existsSync(SETTINGS_FILE)) return undefined;
+  return settingsSchema.parse(JSON.parse(readFileSync(SETTINGS_FILE, 'utf8'))).maxAgeDays;
 }
 
-/** Whether an earlier `--keep` has left data. */
-export function hasKeptData(): boolean {
-  return existsSync(join(KEPT_FOLDER, 'data'));
+/** Remembers for later starts how far back the events reach. */
+export function rememberMaxAgeDays(maxAgeDays: number): void {
+  writeFileSync(SETTINGS_FILE, JSON.stringify({ maxAgeDays }));
 }
 
 /** Says where the cloud is, until `forgetKeptCloud`. */
@@ -86,6 +111,9 @@ export function forgetKeptCloud(): void {
   rmSync(LOCAL_CLOUD_FILE, { force: true });
 }
 
+/** Outputs that name a resource of ours; the others repeat settings. */
+const RESOURCE_OUTPUT = /(QueueUrl|TableName|StateMachineArn)$/;
+
 /** How to talk to a kept cloud, for a person: endpoints, resources, and lines to paste into a shell. */
 export function keptCloudText({ endpoints, outputs, environment, invoiceApi }: KeptCloud): string {
   const list = (values: Record<string, string>) =>
@@ -94,7 +122,7 @@ export function keptCloudText({ endpoints, outputs, environment, invoiceApi }: K
     'The local cloud is left running, its data kept in .halfmonth/kept. Ctrl-C ends it.',
     '',
     ...list({ ...endpoints, invoiceApi: invoiceApi.url }),
-    ...list(outputs),
+    ...list(Object.fromEntries(Object.entries(outputs).filter(([name]) => RESOURCE_OUTPUT.test(name)))),
     '',
     'Paste these lines to let the AWS CLI or any AWS SDK talk to it:',
     ...Object.entries(environment).map(([name, value]) => `export ${name}=${value}`),

@@ -8,12 +8,13 @@ import { collectAccount } from './collect-account.ts';
 import { INTERRUPTED_EXIT_CODE, interruption, untilInterrupted } from './interruption.ts';
 import {
   announceKeptCloud,
-  assertNoKeptCloud,
+  claimKeptData,
   forgetKeptCloud,
-  hasKeptData,
   KEPT_FOLDER,
   keptCloudText,
+  keptMaxAgeDays,
   LAST_FOLDER,
+  rememberMaxAgeDays,
 } from './kept-cloud.ts';
 import { assertEmpty } from './local-service.ts';
 import { type Load, type MainJob, runMainJob } from './main-job.ts';
@@ -48,20 +49,58 @@ async function main(): Promise<number> {
 
 async function start(options: StartOptions, progress: Progress, signal: AbortSignal): Promise<number> {
   const job = mainJobOf(options, Date.now());
-  if (options.keep) assertNoKeptCloud();
-  const goesOn = options.keep && hasKeptData();
+  if (options.keep) return startAndKeep(options, job, progress, signal);
   const session = await startSession(sessionOptions(options, job), progress, signal);
   try {
-    const exitCode = goesOn ? EXIT.agrees : await runAndReconcile(session, job, progress, signal);
-    if (goesOn) progress.say(GOES_ON);
-    if (options.keep) await keepRunning(session, options, signal);
-    return exitCode;
+    return await runAndReconcile(session, job, progress, signal);
   } finally {
     progress.close();
-    if (options.keep) forgetKeptCloud();
     await session.stop();
   }
 }
+
+async function startAndKeep(
+  options: StartOptions,
+  job: MainJob,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<number> {
+  const release = claimKeptData();
+  try {
+    const kept = keptMaxAgeDays();
+    if (kept === undefined) rememberMaxAgeDays(job.maxAgeDays);
+    else if (options.eventsFile || options.period) throw new WrongUsage(HOLDS_DATA);
+    const session = await startSession(
+      sessionOptions(options, { ...job, maxAgeDays: kept ?? job.maxAgeDays }),
+      progress,
+      signal,
+    );
+    try {
+      // Before the job, so that others can watch it.
+      const cloud = announceKeptCloud(session.service.cloud, keptApiOf(session, options), session.overrides);
+      const exitCode = kept === undefined ? await runAndReconcile(session, job, progress, signal) : EXIT.agrees;
+      if (kept !== undefined) progress.say(GOES_ON);
+      progress.say(`\n${keptCloudText(cloud)}`);
+      await untilInterrupted(signal);
+      progress.say('\nStopping.');
+      return exitCode;
+    } finally {
+      progress.close();
+      forgetKeptCloud();
+      await session.stop();
+    }
+  } finally {
+    release();
+  }
+}
+
+function keptApiOf({ apiUrl }: Session, { invoiceApi, profile }: StartOptions): { url: string; profile?: string } {
+  return { url: apiUrl, ...(invoiceApi ? {} : { profile }) };
+}
+
+const HOLDS_DATA =
+  '.halfmonth/kept holds the data of an earlier --keep: start without --events and --period to go on with them, or remove ' +
+  'that folder to begin anew';
 
 const GOES_ON =
   'The data of an earlier --keep are there again, and nothing was produced. Remove .halfmonth/kept to begin anew.';
@@ -82,18 +121,7 @@ async function runAndReconcile(
   return reconciliation.differences.length === 0 ? EXIT.agrees : EXIT.failed;
 }
 
-async function keepRunning(
-  session: Session,
-  { invoiceApi, profile }: StartOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const api = { url: session.apiUrl, ...(invoiceApi ? {} : { profile }) };
-  console.log(`\n${keptCloudText(announceKeptCloud(session.service.cloud, api, session.overrides))}`);
-  await untilInterrupted(signal);
-  console.log('\nStopping.');
-}
-
-function sessionOptions(options: StartOptions, { maxAgeDays }: MainJob): SessionOptions {
+function sessionOptions(options: StartOptions, { maxAgeDays }: Pick<MainJob, 'maxAgeDays'>): SessionOptions {
   const { invoiceApi, profile, seed, quota, keep } = options;
   if (!isProfileName(profile)) throw new WrongUsage(`there is no profile ${profile}`);
   return {
