@@ -1,0 +1,152 @@
+import { describe, expect, test } from '@jest/globals';
+import type { SubmitOutcome } from '../../../lib/invoice-api/invoice-api.ts';
+import type { PackageHead } from '../../../lib/packages/package.ts';
+import { abandoned, afterSending, afterStatus, released } from '../../../lib/sending/outcomes.ts';
+
+const NOW = Date.parse('2026-11-16T03:00:00Z');
+const exchange = { httpStatus: 202, latencyMilliseconds: 80, requestId: 'request-7' };
+const LIMITS = { attemptsLimit: 3, processingDeadlineMilliseconds: 60_000, missingAfterMilliseconds: 10_000 };
+
+function leased(overrides: Partial<PackageHead> = {}): PackageHead {
+  return {
+    packageId: '2026-11-H1.acme',
+    periodId: '2026-11-H1',
+    clientId: 'acme',
+    part: 1,
+    parts: 1,
+    state: 'sending',
+    revision: 2,
+    submission: 1,
+    contentHash: 'c0ffee',
+    lastProcessedRevision: 1,
+    everSent: true,
+    attemptCount: 1,
+    attempts: [],
+    leaseUntil: NOW + 1_000,
+    version: 5,
+    ...overrides,
+  };
+}
+
+const sent = (outcome: SubmitOutcome, head = leased()) => afterSending(head, outcome, '{}', LIMITS.attemptsLimit, NOW);
+
+describe('sending', () => {
+  test('an acceptance is a submission, with time, status, latency and request id in the history', () => {
+    const { change, attempt } = sent({ kind: 'accepted', exchange, id: 'x', status: 'queued', replayed: false });
+    expect(change).toMatchObject({ state: 'submitted', submittedAt: NOW, leaseUntil: undefined });
+    expect(attempt).toEqual({
+      at: '2026-11-16T03:00:00.000Z',
+      action: 'send',
+      revision: 2,
+      submission: 1,
+      outcome: 'submitted',
+      ...exchange,
+    });
+  });
+
+  test('an API that works at once settles the package with its answer', () => {
+    const { change } = sent({ kind: 'accepted', exchange, id: 'x', status: 'processed', replayed: true });
+    expect(change).toMatchObject({ state: 'processed', lastProcessedRevision: 2 });
+  });
+
+  test.each(['time-out', 'connection', 'server-error', 'malformed-answer', 'unexpected-status'] as const)(
+    'an unknown outcome (%s) is sent again under the same key',
+    (cause) => {
+      const { change } = sent({ kind: 'unknown', exchange, cause, reason: 'why' });
+      expect(change).toEqual({ leaseUntil: undefined, state: 'ready' });
+    },
+  );
+
+  test('a request in flight is sent again under the same key', () => {
+    const { change } = sent({ kind: 'in-flight', exchange, retryAfterMilliseconds: undefined, reason: 'busy' });
+    expect(change).toEqual({ leaseUntil: undefined, state: 'ready' });
+  });
+
+  test('a throttled or unauthorized request costs no attempt', () => {
+    const throttled = sent({ kind: 'throttled', exchange, retryAfterMilliseconds: 1, reason: 'slow down' });
+    const refused = sent({ kind: 'credentials-refused', exchange, reason: 'who are you' });
+    expect([throttled.change, refused.change]).toEqual([
+      { leaseUntil: undefined, state: 'ready', attemptCount: 0 },
+      { leaseUntil: undefined, state: 'ready', attemptCount: 0 },
+    ]);
+  });
+
+  test('an invalid package is rejected with the words of the API', () => {
+    const { change } = sent({ kind: 'invalid', exchange, reason: 'HTTP 400: no such client' });
+    expect(change).toMatchObject({ state: 'rejected', reason: 'HTTP 400: no such client' });
+  });
+
+  test('a key that holds another body parks the package with both hashes', () => {
+    const { change } = sent({ kind: 'key-reused', exchange, reason: 'HTTP 422: holds sha-256 abc' });
+    expect(change.state).toBe('parked');
+    expect(change.reason).toContain('content c0ffee');
+    expect(change.reason).toContain('44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a');
+    expect(change.reason).toContain('holds sha-256 abc');
+  });
+
+  test('spent attempts park the package with the history of reasons', () => {
+    const attempts = [
+      { at: '', action: 'send', revision: 2, submission: 1, outcome: 'unknown:time-out', reason: 'no answer' } as const,
+    ];
+    const { change } = sent(
+      { kind: 'unknown', exchange, cause: 'server-error', reason: 'HTTP 500' },
+      leased({ attemptCount: 3, attempts }),
+    );
+    expect(change.state).toBe('parked');
+    expect(change.reason).toBe('3 attempts are spent. unknown:time-out (no answer); unknown:server-error: HTTP 500');
+  });
+
+  test('a sender that crashed once too often parks the package', () => {
+    expect(abandoned(leased({ attemptCount: 3 }), NOW).change).toMatchObject({ state: 'parked' });
+  });
+
+  test('a released package begins its attempts anew under the same key', () => {
+    const parked = leased({ state: 'parked', attemptCount: 3, reason: 'spent' });
+    const { change, attempt } = released(parked, 'the API was down', NOW);
+    expect(change).toEqual({ leaseUntil: undefined, state: 'ready', attemptCount: 0, reason: undefined });
+    expect(attempt).toMatchObject({ action: 'release', reason: 'the API was down' });
+  });
+});
+
+describe('checking', () => {
+  const submitted = leased({ state: 'submitted', submittedAt: NOW - 30_000 });
+  const checked = (report: Parameters<typeof afterStatus>[1], head = submitted) =>
+    afterStatus(head, report, exchange, LIMITS, NOW);
+
+  test('unprocessed is sent again under a new key', () => {
+    expect(checked({ id: 'x', status: 'unprocessed', reason: 'queue lost' })?.change).toEqual({
+      leaseUntil: undefined,
+      state: 'ready',
+      submission: 2,
+    });
+  });
+
+  test('what is still worked on stays as it is until the deadline, and is then sent again under the same key', () => {
+    expect(checked({ id: 'x', status: 'processing' })).toBeUndefined();
+    const overdue = { ...submitted, submittedAt: NOW - 60_000 };
+    expect(checked({ id: 'x', status: 'processing' }, overdue)?.change).toEqual({
+      leaseUntil: undefined,
+      state: 'ready',
+    });
+  });
+
+  test('what the API does not list is sent again under the same key, once it had time to be listed', () => {
+    expect(checked(undefined)?.change).toEqual({ leaseUntil: undefined, state: 'ready' });
+    expect(checked(undefined, { ...submitted, submittedAt: NOW - 9_999 })).toBeUndefined();
+  });
+
+  test('a report on another submission says nothing of this one', () => {
+    expect(checked({ id: 'x', status: 'processed', revision: 1, submission: 1 })?.change.state).toBe('ready');
+  });
+
+  test('processed and rejected are final', () => {
+    expect(checked({ id: 'x', status: 'processed' })?.change).toMatchObject({
+      state: 'processed',
+      lastProcessedRevision: 2,
+    });
+    expect(checked({ id: 'x', status: 'rejected', reason: 'unknown client' })?.change).toMatchObject({
+      state: 'rejected',
+      reason: 'unknown client',
+    });
+  });
+});
