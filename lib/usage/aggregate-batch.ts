@@ -60,7 +60,8 @@ export async function aggregateBatch(
   const numberOfRejection = new Map<RejectedEvent, number>();
   const rejected = new Map<string, number>();
   let oldest = Number.POSITIVE_INFINITY;
-  messages.forEach(({ messageId, body, sentAt }, message) => {
+  const unreadable = new Map<number, Error>();
+  const read = ({ messageId, body, sentAt }: QueueMessage, message: number): void => {
     const content = readMessage(body, window);
     for (const event of content.events) {
       delivered.push({ event, message });
@@ -72,15 +73,24 @@ export async function aggregateBatch(
       numberOfRejection.set(rejection, message);
       rejected.set(element.reason, (rejected.get(element.reason) ?? 0) + 1);
     }
+  };
+  messages.forEach((message, number) => {
+    try {
+      read(message, number);
+    } catch (error) {
+      // Never seen; but one message that breaks reading must not keep a whole batch from being counted.
+      unreadable.set(number, error instanceof Error ? error : new Error(String(error)));
+    }
   });
   const [{ failedMessages, ...outcome }, unsent] = await Promise.all([
     counter.count(delivered, deadline),
     rejectedEvents.send(rejections),
   ]);
+  for (const message of unreadable.keys()) failedMessages.add(message);
   for (const rejection of unsent.events) failedMessages.add(numberOfRejection.get(rejection) ?? 0);
   return {
     ...outcome,
-    failures: [...outcome.failures, ...unsent.failures],
+    failures: [...unreadable.values(), ...outcome.failures, ...unsent.failures],
     failedMessageIds: [...failedMessages].flatMap((message) => messages[message]?.messageId ?? []),
     rejected,
     oldestEventAt: Number.isFinite(oldest) ? oldest : undefined,

@@ -176,10 +176,10 @@ export class UsageCounter {
       for (const [pageId, group] of wanted) {
         const page = pages.get(pageId);
         const known = this.#cache.get(group.key);
-        if (known) this.#staleness.observe(page !== undefined && page.version !== known.open.version);
+        if (known) this.#staleness.observe(page !== undefined && page.version > known.open.version);
         const view = known ?? new SliceView();
-        if (page) view.absorb(page);
-        else view.forgetOpen();
+        // The read is not consistent: it may show less than is known.
+        if (page && page.version > view.open.version) view.absorb(page);
         views.set(group.key, view);
       }
       const begun = groups.filter(({ key }) => views.get(key)?.open.version === 0);
