@@ -8,6 +8,7 @@ import { eventBusNotifications } from '../lib/runs/event-bus.ts';
 import { sendingForecasts } from '../lib/runs/forecast-sending.ts';
 import { CertificateStore } from '../lib/store/certificate-store.ts';
 import { createDocumentClient } from '../lib/store/document-client.ts';
+import { createDynamoDbClient } from '../lib/store/dynamodb-client.ts';
 import { ObservationStore } from '../lib/store/observation-store.ts';
 import { QuotaCalendarStore } from '../lib/store/quota-calendar-store.ts';
 import { RunStore } from '../lib/store/run-store.ts';
@@ -29,7 +30,7 @@ const documents = createDocumentClient();
 const resources = {
   runs: new RunStore(documents, environment.RUNS_TABLE),
   certificates: new CertificateStore(documents, environment.RUNS_TABLE),
-  observations: new ObservationStore(documents, environment.RUNS_TABLE),
+  observations: new ObservationStore(createDynamoDbClient(), environment.RUNS_TABLE),
   timeZone: environment.BILLING_TIME_ZONE,
   configurationHash: environment.CONFIGURATION_HASH,
   forecastSending: sendingForecasts(

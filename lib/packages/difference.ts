@@ -1,6 +1,6 @@
 import { DecimalSum } from '../decimal/decimal.ts';
 import type { Day } from '../periods/days.ts';
-import type { DayQuantity, PackageLine } from './document.ts';
+import type { DayQuantity, PackageLine } from './lines.ts';
 
 /**
  * What has to be added to `before` to get `after`, per meter and day, signed. Nothing that did not change is in it.

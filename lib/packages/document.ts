@@ -1,23 +1,12 @@
 import { createHash } from 'node:crypto';
 import { DecimalSum } from '../decimal/decimal.ts';
-import type { Day } from '../periods/days.ts';
 import type { Period } from '../periods/periods.ts';
 import type { DailyRecord } from '../usage/records.ts';
+import type { DayQuantity, PackageLine } from './lines.ts';
 import { packageIdOf } from './package.ts';
 import { partOfMeter } from './parts.ts';
 
-/** One meter's quantity on one day, or its change. */
-export interface DayQuantity {
-  day: Day;
-  quantity: string;
-}
-
-/** One meter's total in the period, and the days that it is made of; days and meters without quantity are left out. */
-export interface PackageLine {
-  meter: string;
-  quantity: string;
-  days: DayQuantity[];
-}
+export type { DayQuantity, PackageLine } from './lines.ts';
 
 /** What a package says, whatever its revision. Two packages with equal content have equal hashes. */
 export interface PackageContent {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { PackageLine } from './document.ts';
+import type { PackageLine } from './lines.ts';
 
 /**
  * The largest document, in bytes: a DynamoDB item holds 400 KB
