@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import type { Notification } from '../runs/notifications.ts';
 import type { RunContext } from '../runs/run.ts';
 import type { PackageCounts } from '../store/package-counts.ts';
-import { CanaryFailed, PackagesParked, TooManyPackagesFailed } from './errors.ts';
+import { CanaryFailed, PackagesParked, TooManyPackagesFailed, TooManyRounds } from './errors.ts';
 import {
   bucketChunks,
   CANARY_CHUNK,
@@ -34,6 +34,12 @@ export interface Assessment {
   counts: PackageCounts['states'];
 }
 
+/**
+ * A round is some 24 events of the parent execution's history, and 25,000 are the limit
+ * (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+ */
+const ROUNDS_PER_EXECUTION = 500;
+
 /** With fewer finished packages than this, a share says nothing. */
 const FINISHED_FOR_A_SHARE = 20;
 
@@ -43,11 +49,13 @@ const FINISHED_FOR_A_SHARE = 20;
  * @throws PackagesParked when only packages that wait for a person are left
  * @throws CanaryFailed when too many of the packages sent first failed
  * @throws TooManyPackagesFailed when too many packages failed at all
+ * @throws TooManyRounds when the execution's history is nearly full
  * @throws InvalidTaskInput
  */
 export async function assess(input: unknown, deciding: Deciding): Promise<Assessment> {
   const { run, state } = parseTaskInput(assessInput, input);
   const round = (state?.assessment?.round ?? 0) + 1;
+  if (round > ROUNDS_PER_EXECUTION) throw new TooManyRounds(run.period.id, round);
   const canary = await loadCanary(run, deciding.runs);
   if (canary && !canary.passed) {
     const { states, ...lease } = await deciding.countPackages(canarySelection(run, canary));

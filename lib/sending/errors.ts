@@ -63,6 +63,18 @@ export class TooManyPackagesFailed extends HalfmonthError {
   }
 }
 
+/** The execution's history is nearly full. */
+export class TooManyRounds extends HalfmonthError {
+  readonly code = 'TOO_MANY_ROUNDS';
+
+  constructor(periodId: string, rounds: number) {
+    super(
+      `${periodId} was assessed ${rounds} times, and the execution's history has no room for more. Start a new execution ` +
+        'with the same input: it goes on where this one stopped.',
+    );
+  }
+}
+
 /** A task of the state machine was called with something else than the state machine gives it. */
 export class InvalidTaskInput extends HalfmonthError {
   readonly code = 'INVALID_TASK_INPUT';

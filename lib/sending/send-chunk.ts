@@ -27,7 +27,7 @@ const sendInput = z.object({
 export type SendChunkState = z.output<typeof sendInput>;
 
 /**
- * A child execution ends after so many turns, however much is left; `assess` then begins another. A turn is at most 12
+ * A child execution ends after so many turns, however much is left; `assess` then begins another. A turn is at most 9
  * events, and 25,000 are the limit (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
  */
 export const TURNS_PER_CHUNK = 1_500;
