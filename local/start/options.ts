@@ -57,7 +57,8 @@ export function readOptions(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) throw new HelpShown();
-    throw new WrongUsage(`${error.message.replace(/^error: /, '')} (npm start -- --help says what can be given)`);
+    const fault = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+    throw new WrongUsage(`${fault} (npm start -- --help says what can be given)`);
   }
   return checkedTogether(command.opts<RawOptions>(), environment);
 }
@@ -76,7 +77,7 @@ interface RawOptions {
 function commandOf(profiles: readonly string[]): Command {
   return new Command('npm start --')
     .description(
-      'Runs the main job on this machine, without an account: boots the local cloud, counts consumption events,\n' +
+      'Runs the main job on this machine, without an account: boots the local cloud, counts consumption events, ' +
         'closes the half month against an invoice API and proves that every number agrees.',
     )
     .option('--events <file>', 'your own events, one CloudEvent in JSON a line, instead of sample events', readableFile)

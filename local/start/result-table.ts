@@ -59,7 +59,7 @@ function tableOf(
 function resendText(resends: ResendReasons): string {
   if (resends.packages === 0) return 'No package was sent more than once.';
   return [
-    `${resends.packages} packages were sent more than once, after:`,
+    `${resends.packages === 1 ? '1 package was' : `${resends.packages} packages were`} sent more than once, after:`,
     ...resends.reasons().map(({ because, times, packageIds }) => {
       const more = times > packageIds.length ? ', ...' : '';
       return `  ${times} x ${because}: ${packageIds.join(', ')}${more}`;

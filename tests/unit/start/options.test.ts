@@ -1,0 +1,67 @@
+import { fileURLToPath } from 'node:url';
+import { expect, test } from '@jest/globals';
+import { readOptions, WrongUsage } from '../../../local/start/options.ts';
+
+const PROFILES = ['demo', 'perfect'];
+const FILE = fileURLToPath(import.meta.url);
+const read = (parameters: string[], environment: Record<string, string> = {}) =>
+  readOptions(parameters, environment, PROFILES);
+
+test('without parameters it is the sample against the demo simulator', () => {
+  expect(read([])).toEqual({ profile: 'demo', seed: 1, keep: false });
+});
+
+test('everything can be said', () => {
+  const parameters = [
+    '--events',
+    FILE,
+    '--period',
+    '2026-11-H1',
+    '--quota',
+    '60/60,5000/86400',
+    '--seed',
+    '7',
+    '--keep',
+  ];
+
+  expect(read([...parameters, '--max-age-days', '400', '--profile', 'perfect'])).toEqual({
+    eventsFile: FILE,
+    period: '2026-11-H1',
+    profile: 'perfect',
+    quota: '60/60,5000/86400',
+    seed: 7,
+    maxAgeDays: 400,
+    keep: true,
+  });
+});
+
+test('the token of an API of your own comes from the environment', () => {
+  const { invoiceApi } = read(['--invoice-api', 'https://billing.example/api/'], {
+    HALFMONTH_INVOICE_API_TOKEN: 'secret',
+  });
+
+  expect(invoiceApi).toEqual({ url: 'https://billing.example/api', token: 'secret' });
+});
+
+test.each([
+  ['an unknown option', ['--evnets', FILE]],
+  ['something left over', ['2026-11-H1']],
+  ['a file that is not there', ['--events', '/no/such/file']],
+  ['a folder as file', ['--events', '/']],
+  ['a period of another form', ['--period', '2026-11']],
+  ['an unknown profile', ['--profile', 'fast']],
+  ['an address that is none', ['--invoice-api', 'billing.example']],
+  ['a quota of another form', ['--quota', '60 per minute']],
+  ['a seed that is no number', ['--seed', 'lucky']],
+  ['an age of nothing', ['--max-age-days', '0']],
+  ['an API without its token', ['--invoice-api', 'https://billing.example']],
+])('%s is wrong usage, said in one line', (_what, parameters) => {
+  expect(() => read(parameters)).toThrow(WrongUsage);
+  expect(() => read(parameters)).toThrow(/^[^\n]+$/);
+});
+
+test('a profile and an API of your own exclude each other', () => {
+  const parameters = ['--profile', 'demo', '--invoice-api', 'https://billing.example'];
+
+  expect(() => read(parameters, { HALFMONTH_INVOICE_API_TOKEN: 'secret' })).toThrow(/give one of them/);
+});
