@@ -25,7 +25,8 @@ function leased(overrides: Partial<PackageHead> = {}): PackageHead {
     leaseUntil: NOW + 1_000,
     version: 5,
     ...overrides,
-  };
+    // A spread of optional fields is a PackageHead again; the compiler takes absent ones for undefined.
+  } as PackageHead;
 }
 
 const sent = (outcome: SubmitOutcome, head = leased()) => afterSending(head, outcome, '{}', LIMITS.attemptsLimit, NOW);
