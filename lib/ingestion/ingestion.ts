@@ -4,14 +4,22 @@ import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import type { CountingEnvironment } from '../config/counting-environment.ts';
 import { CountingMetrics } from '../observability/counting-metrics.ts';
 import { BillingCalendar } from '../periods/days.ts';
+import type { PeriodId } from '../periods/periods.ts';
 import { RejectedQueue } from '../queues/rejected-queue.ts';
 import { CapacityMeter, meterCapacity } from '../store/consumed-capacity.ts';
 import { DailyRecordStore } from '../store/daily-record-store.ts';
 import type { DynamoDBClient } from '../store/dynamodb-client.ts';
 import { ensureFoundation } from '../store/foundation-store.ts';
+import { ObservationStore } from '../store/observation-store.ts';
 import { PeriodClosingStore } from '../store/period-closing-store.ts';
 import { UsageSliceStore } from '../store/usage-slice-store.ts';
-import { type AggregationOptions, aggregateBatch, type QueueMessage } from '../usage/aggregate-batch.ts';
+import {
+  type AggregationOptions,
+  type AggregationOutcome,
+  aggregateBatch,
+  type QueueMessage,
+} from '../usage/aggregate-batch.ts';
+import { type Observations, periodOfRejected } from '../usage/observations.ts';
 import { UsageCounter } from '../usage/usage-counter.ts';
 
 /** Time kept back at the end of an invocation, to finish what was begun and to answer. */
@@ -43,6 +51,7 @@ export function createIngestion(environment: CountingEnvironment, client: Dynamo
   meterCapacity(client, capacity);
   const foundation = { billingTimeZone: BILLING_TIME_ZONE, sliceMinutes: SLICE_MINUTES };
   const reporting = new IngestionReports(capacity);
+  const observations = new ObservationStore(client, RUNS_TABLE);
   const options: AggregationOptions = { counter, rejectedEvents, eventMaxAgeDays };
   let isFounded = false;
   return {
@@ -52,6 +61,7 @@ export function createIngestion(environment: CountingEnvironment, client: Dynamo
       isFounded = true;
       const outcome = await aggregateBatch(options, records.map(queueMessageOf), deadline);
       reporting.report(outcome);
+      await reporting.keep(observedByPeriod(outcome, calendar), observations);
       return { batchItemFailures: outcome.failedMessageIds.map((itemIdentifier) => ({ itemIdentifier })) };
     },
   };
@@ -67,7 +77,18 @@ class IngestionReports {
     this.#capacity = capacity;
   }
 
-  report(outcome: Awaited<ReturnType<typeof aggregateBatch>>): void {
+  /** For the closing certificate; no batch fails, and is counted again, because a note of it could not be written. */
+  async keep(observed: ReadonlyMap<PeriodId, Observations>, store: ObservationStore): Promise<void> {
+    try {
+      for (const [period, observations] of observed) await store.add(period, observations);
+    } catch (error) {
+      this.#logger.warn('What was observed could not be kept', {
+        failure: error instanceof Error ? error.name : error,
+      });
+    }
+  }
+
+  report(outcome: AggregationOutcome): void {
     this.#metrics.publish(outcome, this.#capacity.take(), Date.now());
     if (outcome.failedMessageIds.length === 0) return;
     const kinds = new Map<string, number>();
@@ -78,6 +99,22 @@ class IngestionReports {
       first: outcome.failures[0],
     });
   }
+}
+
+/** What a batch saw and did not count, by period. */
+function observedByPeriod(
+  { duplicatesByPeriod, rejections }: AggregationOutcome,
+  calendar: BillingCalendar,
+): Map<PeriodId, Observations> {
+  const observed = new Map<PeriodId, Observations>();
+  const of = (period: PeriodId): Observations => {
+    const known = observed.get(period) ?? { duplicates: 0, rejected: 0 };
+    observed.set(period, known);
+    return known;
+  };
+  for (const [period, duplicates] of duplicatesByPeriod) of(period).duplicates += duplicates;
+  for (const { body, receivedAt } of rejections) of(periodOfRejected(body, receivedAt, calendar)).rejected += 1;
+  return observed;
 }
 
 function queueMessageOf({ messageId, body, attributes }: SQSRecord): QueueMessage {

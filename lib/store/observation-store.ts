@@ -1,47 +1,45 @@
-import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { type DynamoDBClient, GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import type { PeriodId } from '../periods/periods.ts';
+import type { Observations } from '../usage/observations.ts';
 import { periodKey } from './keys.ts';
-
-/** What counting saw and did not count. */
-export interface Observations {
-  /** Deliveries of events that were counted already. */
-  duplicates: number;
-  /** Elements of messages that can never count. */
-  rejected: number;
-}
+import { numberOf } from './query-pages.ts';
 
 /**
- * Keeps how many duplicates and rejected events counting saw, by period. At least: a batch that is cut off before it writes
- * them down, or whose note fails, is not in it. Nothing that is billed depends on it.
+ * Keeps how many duplicates and rejected events counting saw, by period. At least: what a batch saw that was cut off before it
+ * wrote this down is not in it. Nothing that is billed depends on it.
  */
 export class ObservationStore {
-  readonly #documents: DynamoDBDocumentClient;
+  readonly #client: DynamoDBClient;
   readonly #table: string;
 
   /** @param table the runs table */
-  constructor(documents: DynamoDBDocumentClient, table: string) {
-    this.#documents = documents;
+  constructor(client: DynamoDBClient, table: string) {
+    this.#client = client;
     this.#table = table;
   }
 
   /** Adds what one batch came to. */
   async add(periodId: PeriodId, { duplicates, rejected }: Observations): Promise<void> {
-    await this.#documents.send(
-      new UpdateCommand({
+    await this.#client.send(
+      new UpdateItemCommand({
         TableName: this.#table,
-        Key: periodKey(periodId, 'observed'),
+        Key: keyOf(periodId),
         UpdateExpression: 'ADD duplicates :duplicates, rejected :rejected',
-        ExpressionAttributeValues: { ':duplicates': duplicates, ':rejected': rejected },
+        ExpressionAttributeValues: { ':duplicates': { N: String(duplicates) }, ':rejected': { N: String(rejected) } },
       }),
     );
   }
 
   /** What was seen in a period so far. */
   async load(periodId: PeriodId): Promise<Observations> {
-    const { Item = {} } = await this.#documents.send(
-      new GetCommand({ TableName: this.#table, Key: periodKey(periodId, 'observed'), ConsistentRead: true }),
+    const { Item = {} } = await this.#client.send(
+      new GetItemCommand({ TableName: this.#table, Key: keyOf(periodId), ConsistentRead: true }),
     );
-    const { duplicates = 0, rejected = 0 } = Item as Partial<Observations>;
-    return { duplicates, rejected };
+    return { duplicates: numberOf(Item, 'duplicates', 0), rejected: numberOf(Item, 'rejected', 0) };
   }
+}
+
+function keyOf(periodId: PeriodId) {
+  const { pk, sk } = periodKey(periodId, 'observed');
+  return { pk: { S: pk }, sk: { S: sk } };
 }

@@ -30,6 +30,8 @@ export interface AggregationOutcome extends Omit<BatchOutcome, 'failedMessages'>
   failedMessageIds: string[];
   /** How many events were rejected, by reason. */
   rejected: Map<string, number>;
+  /** The rejected events themselves. */
+  rejections: RejectedEvent[];
   /** Milliseconds since the epoch: the time of the oldest event that was read, if any. */
   oldestEventAt: number | undefined;
 }
@@ -93,6 +95,7 @@ export async function aggregateBatch(
     failures: [...unreadable.values(), ...outcome.failures, ...unsent.failures],
     failedMessageIds: [...failedMessages].flatMap((message) => messages[message]?.messageId ?? []),
     rejected,
+    rejections,
     oldestEventAt: Number.isFinite(oldest) ? oldest : undefined,
   };
 }

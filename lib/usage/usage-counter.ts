@@ -19,6 +19,8 @@ export class OutOfTime extends HalfmonthError {
 export interface BatchOutcome {
   counted: number;
   duplicates: number;
+  /** The same by the events' period. */
+  duplicatesByPeriod: Map<PeriodId, number>;
   late: number;
   conflicts: number;
   /** The messages with an event that may not have been counted. They have to come again; what was counted stays so. */
@@ -68,12 +70,14 @@ export class UsageCounter {
     const fresh = await this.#readAhead(groups);
     const outcome: BatchOutcome = {
       counted: 0,
-      duplicates: groups.reduce((sum, { repeated }) => sum + repeated, 0),
+      duplicates: 0,
+      duplicatesByPeriod: new Map(),
       late: 0,
       conflicts: 0,
       failedMessages: new Set(),
       failures: [],
     };
+    for (const group of groups) addDuplicates(outcome, group, group.repeated);
     const limit = pLimit(this.#options.concurrency);
     const unmarked = await limit.map(groups, (group) => this.#attempt(group, fresh, deadline, outcome));
     await this.#markWhatWasClosedMeanwhile(
@@ -107,7 +111,7 @@ export class UsageCounter {
       this.#cache.keep(group.key, view);
       if (!isFresh) this.#staleness.observe(conflicts > 0);
       outcome.counted += counted;
-      outcome.duplicates += duplicates.length;
+      addDuplicates(outcome, group, duplicates.length);
       outcome.conflicts += conflicts;
       if (!isLate) return period === undefined ? undefined : group;
       outcome.late += counted;
@@ -229,4 +233,11 @@ export class UsageCounter {
     }
     return end;
   }
+}
+
+function addDuplicates(outcome: BatchOutcome, { day }: SliceGroup, duplicates: number): void {
+  if (duplicates === 0) return;
+  const period = periodIdOfDay(day);
+  outcome.duplicates += duplicates;
+  outcome.duplicatesByPeriod.set(period, (outcome.duplicatesByPeriod.get(period) ?? 0) + duplicates);
 }
