@@ -1,4 +1,9 @@
-import { type AttributeValue, type DynamoDBClient, QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
+import {
+  type AttributeValue,
+  type DynamoDBClient,
+  QueryCommand,
+  type QueryCommandInput,
+} from '@aws-sdk/client-dynamodb';
 
 /** An item as DynamoDB carries it: numbers are text, so no digit is lost and nothing is converted that is not needed. */
 export type RawItem = Record<string, AttributeValue>;
