@@ -21,7 +21,7 @@ export class PackagesParked extends HalfmonthError {
   constructor(periodId: string, parked: number) {
     super(
       `${parked} package${parked === 1 ? '' : 's'} of ${periodId} ${parked === 1 ? 'is' : 'are'} parked and nothing else ` +
-        `is left to do. See which and why with: npx halfmonth packages ${periodId} --state parked. Release or give them ` +
+        `is left to do. See which and why with: npx halfmonth packages ${periodId} --status parked. Release or give them ` +
         'up, then redrive the execution.',
     );
     this.periodId = periodId;
@@ -39,7 +39,7 @@ export class CanaryFailed extends HalfmonthError {
     super(
       `${failed} of the ${size} packages of ${periodId} that were sent first failed, more than the ` +
         `${percent(limit)} that sending.failureShareLimit allows. The others were not touched. See why with: npx halfmonth ` +
-        `packages ${periodId} --state rejected,parked. When the cause is mended, or the limit raised, redrive the execution.`,
+        `packages ${periodId} --status rejected,parked. When the cause is mended, or the limit raised, redrive the execution.`,
     );
     this.failed = failed;
     this.size = size;
@@ -56,7 +56,7 @@ export class TooManyPackagesFailed extends HalfmonthError {
     super(
       `${failed} of ${finished} finished packages of ${periodId} were rejected or parked, more than the ` +
         `${percent(limit)} that sending.failureShareLimit allows. What was not sent yet was left alone. See why with: npx ` +
-        `halfmonth packages ${periodId} --state rejected,parked. When the cause is mended, or the limit raised, redrive.`,
+        `halfmonth packages ${periodId} --status rejected,parked. When the cause is mended, or the limit raised, redrive.`,
     );
     this.failed = failed;
     this.finished = finished;

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { readSettings } from '../../../config/settings.ts';
 import { packagedTemplate, resourcesOf, type Template } from '../../fixtures/packaged-service.ts';
 import { resolved } from '../../fixtures/resolved-template.ts';
 
@@ -58,7 +59,7 @@ describe('queues', () => {
     const [mapping] = deployed('AWS::Lambda::EventSourceMapping');
     expect(mapping?.[1]).toMatchObject({
       BatchSize: 10_000,
-      MaximumBatchingWindowInSeconds: 60,
+      MaximumBatchingWindowInSeconds: readSettings('prod').ingest.batchWindowSeconds,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
       ScalingConfig: { MaximumConcurrency: 10 },
     });
