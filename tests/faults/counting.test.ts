@@ -247,7 +247,8 @@ class Play {
   }
 
   async #checkDailyRecords(expected: readonly ConsumptionEvent[]): Promise<void> {
-    for (const { clientId, instant } of expected) {
+    const days = new Map(expected.map((event) => [`${event.clientId}#${UTC_CALENDAR.dayOf(event.instant)}`, event]));
+    for (const { clientId, instant } of days.values()) {
       const day = UTC_CALENDAR.dayOf(instant);
       const { Items = [] } = await tables.client.send(
         new QueryCommand({
