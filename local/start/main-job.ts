@@ -5,7 +5,7 @@ import { Expectation } from './expectation.ts';
 import { type FileFindings, fileMessages } from './file-messages.ts';
 import type { LocalService } from './local-service.ts';
 import type { Progress } from './progress.ts';
-import { untilDrained } from './queue-drained.ts';
+import { untilAtMost, untilDrained } from './queue-drained.ts';
 import { funnelText, type RunResult, runPeriod } from './run-period.ts';
 import { distinctEventsOf, sampleMessages } from './sample-messages.ts';
 import { sendMessages } from './send-messages.ts';
@@ -66,18 +66,37 @@ export async function runMainJob(
   return { expectation, runs };
 }
 
-async function produce(
+/** The local queue lives in memory: a large file must not gather in it. */
+const MOST_MESSAGES_WAITING = 2_000;
+const MESSAGES_BETWEEN_LOOKS = 200;
+
+/** Passes bodies on, and waits while too many of them are in the queue. */
+async function* paced(
+  bodies: Iterable<string> | AsyncIterable<string>,
   { sqs, queues }: LocalService,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  let passed = 0;
+  for await (const body of bodies) {
+    passed += 1;
+    if (passed % MESSAGES_BETWEEN_LOOKS === 0) await untilAtMost(sqs, queues.events, MOST_MESSAGES_WAITING, signal);
+    yield body;
+  }
+}
+
+async function produce(
+  service: LocalService,
   { load, calendar, maxAgeDays, now }: MainJob,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Expectation> {
+  const { sqs, queues } = service;
   const expectation = new Expectation();
   const stage = progress.begin('producing events');
   if (load.kind === 'sample') {
     const sample = { ...load, period: periodOf(load.periodId), calendar, window: { now, maxAgeDays } };
     const expected = distinctEventsOf(sample);
-    const bodies = sampleMessages(sample, expectation);
+    const bodies = paced(sampleMessages(sample, expectation), service, signal);
     await sendMessages(sqs, queues.events, bodies, () => stage.update(expectation.events(), expected), signal);
     stage.end(sentText(expectation));
     return expectation;
@@ -89,7 +108,8 @@ async function produce(
     window: acceptanceWindowAt(now, maxAgeDays),
     onRead: (bytes: number) => stage.update(bytes, load.bytes, `${findings.lines} lines`),
   };
-  await sendMessages(sqs, queues.events, fileMessages(file, expectation, findings), () => {}, signal);
+  const bodies = paced(fileMessages(file, expectation, findings), service, signal);
+  await sendMessages(sqs, queues.events, bodies, () => {}, signal);
   stage.end(sentText(expectation));
   if (findings.conflicts > 0) progress.say(conflictText(findings));
   return expectation;

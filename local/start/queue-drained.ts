@@ -25,6 +25,16 @@ export async function messagesIn(client: SQSClient, queueUrl: string): Promise<n
   return COUNTS.reduce((sum, name) => sum + Number(Attributes[name] ?? 0), 0);
 }
 
+/** Waits until a queue holds no more than so many messages. */
+export async function untilAtMost(
+  client: SQSClient,
+  queueUrl: string,
+  most: number,
+  signal: AbortSignal,
+): Promise<void> {
+  while ((await messagesIn(client, queueUrl)) > most) await delay(POLL_MILLISECONDS, undefined, { signal });
+}
+
 /**
  * Waits until a queue is empty. A message is deleted only when its events are counted, so then all are.
  * @param onLeft told how many messages are left
