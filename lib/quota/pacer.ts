@@ -44,6 +44,8 @@ export class Pacer {
   /** Milliseconds that were waited for the quota while nothing was under way. */
   idleMilliseconds = 0;
   #underWay = 0;
+  #mostUnderWay = 0;
+  #latencies = 0;
 
   constructor(turn: OpenTurn, past: readonly PastRequests[], quota: Quota, clock: Clock) {
     this.#turn = turn;
@@ -56,6 +58,13 @@ export class Pacer {
   /** Everything that has left in this turn, for the calendar. */
   get sent(): readonly PastRequests[] {
     return this.#own;
+  }
+
+  /** Mean latency over the most requests at once, in milliseconds; undefined when nothing was sent. */
+  get millisecondsPerRequest(): number | undefined {
+    if (this.#own.length === 0) return undefined;
+    const latencies = this.#latencies / this.#own.length;
+    return latencies / Math.max(1, this.#mostUnderWay);
   }
 
   /** When the n-th request from now may leave, at the earliest. */
@@ -113,6 +122,7 @@ export class Pacer {
     };
     this.#own.push(request);
     this.#underWay += 1;
+    this.#mostUnderWay = Math.max(this.#mostUnderWay, this.#underWay);
     if (at - this.#lastDeparture > IDLE_CONNECTION_MILLISECONDS) this.#connections = 0;
     this.#lastDeparture = at;
     // Opening a connection takes as long as it takes, so only its answer tells that such a request has left.
@@ -129,6 +139,7 @@ export class Pacer {
         if (this.#leaving.delete(request)) request.at = now;
         request.slack = Math.max(0, now - request.at);
         this.#underWay -= 1;
+        this.#latencies += now - at;
       },
     };
   }

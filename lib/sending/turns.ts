@@ -57,7 +57,13 @@ export async function inTurn<Result>(
 async function close(sending: SendingWithApi, turn: OpenTurn, { pacer, health }: TurnUnderWay): Promise<void> {
   const { calendar, metrics } = sending;
   const { blockedUntil, answered } = health;
-  const report = { sent: pacer.sent, answered, ...(blockedUntil === undefined ? {} : { blockedUntil }) };
+  const { millisecondsPerRequest } = pacer;
+  const report = {
+    sent: pacer.sent,
+    answered,
+    ...(blockedUntil === undefined ? {} : { blockedUntil }),
+    ...(millisecondsPerRequest === undefined ? {} : { millisecondsPerRequest }),
+  };
   await calendar.change((current) => ({ calendar: closeTurn(current, turn, report, momentOf(sending)) }));
   metrics.count(turn.kind === 'send' ? 'PackagesSent' : 'StatusReads', pacer.sent.length);
   metrics.count('RequestsThrottled', health.throttled);
