@@ -1,11 +1,11 @@
-import type { PackageHead } from '../lib/packages/package.ts';
+import { type PackageHead, packageIdOf } from '../lib/packages/package.ts';
 import type { Transition } from '../lib/sending/outcomes.ts';
 import { PackageStore } from '../lib/store/package-store.ts';
 import { PackageTransitions } from '../lib/store/package-transitions.ts';
 import type { Context } from './context.ts';
 import { CommandFailed, WrongUsage } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { readPackageId } from './package-id.ts';
+import { type NamedPackage, readPackageId } from './package-id.ts';
 import { plural } from './words.ts';
 
 /** One decision of a person about parked packages. */
@@ -23,11 +23,12 @@ export interface ParkedDecision {
 export async function decideParked(context: Context, decision: ParkedDecision): Promise<ExitCode> {
   const { command, ids, reason, question, transition, done } = decision;
   if (reason.trim() === '') throw new WrongUsage('--reason says nothing: write why, it is kept with the package.');
+  const named = [...new Set(ids)].map(readPackageId);
   const { output } = context;
   const cloud = await context.cloud();
   const { PackagesTableName } = cloud.outputs;
   const store = new PackageStore(cloud.documents, PackagesTableName);
-  const heads = await Promise.all([...new Set(ids)].map((id) => loadParked(store, id)));
+  const heads = await Promise.all(named.map((each) => loadParked(store, each)));
   if (!(await context.confirm(question(heads)))) {
     output.line('Nothing was done.');
     return EXIT.failed;
@@ -44,8 +45,8 @@ export async function decideParked(context: Context, decision: ParkedDecision): 
   return changed.length === heads.length ? EXIT.done : EXIT.foundProblem;
 }
 
-async function loadParked(store: PackageStore, id: string): Promise<PackageHead> {
-  const { periodId, clientId, part } = readPackageId(id);
+async function loadParked(store: PackageStore, { periodId, clientId, part }: NamedPackage): Promise<PackageHead> {
+  const id = packageIdOf(periodId, clientId, part);
   const head = await store.loadHead(periodId, clientId, part);
   if (!head) throw new CommandFailed('NO_PACKAGE', `There is no package ${id}. Nothing was done.`);
   if (head.state === 'parked') return head;

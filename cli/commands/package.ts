@@ -9,9 +9,9 @@ import { plural } from '../words.ts';
 
 /** Shows one package whole: its state, every attempt that is kept, its revisions and the current content. */
 export async function run(context: Context, id: string): Promise<undefined> {
+  const { periodId, clientId, part } = readPackageId(id);
   const cloud = await context.cloud();
   const { output } = context;
-  const { periodId, clientId, part } = readPackageId(id);
   const { PackagesTableName } = cloud.outputs;
   const head = await new PackageStore(cloud.documents, PackagesTableName).loadHead(periodId, clientId, part);
   if (!head)
