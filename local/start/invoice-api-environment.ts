@@ -1,5 +1,9 @@
-import { PROFILES, type Profile, type QuotaWindow } from '../invoice-api-simulator/profiles.ts';
-import type { SessionOptions } from './session.ts';
+import { PROFILES, type Profile, type ProfileName, type QuotaWindow } from '../invoice-api-simulator/profiles.ts';
+
+/** Which invoice API the packages go to: the simulator with one of its faces, or a person's own. */
+export type InvoiceApiChoice =
+  | { kind: 'simulator'; profile: ProfileName; seed: number }
+  | { kind: 'own'; url: string; token: string };
 
 /** The name under which the functions look for the invoice API's token in Parameter Store. */
 export const TOKEN_PARAMETER = '/halfmonth/local/invoice-api-token';
@@ -20,7 +24,7 @@ const PATIENCE = {
  */
 export function invoiceApiEnvironment(
   url: string,
-  { invoiceApi, quota }: Pick<SessionOptions, 'invoiceApi' | 'quota'>,
+  { invoiceApi, quota }: { invoiceApi: InvoiceApiChoice; quota?: string },
 ): Record<string, string> {
   const access = { INVOICE_API_URL: url, INVOICE_API_TOKEN_PARAMETER: TOKEN_PARAMETER };
   const asked = quota === undefined ? {} : { SEND_QUOTA: 'none', STATUS_QUOTA: 'none', SHARED_QUOTA: quota };

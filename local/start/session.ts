@@ -1,14 +1,13 @@
-import type { ProfileName } from '../invoice-api-simulator/profiles.ts';
 import { startInvoiceApiSimulator } from '../invoice-api-simulator/simulator.ts';
 import { packageService } from '../packaging/package-service.ts';
 import type { InvoiceApiAccess } from './collect-account.ts';
-import { invoiceApiEnvironment, TOKEN_PARAMETER } from './invoice-api-environment.ts';
+import { type InvoiceApiChoice, invoiceApiEnvironment, TOKEN_PARAMETER } from './invoice-api-environment.ts';
 import { type LocalService, startLocalService } from './local-service.ts';
 import type { Progress } from './progress.ts';
 
 /** What is to run. */
 export interface SessionOptions {
-  invoiceApi: { kind: 'simulator'; profile: ProfileName; seed: number } | { kind: 'own'; url: string; token: string };
+  invoiceApi: InvoiceApiChoice;
   /** Windows for all requests, instead of the profile's or the setting. */
   quota?: string;
   maxAgeDays: number;
