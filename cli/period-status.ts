@@ -10,6 +10,12 @@ import { failureWords, findExecution } from './executions.ts';
 /** How packages stand, by state. */
 export type StateCounts = Record<PackageState, number>;
 
+/** Counts that a run wrote down, and when (RFC 3339, UTC). */
+export interface KeptCounts {
+  at: string;
+  states: StateCounts;
+}
+
 /** The run that has a period, or had it last. */
 export interface LatestRun {
   runId: string;
@@ -21,6 +27,8 @@ export interface LatestRun {
   finishedAt?: string | undefined;
   clients?: string[] | undefined;
   failure?: string | undefined;
+  /** How the packages of the run stood when it counted them last. */
+  counts?: KeptCounts | undefined;
   forecast?: { packages: number; expectedEndAt: string; deadline?: string; isBeforeDeadline?: boolean } | undefined;
   record: RunRecord;
 }
@@ -35,7 +43,7 @@ export async function latestRun(cloud: Cloud, period: Period): Promise<LatestRun
 /** A run with what Step Functions says of its execution. */
 export async function runOf(cloud: Cloud, record: RunRecord): Promise<LatestRun> {
   // Written by open-period, plan-sends and close-period under these names.
-  const { runId, startedAt, executionArn, mode, finishedAt, clients, forecast } = record as RunRecord &
+  const { runId, startedAt, executionArn, mode, finishedAt, clients, counts, forecast } = record as RunRecord &
     Omit<LatestRun, 'record' | 'status'>;
   const execution = await findExecution(await cloud.stepFunctions(), executionArn);
   return {
@@ -46,6 +54,7 @@ export async function runOf(cloud: Cloud, record: RunRecord): Promise<LatestRun>
     startedAt,
     finishedAt,
     clients,
+    counts,
     failure: execution && failureWords(execution),
     forecast,
     record,
@@ -56,6 +65,32 @@ export async function runOf(cloud: Cloud, record: RunRecord): Promise<LatestRun>
 export async function countStates(cloud: Cloud, period: Period): Promise<StateCounts> {
   const selection = { periodId: period.id, buckets: { from: 0, to: BUCKETS - 1 } };
   return (await countPackages(cloud.documents, cloud.outputs.PackagesTableName, selection)).states;
+}
+
+/** How long a glance may take before what the run wrote down will do, in milliseconds. */
+const GLANCE_MILLISECONDS = 700;
+
+/**
+ * The counts now, or, where there are so many packages that counting takes long, those that the run wrote down last.
+ * @param kept absent: the counts now, however long it takes
+ */
+export async function glanceAtStates(
+  cloud: Cloud,
+  period: Period,
+  kept: KeptCounts | undefined,
+): Promise<{ states: StateCounts; countedAt: string; isNow: boolean }> {
+  const countedAt = new Date().toISOString();
+  const counting = countStates(cloud, period);
+  if (!kept) return { states: await counting, countedAt, isNow: true };
+  // It is not waited for after the glance; its connections end with the command.
+  counting.catch(() => {});
+  let timer: NodeJS.Timeout | undefined;
+  const glance = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), GLANCE_MILLISECONDS);
+  });
+  const states = await Promise.race([counting, glance]);
+  clearTimeout(timer);
+  return states ? { states, countedAt, isNow: true } : { states: kept.states, countedAt: kept.at, isNow: false };
 }
 
 /** The package that has been with the API longest, and since when. */

@@ -7,7 +7,7 @@ import { RunStore } from '../../lib/store/run-store.ts';
 import type { Cloud } from '../cloud.ts';
 import type { Context } from '../context.ts';
 import { periodOrLast } from '../period-of.ts';
-import { bar, countStates, type LatestRun, latestRun, oldestSubmitted, type StateCounts } from '../period-status.ts';
+import { bar, glanceAtStates, type LatestRun, latestRun, oldestSubmitted, type StateCounts } from '../period-status.ts';
 import { durationWords, plural, timeWords, totalsWords } from '../words.ts';
 
 const BAR_WIDTH = 30;
@@ -19,19 +19,22 @@ export async function run(context: Context, given: string | undefined): Promise<
   const status = await statusOf(cloud, period);
   context.output.result({ command: 'status', target: cloud.target, ...status });
   show(context, cloud, period, status);
+  // A count that was not waited for ends here.
+  cloud.dynamodb.destroy();
 }
 
 async function statusOf(cloud: Cloud, period: Period) {
   const runs = new RunStore(cloud.documents, cloud.outputs.RunsTableName);
   const tables = { packages: cloud.outputs.PackagesTableName, usageSlices: cloud.outputs.UsageSlicesTableName };
-  const [run, states, state, late, oldest, certificates] = await Promise.all([
+  const [run, state, late, certificates] = await Promise.all([
     latestRun(cloud, period),
-    countStates(cloud, period),
     runs.loadPeriodState(period.id),
     new LateLedger(cloud.documents, tables).notYetBilled(period.id),
-    oldestSubmitted(cloud, period),
     new CertificateStore(cloud.documents, cloud.outputs.RunsTableName).list(period.id, 1),
   ]);
+  // A run for a few clients counted those alone.
+  const { states, countedAt, isNow } = await glanceAtStates(cloud, period, run?.clients ? undefined : run?.counts);
+  const oldest = isNow ? await oldestSubmitted(cloud, period) : undefined;
   const { record: _record, ...latest } = run ?? { record: undefined };
   const cost = runCost({ packages: sum(states) });
   return {
@@ -40,6 +43,7 @@ async function statusOf(cloud: Cloud, period: Period) {
     lastClosedAt: state?.lastClosedAt ?? null,
     run: run ? (latest as Omit<LatestRun, 'record'>) : null,
     packages: { total: sum(states), ...states },
+    packagesCountedAt: countedAt,
     lateUsageNotYetBilled: late,
     oldestUnprocessed: oldest ? { ...oldest, ageSeconds: Math.round((Date.now() - oldest.submittedAt) / 1000) } : null,
     certificate: certificates[0] ? { runId: certificates[0].run.id, hash: certificates[0].hash } : null,
@@ -52,7 +56,7 @@ function show(context: Context, cloud: Cloud, period: Period, status: Awaited<Re
   const { packages, run, lateUsageNotYetBilled: late, oldestUnprocessed: oldest } = status;
   output.line(`${output.style('bold', period.id)}  ${period.from} to ${period.to}, ${cloud.outputs.BillingTimeZone}`);
   output.line(`run        ${runWords(run, endOfPeriod(period, cloud.calendar), period)}`);
-  output.line(`packages   ${plural(packages.total, 'package')}`);
+  output.line(`packages   ${plural(packages.total, 'package')}, counted at ${status.packagesCountedAt.slice(0, 19)}Z`);
   for (const state of PACKAGE_STATES) {
     if (packages[state] === 0) continue;
     const count = String(packages[state]).padStart(9);

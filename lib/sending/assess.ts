@@ -44,8 +44,8 @@ const ROUNDS_PER_EXECUTION = 500;
 const FINISHED_FOR_A_SHARE = 20;
 
 /**
- * Counts a run's packages and decides what comes next. Calling it again is always right: it changes nothing but the
- * note that the canary passed.
+ * Counts a run's packages and decides what comes next. Calling it again is always right: it changes nothing but its notes of
+ * the counts and that the canary passed.
  * @throws PackagesParked when only packages that wait for a person are left
  * @throws CanaryFailed when too many of the packages sent first failed
  * @throws TooManyPackagesFailed when too many packages failed at all
@@ -65,6 +65,7 @@ export async function assess(input: unknown, deciding: Deciding): Promise<Assess
     await judgeCanary(run, canary, states, deciding);
   }
   const counts = await deciding.countPackages(wholeRun(run));
+  await keepCounts(run, counts.states, deciding);
   await judgeFailures(run, counts.states, deciding);
   const { ready, sending, submitted, parked } = counts.states;
   if (ready + sending + submitted === 0 && parked > 0) {
@@ -94,6 +95,12 @@ function nextStep(
     checkChunks,
     counts: states,
   };
+}
+
+/** For whoever asks how the run stands: counting anew takes as long as there are packages. */
+function keepCounts(run: RunContext, states: PackageCounts['states'], { runs, clock }: Deciding): Promise<void> {
+  const counts = { at: new Date(clock.now()).toISOString(), states };
+  return runs.updateRunRecord(run.period.id, { runId: run.runId, startedAt: run.startedAt, counts });
 }
 
 async function judgeCanary(
