@@ -1,0 +1,29 @@
+import { expect, test } from '@jest/globals';
+import { failureWords } from '../../../cli/executions.ts';
+import { historyWords } from '../../../cli/history-words.ts';
+
+const timestamp = new Date('2026-11-17T02:00:00Z');
+
+test('an execution is told in plain words, with why it failed', () => {
+  const cause = JSON.stringify({ errorType: 'PackagesParked', errorMessage: '3 packages are parked' });
+
+  const lines = historyWords([
+    { id: 1, type: 'ExecutionStarted', timestamp },
+    { id: 2, type: 'TaskStateEntered', timestamp, stateEnteredEventDetails: { name: 'Assess' } },
+    { id: 3, type: 'LambdaFunctionScheduled', timestamp },
+    { id: 4, type: 'ExecutionFailed', timestamp, executionFailedEventDetails: { error: 'PackagesParked', cause } },
+    { id: 5, type: 'ExecutionRedriven', timestamp, executionRedrivenEventDetails: { redriveCount: 1 } },
+  ]);
+
+  expect(lines.map(({ words }) => words)).toEqual([
+    'started',
+    'Assess: counts the packages and decides what comes next',
+    'failed. PackagesParked: 3 packages are parked',
+    'redriven (1)',
+  ]);
+  expect(lines.map(({ isFailure }) => isFailure)).toEqual([false, false, true, false]);
+});
+
+test('a cause that is no JSON is told as it is', () => {
+  expect(failureWords({ error: 'StoppedByOperator', cause: 'wrong token' })).toBe('StoppedByOperator: wrong token');
+});
