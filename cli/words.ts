@@ -23,8 +23,14 @@ export function plural(count: number, word: string): string {
 
 /** Totals in one line, meter by meter; at most five of them. */
 export function totalsWords(totals: MeterTotals): string {
-  const entries = Object.entries(totals);
+  // Maps come back from DynamoDB in any order.
+  const entries = Object.entries(totals).sort(([one], [other]) => (one < other ? -1 : 1));
   if (entries.length === 0) return 'nothing';
   const shown = entries.slice(0, 5).map(([meter, quantity]) => `${meter} ${quantity}`);
   return [...shown, ...(entries.length > 5 ? [`and ${entries.length - 5} meters more`] : [])].join(', ');
+}
+
+/** An amount in US dollars that is an estimate. */
+export function dollarsWords(amount: number): string {
+  return amount < 0.01 ? 'less than 0.01 USD' : `about ${amount.toFixed(2)} USD`;
 }

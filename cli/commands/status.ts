@@ -8,7 +8,7 @@ import type { Cloud } from '../cloud.ts';
 import type { Context } from '../context.ts';
 import { periodOrLast } from '../period-of.ts';
 import { bar, glanceAtStates, type LatestRun, latestRun, oldestSubmitted, type StateCounts } from '../period-status.ts';
-import { durationWords, plural, timeWords, totalsWords } from '../words.ts';
+import { dollarsWords, durationWords, plural, timeWords, totalsWords } from '../words.ts';
 
 const BAR_WIDTH = 30;
 
@@ -79,7 +79,7 @@ function show(context: Context, cloud: Cloud, period: Period, status: Awaited<Re
       ? `certified  ${status.certificate.hash.slice(0, 16)}..., run ${status.certificate.runId}`
       : 'certified  not yet',
   );
-  output.line(`cost       about ${status.estimatedCostUsd.toFixed(2)} USD for these packages so far, at list prices`);
+  output.line(`cost       ${dollarsWords(status.estimatedCostUsd)} for these packages so far, at list prices`);
   if (packages.parked > 0) output.line(`next       npx halfmonth parked ${period.id}`);
 }
 
