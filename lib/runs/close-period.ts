@@ -8,7 +8,7 @@ import { accountOfRun, sumsOfRun } from './chunk-steps.ts';
 import type { ChunkSums } from './chunk-sums.ts';
 import { packagesToSend, type SendingForecast } from './forecast-sending.ts';
 import { keepPeriodLock } from './period-lock.ts';
-import type { RunContext } from './run.ts';
+import { assertKnownRun, type RunContext } from './run.ts';
 
 /** What the state machine tells its last task. */
 export interface ClosePeriodEvent {
@@ -60,10 +60,12 @@ const METERS_SHOWN = 200;
 /**
  * Ends a run: adds up what the workers folded, makes the certificate, marks the period, keeps the run's record and releases
  * the lock. May run again; a run that has its certificate keeps it.
- * @throws PeriodLocked
+ * @throws PeriodLocked, UnknownVersion
  * @throws AccountUnbalanced when the run's account does not balance; the period is not certified then
  */
-export async function closePeriod({ run }: ClosePeriodEvent, resources: ClosePeriodResources): Promise<RunSummary> {
+export async function closePeriod(event: ClosePeriodEvent, resources: ClosePeriodResources): Promise<RunSummary> {
+  assertKnownRun(event);
+  const { run } = event;
   const { runs, now } = resources;
   if (run.mode === 'close') await keepPeriodLock(runs, run);
   const chunkCount = await runs.loadChunkCount(run.runId);

@@ -15,7 +15,7 @@ import { packageClient } from './package-client.ts';
 import { PendingWork } from './pending-work.ts';
 import { keepPeriodLock } from './period-lock.ts';
 import { type PreviewEntry, previewClient } from './preview-client.ts';
-import type { PlanPurpose, RunContext } from './run.ts';
+import { assertKnownRun, type PlanPurpose, type RunContext } from './run.ts';
 
 /** What the state machine tells a worker: the first time without a cursor, then with the worker's own answer. */
 export interface PackageChunkEvent {
@@ -73,12 +73,13 @@ const TIME_MARGIN_MILLISECONDS = 30_000;
 /**
  * Processes one chunk of a period's clients: folds their slices into daily records and packages what changed, or
  * balances their account, or lists what a run would do, as the plan says. May run again with the same input at any time.
- * @throws ChunkMissing, PeriodLocked, PackageContended
+ * @throws ChunkMissing, PeriodLocked, PackageContended, UnknownVersion
  */
 export async function packageChunk(
   event: PackageChunkEvent,
   resources: PackageChunkResources,
 ): Promise<PackageChunkAnswer> {
+  assertKnownRun(event);
   const { run, chunk, purpose, step = 0 } = event;
   const { runs, remainingMilliseconds } = resources;
   if (run.mode === 'close') await keepPeriodLock(runs, run);

@@ -6,7 +6,7 @@ import type { RecordWeights } from '../store/record-weights.ts';
 import type { RunStore, StoredChunk } from '../store/run-store.ts';
 import { stepsOf } from './chunk-steps.ts';
 import { keepPeriodLock } from './period-lock.ts';
-import type { PlanPurpose, RunContext } from './run.ts';
+import { assertKnownRun, type PlanPurpose, type RunContext } from './run.ts';
 
 /** What the state machine tells the planner: nothing of a plan the first time, then what the last one was for. */
 export interface PlanEvent {
@@ -41,9 +41,10 @@ const BUCKETS_AT_ONCE = 4;
 /**
  * Splits a period's clients into chunks. Asked again after everything is sent, it names the chunks in which a change had to
  * wait for a package in flight, and when there are none, all chunks for the account.
- * @throws PeriodLocked
+ * @throws PeriodLocked, UnknownVersion
  */
 export async function plan(event: PlanEvent, resources: PlanResources): Promise<PlanAnswer> {
+  assertKnownRun(event);
   const { run, previous } = event;
   const { runs, now } = resources;
   if (run.mode === 'close') await keepPeriodLock(runs, run);

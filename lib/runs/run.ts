@@ -1,3 +1,4 @@
+import { assertKnownVersion } from '../errors/unknown-version.ts';
 import type { Day } from '../periods/days.ts';
 import type { PeriodId } from '../periods/periods.ts';
 
@@ -17,6 +18,15 @@ export interface RunContext {
   canary?: number | undefined;
   /** RFC 3339: warn when the forecast passes it. */
   deadline?: string | undefined;
+}
+
+/**
+ * Refuses the input of a task whose run was begun by a newer version (see "Upgrades" in `docs/architecture.md`).
+ * @throws UnknownVersion
+ */
+export function assertKnownRun(input: unknown): void {
+  const run = (input as { run?: { schemaVersion?: unknown } } | undefined)?.run; // looked at, not trusted
+  assertKnownVersion("The run in this task's input", run?.schemaVersion);
 }
 
 /**

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import type { RunContext } from '../runs/run.ts';
+import { assertKnownRun, type RunContext } from '../runs/run.ts';
 import { BUCKETS } from '../store/keys.ts';
 import type { PackageSelection } from '../store/outstanding-packages.ts';
 import type { RunStore } from '../store/run-store.ts';
@@ -75,8 +75,9 @@ export const runContext = z.object({
   deadline: z.exactOptional(z.string()),
 }) satisfies z.ZodMiniType<RunContext>;
 
-/** Reads a task's input. @throws InvalidTaskInput naming the faults */
+/** Reads a task's input. @throws UnknownVersion, InvalidTaskInput naming the faults */
 export function parseTaskInput<Schema extends z.ZodMiniType>(schema: Schema, input: unknown): z.output<Schema> {
+  assertKnownRun(input);
   const parsed = z.safeParse(schema, input);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || '(top)'}: ${message}`);

@@ -6,6 +6,7 @@ import {
   TransactWriteCommand,
   type TransactWriteCommandInput,
 } from '@aws-sdk/lib-dynamodb';
+import { assertKnownVersion } from '../errors/unknown-version.ts';
 import type { PackageHead, PackageState } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import { packageDocumentKey, packageHeadKey } from './keys.ts';
@@ -37,8 +38,9 @@ export function packageHeadItem(head: PackageHead): Record<string, unknown> {
   };
 }
 
-/** The head in an item, without its keys. */
+/** The head in an item, without its keys. @throws UnknownVersion */
 export function packageHeadOf(item: Record<string, unknown>): PackageHead {
+  assertKnownVersion(`Package ${item.packageId}`, item.schemaVersion);
   const { pk: _pk, sk: _sk, outstandingSort: _outstandingSort, ...head } = item;
   // The item was written by packageHeadItem or a transition of it; nobody else writes the table.
   return head as unknown as PackageHead;

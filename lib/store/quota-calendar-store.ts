@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
+import { assertKnownVersion } from '../errors/unknown-version.ts';
 import { EMPTY_CALENDAR, type QuotaCalendar } from '../quota/calendar.ts';
 import type { PastRequests } from '../quota/history.ts';
 import { quotaCalendarKey } from './keys.ts';
@@ -58,6 +59,7 @@ export class QuotaCalendarStore {
       new GetCommand({ TableName: this.#table, Key: quotaCalendarKey(this.#name), ConsistentRead: true }),
     );
     if (!Item) return { calendar: EMPTY_CALENDAR, version: 0 };
+    assertKnownVersion(`The quota calendar ${this.#name}`, Item.schemaVersion);
     // The item was written by #save; nobody else writes under this key.
     const { version, past, ...rest } = Item as StoredItem;
     return { version, calendar: { ...rest.calendar, past: past.map(unpacked) } };

@@ -9,6 +9,7 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import type { ClientRange } from '../chunks/bounds.ts';
+import { assertKnownVersion } from '../errors/unknown-version.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import { type PrimaryKey, periodKey, runKey } from './keys.ts';
 
@@ -47,7 +48,10 @@ const BATCH_WRITE_LIMIT = 25;
 /** An item holds 400 KB; text is cut well below. */
 const TEXT_PAGE_LENGTH = 300_000;
 
-/** The runs table: locks, period states, run records, chunk bounds, and what workers leave for later steps. */
+/**
+ * The runs table: locks, period states, run records, chunk bounds, and what workers leave for later steps. Whatever loads
+ * an item throws UnknownVersion for one that a newer version wrote.
+ */
 export class RunStore {
   readonly #documents: DynamoDBDocumentClient;
   readonly #table: string;
@@ -223,6 +227,7 @@ export class RunStore {
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
     );
+    assertKnownVersion(`The item ${key.pk} ${key.sk} of the runs table`, Item?.schemaVersion);
     return Item;
   }
 
