@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod/mini';
 import { Cloud, type CloudOutputs } from './cloud.ts';
-import type { CommonOptions } from './context.ts';
+import type { CommonOptions } from './common-options.ts';
 import { CommandFailed, WrongUsage } from './errors.ts';
 import type { Output } from './output.ts';
 

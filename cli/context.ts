@@ -1,16 +1,7 @@
 import type { Cloud } from './cloud.ts';
+import type { CommonOptions } from './common-options.ts';
 import { WrongUsage } from './errors.ts';
 import { Output } from './output.ts';
-
-/** The options that every command takes. */
-export interface CommonOptions {
-  json?: boolean;
-  local?: boolean;
-  stage?: string;
-  region?: string;
-  profile?: string;
-  yes?: boolean;
-}
 
 /** What a command works with. */
 export class Context {

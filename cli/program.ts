@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type CommonOptions, Context } from './context.ts';
+import type { CommonOptions } from './common-options.ts';
+import { Context } from './context.ts';
 import type { ExitCode } from './exit-codes.ts';
 
 /** What a command's module exports. It is loaded when the command is called, so that help costs no SDK. */
