@@ -62,13 +62,13 @@ export async function runOf(cloud: Cloud, record: RunRecord): Promise<LatestRun>
 }
 
 /** Counts packages by state from their heads: consistent, and a few seconds for a million. */
-export async function countStates(cloud: Cloud, period: Period): Promise<StateCounts> {
+export async function countStates(cloud: Cloud, period: Period, signal?: AbortSignal): Promise<StateCounts> {
   const selection = { periodId: period.id, buckets: { from: 0, to: BUCKETS - 1 } };
-  return (await countPackages(cloud.documents, cloud.outputs.PackagesTableName, selection)).states;
+  return (await countPackages(cloud.documents, cloud.outputs.PackagesTableName, selection, signal)).states;
 }
 
 /** How long a glance may take before what the run wrote down will do, in milliseconds. */
-const GLANCE_MILLISECONDS = 700;
+const GLANCE_MILLISECONDS = 400;
 
 /**
  * The counts now, or, where there are so many packages that counting takes long, those that the run wrote down last.
@@ -80,15 +80,13 @@ export async function glanceAtStates(
   kept: KeptCounts | undefined,
 ): Promise<{ states: StateCounts; countedAt: string; isNow: boolean }> {
   const countedAt = new Date().toISOString();
-  const counting = countStates(cloud, period);
-  if (!kept) return { states: await counting, countedAt, isNow: true };
-  // It is not waited for after the glance; its connections end with the command.
-  counting.catch(() => {});
-  let timer: NodeJS.Timeout | undefined;
-  const glance = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), GLANCE_MILLISECONDS);
+  if (!kept) return { states: await countStates(cloud, period), countedAt, isNow: true };
+  const glance = new AbortController();
+  const timer = setTimeout(() => glance.abort(), GLANCE_MILLISECONDS);
+  const states = await countStates(cloud, period, glance.signal).catch((error: unknown) => {
+    if (glance.signal.aborted) return undefined;
+    throw error;
   });
-  const states = await Promise.race([counting, glance]);
   clearTimeout(timer);
   return states ? { states, countedAt, isNow: true } : { states: kept.states, countedAt: kept.at, isNow: false };
 }

@@ -1,10 +1,10 @@
 /** `npm run -s bench:cli`: how long the command line takes to start, and `status` on 100,000 packages, beside bare Node.js. */
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { BatchWriteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { PACKAGE_STATES, type PackageState, packageIdOf } from '../../lib/packages/package.ts';
@@ -13,6 +13,7 @@ import { RunStore } from '../../lib/store/run-store.ts';
 import { startLocalCloud } from '../../local/cloud/local-cloud.ts';
 import { packageService } from '../../local/packaging/package-service.ts';
 
+const run = promisify(execFile);
 const PROGRAM = fileURLToPath(new URL('../../cli/halfmonth.mjs', import.meta.url));
 const PERIOD = '2026-11-H1';
 const ROUNDS = 7;
@@ -35,7 +36,7 @@ try {
   // Side by side, so that what else the machine does falls on all alike; the first round fills caches.
   for (let round = 0; round <= ROUNDS; round++) {
     for (const [name, args] of Object.entries(commands)) {
-      const took = timed(args);
+      const took = await timed(args);
       if (round > 0) seconds[name]?.push(took);
     }
   }
@@ -126,10 +127,10 @@ function headItem(number: number): Record<string, unknown> {
   });
 }
 
-function timed(args: string[]): number {
+/** Not spawnSync: the local cloud answers from this very process. */
+async function timed(args: string[]): Promise<number> {
   const startedAt = performance.now();
-  const { status, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}: ${stderr}`);
+  await run(process.execPath, args, { cwd: folder });
   return (performance.now() - startedAt) / 1000;
 }
 

@@ -19,8 +19,6 @@ export async function run(context: Context, given: string | undefined): Promise<
   const status = await statusOf(cloud, period);
   context.output.result({ command: 'status', target: cloud.target, ...status });
   show(context, cloud, period, status);
-  // A count that was not waited for ends here.
-  cloud.dynamodb.destroy();
 }
 
 async function statusOf(cloud: Cloud, period: Period) {

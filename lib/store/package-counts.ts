@@ -12,11 +12,13 @@ export interface PackageCounts {
 /**
  * Counts packages by state from their heads, read consistently: the `outstanding` index may lag behind, and a run must
  * not end because a package was not yet in it.
+ * @param signal ends the counting; what was asked for then fails
  */
 export async function countPackages(
   documents: DynamoDBDocumentClient,
   table: string,
   { periodId, buckets, clients }: PackageSelection,
+  signal?: AbortSignal,
 ): Promise<PackageCounts> {
   const counts: PackageCounts = {
     states: { ready: 0, sending: 0, submitted: 0, processed: 0, rejected: 0, parked: 0 },
@@ -29,7 +31,7 @@ export async function countPackages(
   const iterator = ranges.values();
   const worker = async (): Promise<void> => {
     for (const { bucket, prefix } of iterator) {
-      await countRange(documents, table, periodPartition(periodId, bucket), prefix, counts);
+      await countRange(documents, table, periodPartition(periodId, bucket), prefix, counts, signal);
     }
   };
   await Promise.all(Array.from({ length: BUCKETS }, worker));
@@ -42,6 +44,7 @@ async function countRange(
   partition: string,
   prefix: string,
   counts: PackageCounts,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   let start: Record<string, unknown> | undefined;
   do {
@@ -55,6 +58,7 @@ async function countRange(
         ConsistentRead: true,
         ExclusiveStartKey: start,
       }),
+      signal ? { abortSignal: signal } : {},
     );
     for (const item of Items) {
       // Heads alone have this prefix, and every head has a state.
