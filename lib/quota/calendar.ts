@@ -36,23 +36,21 @@ export interface QuotaCalendar {
   blockedUntil: number;
   /** How often in a row it did so. */
   blocksInARow: number;
-  /** What a request took from the turn before, in milliseconds: latency over concurrency. Absent before the first turn. */
-  millisecondsPerRequest?: number;
 }
 
 export const EMPTY_CALENDAR: QuotaCalendar = { past: [], booked: [], blockedUntil: 0, blocksInARow: 0 };
 
-/** Waits up to this long are made in the Lambda that sends; a longer one ends the turn and is a Wait state. */
+/** Before the first request of a turn, or when the API asks to stay away, a Lambda waits no longer; it comes again instead. */
 export const LONGEST_PAUSE_MILLISECONDS = 5_000;
 
 /** A booked turn that nobody has taken for so long is dropped. */
 const FORFEIT_MILLISECONDS = 60_000;
 /** Time for one turn to end and the next to begin. */
 const CHANGEOVER_MILLISECONDS = 250;
-/** Room for a turn that is slower than the one before. */
-const SENDING_MARGIN = 1.25;
-/** A turn begins up to this share of its window later when it can then send more at once. */
-const WORTHWHILE_DELAY = 0.01;
+/** A turn begins up to this share of its window later when it can then send more at once, */
+const WORTHWHILE_DELAY = 0.02;
+/** and no more than this: in an hour or a day, the next turn loses nothing by being smaller. */
+const LONGEST_WORTHWHILE_DELAY_MILLISECONDS = 2_000;
 
 /** Who asks, and what for. */
 export interface TurnRequest {
@@ -133,8 +131,6 @@ export interface TurnReport {
   blockedUntil?: number;
   /** Whether the API answered anything after it last asked us to stay away. */
   answered: boolean;
-  /** Latency over concurrency, in milliseconds; absent when nothing was sent. */
-  millisecondsPerRequest?: number;
 }
 
 /** Ends a turn and records what it sent, also when it has been taken for crashed meanwhile: that counts twice, safely. */
@@ -149,7 +145,6 @@ export function closeTurn(
   return {
     ...rest,
     ...(open && !isOurs ? { open } : {}),
-    ...(report.millisecondsPerRequest === undefined ? {} : { millisecondsPerRequest: report.millisecondsPerRequest }),
     past: compacted([...calendar.past, ...report.sent], moment.quota, moment.now),
     blockedUntil: Math.max(calendar.blockedUntil, report.blockedUntil ?? 0),
     blocksInARow:
@@ -217,12 +212,7 @@ function worthwhileStart(calendar: QuotaCalendar, request: TurnRequest, { quota,
     const first = earliest(history, [limit], 1, now, clock);
     const enough = Math.min(request.requests, Math.ceil(limit.requests / 2));
     const worth = earliest(history, [limit], enough, now, clock);
-    const soon = Math.min(worth, first + limit.milliseconds * WORTHWHILE_DELAY);
-    // Begin so late that the turn need not pause, and so early that its last request still leaves as soon as it may:
-    // otherwise each turn is more drawn out than the one before, until there is one for every few requests.
-    const most = Math.min(request.requests, limit.requests);
-    const sendingTime = SENDING_MARGIN * most * (calendar.millisecondsPerRequest ?? Number.POSITIVE_INFINITY);
-    const compact = earliest(history, [limit], most, now, clock) - sendingTime;
-    return Math.max(latest, soon, compact);
+    const delay = Math.min(limit.milliseconds * WORTHWHILE_DELAY, LONGEST_WORTHWHILE_DELAY_MILLISECONDS);
+    return Math.max(latest, Math.min(worth, first + delay));
   }, now);
 }

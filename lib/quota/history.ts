@@ -45,6 +45,21 @@ export function earliest(
   return limits.reduce((latest, limit) => Math.max(latest, freeAt(history, limit, requests, now, clock)), now);
 }
 
+/** Those requests that a window may still hold at some moment, or later. */
+export function stillHeld(
+  history: readonly PastRequests[],
+  limit: QuotaLimit,
+  now: number,
+  clock: string,
+): PastRequests[] {
+  return history.filter((past) => limit.kinds.includes(past.kind) && heldUntil(past, limit, clock) > now);
+}
+
+/** One millisecond more than the window, so that it does not matter on which end an API's window is closed. */
+function heldUntil(past: PastRequests, limit: QuotaLimit, clock: string): number {
+  return arrivedBy(past, limit, clock) + limit.milliseconds + 1;
+}
+
 function freeAt(
   history: readonly PastRequests[],
   limit: QuotaLimit,
@@ -52,18 +67,10 @@ function freeAt(
   now: number,
   clock: string,
 ): number {
-  const inWindow: { until: number; count: number }[] = [];
-  let held = 0;
-  for (const past of history) {
-    if (!limit.kinds.includes(past.kind)) continue;
-    // One millisecond more, so that it does not matter on which end an API's window is closed.
-    const until = arrivedBy(past, limit, clock) + limit.milliseconds + 1;
-    if (until <= now) continue;
-    inWindow.push({ until, count: past.count });
-    held += past.count;
-  }
-  let excess = held + Math.min(requests, limit.requests) - limit.requests;
+  const held = stillHeld(history, limit, now, clock);
+  let excess = held.reduce((sum, { count }) => sum + count, 0) + Math.min(requests, limit.requests) - limit.requests;
   if (excess <= 0) return now;
+  const inWindow = held.map((past) => ({ until: heldUntil(past, limit, clock), count: past.count }));
   inWindow.sort((one, other) => one.until - other.until);
   for (const { until, count } of inWindow) {
     excess -= count;

@@ -1,6 +1,5 @@
 import type { OpenTurn } from './calendar.ts';
-import { LONGEST_PAUSE_MILLISECONDS } from './calendar.ts';
-import { earliest, type PastRequests } from './history.ts';
+import { earliest, type PastRequests, stillHeld } from './history.ts';
 import { limitsOf, type Quota, type QuotaLimit } from './quota.ts';
 
 /** Where the time comes from. Milliseconds since the epoch. */
@@ -17,8 +16,17 @@ export interface Departure {
   answered(): void;
 }
 
+/**
+ * Waits for the quota up to this long are made in the Lambda that sends; a longer one ends the turn and is a Wait state. With
+ * a shorter one, turns under a quota of a minute fall into ever smaller pieces, as latencies draw them out.
+ */
+export const LONGEST_QUOTA_PAUSE_MILLISECONDS = 30_000;
+
 /** A connection that carried nothing for so long may have been closed. */
 const IDLE_CONNECTION_MILLISECONDS = 1_000;
+
+/** Held requests are sifted when there are so many more than twice what was held the last time. */
+const PRUNE_FROM = 64;
 
 /** Why no further request leaves in this turn. */
 export type PacerStop = 'quota' | 'time' | 'stopped';
@@ -29,9 +37,9 @@ export type PacerStop = 'quota' | 'time' | 'stopped';
  */
 export class Pacer {
   readonly #turn: OpenTurn;
-  readonly #limits: readonly QuotaLimit[];
+  /** Each limit with the requests, from before the turn and in it, that its window may still hold. */
+  readonly #windows: { limit: QuotaLimit; held: PastRequests[]; pruneAt: number }[];
   readonly #clock: Clock;
-  readonly #before: readonly PastRequests[];
   readonly #own: PastRequests[] = [];
   /** Requests under way that may not have left yet: just made, or waiting for a new connection. */
   readonly #leaving = new Set<PastRequests>();
@@ -41,18 +49,19 @@ export class Pacer {
   #holdUntil = 0;
   #stopped = false;
   #queue: Promise<unknown> = Promise.resolve();
+  #isPausing = false;
+  #idleFrom: number | undefined;
   /** Milliseconds that were waited for the quota while nothing was under way. */
   idleMilliseconds = 0;
   #underWay = 0;
-  #mostUnderWay = 0;
-  #latencies = 0;
 
   constructor(turn: OpenTurn, past: readonly PastRequests[], quota: Quota, clock: Clock) {
     this.#turn = turn;
-    this.#limits = limitsOf(quota, turn.kind);
     this.#clock = clock;
-    const longest = Math.max(0, ...this.#limits.map(({ milliseconds }) => milliseconds));
-    this.#before = past.filter(({ at }) => at + 2 * longest > clock.now());
+    this.#windows = limitsOf(quota, turn.kind).map((limit) => {
+      const held = stillHeld(past, limit, clock.now(), turn.clock);
+      return { limit, held, pruneAt: 2 * held.length + PRUNE_FROM };
+    });
   }
 
   /** Everything that has left in this turn, for the calendar. */
@@ -60,26 +69,21 @@ export class Pacer {
     return this.#own;
   }
 
-  /** Mean latency over the most requests at once, in milliseconds; undefined when nothing was sent. */
-  get millisecondsPerRequest(): number | undefined {
-    if (this.#own.length === 0) return undefined;
-    const latencies = this.#latencies / this.#own.length;
-    return latencies / Math.max(1, this.#mostUnderWay);
-  }
-
   /** When the n-th request from now may leave, at the earliest. */
   earliest(requests: number, now = this.#clock.now()): number {
     for (const request of this.#leaving) request.at = now;
-    const free = earliest([...this.#before, ...this.#own], this.#limits, requests, now, this.#turn.clock);
-    return Math.max(free, this.#holdUntil);
+    return this.#windows.reduce(
+      (latest, { held, limit }) => Math.max(latest, earliest(held, [limit], requests, now, this.#turn.clock)),
+      Math.max(now, this.#holdUntil),
+    );
   }
 
   /** Whether so many further requests may leave without a long pause before any of them. */
   hasRoomFor(requests: number): boolean {
     const now = this.#clock.now();
     if (this.#stopped || now >= this.#turn.until || this.#own.length + requests > this.#turn.requests) return false;
-    const shortest = Math.min(...this.#limits.map((limit) => limit.requests));
-    return this.earliest(Math.min(requests, shortest), now) <= now + LONGEST_PAUSE_MILLISECONDS;
+    const fewest = Math.min(...this.#windows.map(({ limit }) => limit.requests));
+    return this.earliest(Math.min(requests, fewest), now) <= now + LONGEST_QUOTA_PAUSE_MILLISECONDS;
   }
 
   /** Nothing leaves before that moment. */
@@ -106,10 +110,31 @@ export class Pacer {
       if (now >= this.#turn.until || this.#own.length >= this.#turn.requests) return 'time';
       const free = this.earliest(1, now);
       if (free <= now) return this.#depart(now);
-      if (free > now + LONGEST_PAUSE_MILLISECONDS) return 'quota';
-      if (this.#underWay === 0) this.idleMilliseconds += free - now;
-      await this.#clock.sleep(free - now);
+      if (free > now + LONGEST_QUOTA_PAUSE_MILLISECONDS) return 'quota';
+      await this.#pause(free - now);
     }
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    const from = this.#clock.now();
+    this.#isPausing = true;
+    if (this.#underWay === 0) this.#idleFrom = from;
+    await this.#clock.sleep(milliseconds);
+    this.#isPausing = false;
+    this.#endIdle();
+  }
+
+  #endIdle(): void {
+    if (this.#idleFrom !== undefined) this.idleMilliseconds += this.#clock.now() - this.#idleFrom;
+    this.#idleFrom = undefined;
+  }
+
+  /** What no window can hold any more is looked at no longer: a turn may send thousands. */
+  #hold(window: { limit: QuotaLimit; held: PastRequests[]; pruneAt: number }, request: PastRequests): void {
+    window.held.push(request);
+    if (window.held.length < window.pruneAt) return;
+    window.held = stillHeld(window.held, window.limit, request.at, this.#turn.clock);
+    window.pruneAt = 2 * window.held.length + PRUNE_FROM;
   }
 
   #depart(at: number): Departure {
@@ -121,8 +146,8 @@ export class Pacer {
       clock: this.#turn.clock,
     };
     this.#own.push(request);
+    for (const window of this.#windows) this.#hold(window, request);
     this.#underWay += 1;
-    this.#mostUnderWay = Math.max(this.#mostUnderWay, this.#underWay);
     if (at - this.#lastDeparture > IDLE_CONNECTION_MILLISECONDS) this.#connections = 0;
     this.#lastDeparture = at;
     // Opening a connection takes as long as it takes, so only its answer tells that such a request has left.
@@ -139,7 +164,7 @@ export class Pacer {
         if (this.#leaving.delete(request)) request.at = now;
         request.slack = Math.max(0, now - request.at);
         this.#underWay -= 1;
-        this.#latencies += now - at;
+        if (this.#underWay === 0 && this.#isPausing) this.#idleFrom = now;
       },
     };
   }

@@ -9,9 +9,14 @@ export interface Completion {
 const ROUND = 20;
 /** A round with a larger share of failures is a sign of overload. A slow API fails one or two in a hundred anyway. */
 const FAILURE_SHARE = 0.1;
-/** So many times the best median latency is a sign of overload, unless it is only milliseconds. */
+/**
+ * So many times the usual median latency is a sign of overload, unless it is only milliseconds. The usual one, not the best:
+ * where one request in a hundred takes eight seconds, the best of many rounds is chance, and others look slow beside it.
+ */
 const SLOWDOWN = 3;
 const SLOWDOWN_FROM_MILLISECONDS = 100;
+/** So many rounds say what is usual. */
+const ROUNDS_KEPT = 50;
 
 /**
  * Finds how many requests the API bears at once: one more after each good round, half after a bad one, between 1 and the
@@ -22,7 +27,7 @@ export class ConcurrencyTuner {
   readonly #cap: number;
   #concurrency: number;
   #round: Completion[] = [];
-  #bestMedian = Number.POSITIVE_INFINITY;
+  #medians: number[] = [];
 
   constructor(cap: number, start = cap) {
     this.#cap = cap;
@@ -39,11 +44,10 @@ export class ConcurrencyTuner {
     if (this.#round.length < Math.max(ROUND, 2 * this.#concurrency)) return;
     const failures = this.#round.filter(({ failed }) => failed).length / this.#round.length;
     const median = medianOf(this.#round.map(({ latencyMilliseconds }) => latencyMilliseconds));
-    this.#bestMedian = Math.min(this.#bestMedian, median);
+    this.#medians = [...this.#medians, median].slice(-ROUNDS_KEPT);
     this.#round = [];
-    const isBad =
-      failures > FAILURE_SHARE ||
-      median > Math.max(SLOWDOWN * this.#bestMedian, this.#bestMedian + SLOWDOWN_FROM_MILLISECONDS);
+    const usual = medianOf([...this.#medians]);
+    const isBad = failures > FAILURE_SHARE || median > Math.max(SLOWDOWN * usual, usual + SLOWDOWN_FROM_MILLISECONDS);
     this.#concurrency = isBad
       ? Math.max(1, Math.floor(this.#concurrency / 2))
       : Math.min(this.#cap, this.#concurrency + 1);
@@ -51,5 +55,5 @@ export class ConcurrencyTuner {
 }
 
 function medianOf(values: number[]): number {
-  return values.sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
+  return values.sort((one, other) => one - other)[Math.floor((values.length - 1) / 2)] ?? 0;
 }

@@ -3,7 +3,7 @@ import type { SubmitOutcome } from '../invoice-api/invoice-api.ts';
 import { bodyOf } from '../packages/document.ts';
 import { idempotencyKeyOf, type PackageHead } from '../packages/package.ts';
 import { LONGEST_PAUSE_MILLISECONDS } from '../quota/calendar.ts';
-import type { Pacer } from '../quota/pacer.ts';
+import { LONGEST_QUOTA_PAUSE_MILLISECONDS, type Pacer } from '../quota/pacer.ts';
 import type { OutstandingPackage, PackageSelection } from '../store/outstanding-packages.ts';
 import type { ApiHealth } from './api-health.ts';
 import { ConcurrencyTuner } from './concurrency-tuner.ts';
@@ -162,7 +162,7 @@ export class SendTurn {
       state: 'sending',
       everSent: true,
       attemptCount: before.attemptCount + 1,
-      leaseUntil: clock.now() + 2 * settings.requestTimeoutMilliseconds + 6 * LONGEST_PAUSE_MILLISECONDS,
+      leaseUntil: clock.now() + 2 * settings.requestTimeoutMilliseconds + 2 * LONGEST_QUOTA_PAUSE_MILLISECONDS,
     });
     return leased && { before, leased, body: bodyOf(revision.document, before.submission) };
   }

@@ -57,12 +57,10 @@ export async function inTurn<Result>(
 async function close(sending: SendingWithApi, turn: OpenTurn, { pacer, health }: TurnUnderWay): Promise<void> {
   const { calendar, metrics } = sending;
   const { blockedUntil, answered } = health;
-  const { millisecondsPerRequest } = pacer;
   const report = {
     sent: pacer.sent,
     answered,
     ...(blockedUntil === undefined ? {} : { blockedUntil }),
-    ...(millisecondsPerRequest === undefined ? {} : { millisecondsPerRequest }),
   };
   await calendar.change((current) => ({ calendar: closeTurn(current, turn, report, momentOf(sending)) }));
   metrics.count(turn.kind === 'send' ? 'PackagesSent' : 'StatusReads', pacer.sent.length);
