@@ -40,7 +40,7 @@ const API: SimulatorOptions = {
 };
 
 /** Whoever waits for another's turn comes back at the latest possible end of it, which follows from the function's time-out. */
-const SENDER_TIMEOUT_SECONDS = 13;
+const SENDER_TIMEOUT_SECONDS = 12;
 /** Environments of one function: each is a thread with its own memory. */
 const ENVIRONMENTS = 2;
 /** So that events of years ago are counted, and every case has a half month of its own. */
