@@ -9,6 +9,7 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { parse } from 'yaml';
 import { startDynamoDbEngine } from '../../local/engines/dynamodb-engine.ts';
 import { isProfileName, PROFILE_NAMES, type ProfileName } from '../../local/invoice-api-simulator/profiles.ts';
+import { BENCH_PROFILES } from './bench-profiles.ts';
 import type { Measurement } from './measurement.ts';
 import { type BenchTables, measureOurs } from './ours.ts';
 import { measureUsual } from './usual.ts';
@@ -18,12 +19,15 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     profiles: { type: 'string' },
     seed: { type: 'string', default: '1' },
+    packages: { type: 'string' },
+    scale: { type: 'string' },
     'only-ours': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 if (values.help) {
   console.log(`npm run -s bench:send -- [--json] [--profiles demo,tenant-daily] [--seed N] [--only-ours]
+  [--packages N] [--scale N]   instead of each profile's own; a scale below 1 slows the API's clock down
 Profiles: ${PROFILE_NAMES.join(', ')}`);
   process.exit(0);
 }
@@ -37,6 +41,9 @@ if (unknown.length > 0) {
 
 const profiles: Record<string, { ours: Measurement; usual?: Measurement }> = {};
 for (const name of wanted.filter(isProfileName)) {
+  const given = BENCH_PROFILES[name];
+  const scale = Number(values.scale ?? given.scale);
+  BENCH_PROFILES[name] = { ...given, scale, packages: Number(values.packages ?? given.packages) };
   const ours = await onEmptyTables((tables) => measureOurs(name, Number(values.seed), tables));
   print(name, 'ours', ours);
   profiles[name] = { ours };
