@@ -31,7 +31,6 @@ interface BookedPackage {
   clientId: string;
   periodId: string;
   submissions: Submission[];
-  listedTwice: boolean;
 }
 
 const REASONS = {
@@ -57,7 +56,7 @@ export class Books {
 
   /** Takes a submission that has not been taken before. Its fate is decided here, by its names alone. */
   take(body: PackageBody, now: number, rates: FaultRates): Submission {
-    const booked = this.#packageOf(body, rates);
+    const booked = this.#packageOf(body);
     const rivals = booked.submissions.filter((other) => other.revision === body.revision);
     if (rivals.some((other) => this.#mayBeProcessed(other, now))) this.acceptedTwice += 1;
     const taken: Submission = {
@@ -88,13 +87,15 @@ export class Books {
     return now < halfway && submission.settlesAt !== Number.POSITIVE_INFINITY ? 'queued' : 'processing';
   }
 
-  /** The reports of these packages; unknown and lost ones are absent, and a fault may list one twice. */
-  reportsOf(packageIds: Iterable<string>, now: number): PackageReport[] {
+  /** The reports of these packages; unknown and lost ones are absent, and a fault lists a share of them twice. */
+  reportsOf(packageIds: Iterable<string>, now: number, rates: FaultRates): PackageReport[] {
     const reports: PackageReport[] = [];
     for (const id of packageIds) {
       const booked = this.#packages.get(id);
       const report = booked && this.#reportOf(booked, now);
-      if (report) reports.push(report, ...(booked.listedTwice ? [report] : []));
+      if (!report) continue;
+      const isListedTwice = this.#draw('duplicateIds', id) < rates.duplicateIds;
+      reports.push(report, ...(isListedTwice ? [report] : []));
     }
     return reports;
   }
@@ -105,6 +106,7 @@ export class Books {
     after: string | undefined,
     size: number,
     now: number,
+    rates: FaultRates,
   ): { packages: PackageReport[]; last?: string } {
     const period = this.#periods.get(periodId);
     if (!period) return { packages: [] };
@@ -115,7 +117,7 @@ export class Books {
     const begin = after === undefined ? 0 : firstAfter(period.ids, after);
     const ids = period.ids.slice(begin, begin + size);
     const last = begin + size < period.ids.length ? ids.at(-1) : undefined;
-    return { packages: this.reportsOf(ids, now), ...(last === undefined ? {} : { last }) };
+    return { packages: this.reportsOf(ids, now, rates), ...(last === undefined ? {} : { last }) };
   }
 
   /** Packages by the status of their latest submission; `lost` for those that no listing shows. */
@@ -158,7 +160,7 @@ export class Books {
     };
   }
 
-  #packageOf(body: PackageBody, rates: FaultRates): BookedPackage {
+  #packageOf(body: PackageBody): BookedPackage {
     const known = this.#packages.get(body.packageId);
     if (known) return known;
     const booked: BookedPackage = {
@@ -166,7 +168,6 @@ export class Books {
       clientId: body.clientId,
       periodId: body.period.id,
       submissions: [],
-      listedTwice: this.#draw('duplicateIds', body.packageId) < rates.duplicateIds,
     };
     this.#packages.set(body.packageId, booked);
     const period = this.#periods.get(body.period.id) ?? { ids: [], sorted: true };

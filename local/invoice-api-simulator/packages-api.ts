@@ -149,7 +149,7 @@ function statuses({ api, url }: Visit): Answer {
   if (ids.length === 0 || ids.length > 100 || ids.includes('')) {
     return problem(400, 'Bad Request', '`ids` names 1 to 100 packages, separated by commas; or ask for a `period`.');
   }
-  return json(200, { packages: api.books.reportsOf(ids, api.clock.now()) });
+  return json(200, { packages: api.books.reportsOf(ids, api.clock.now(), api.faults) });
 }
 
 function listing({ api, url }: Visit): Answer {
@@ -159,7 +159,7 @@ function listing({ api, url }: Visit): Answer {
   }
   const cursor = url.searchParams.get('cursor');
   const after = cursor === null ? undefined : Buffer.from(cursor, 'base64url').toString('utf8');
-  const { packages, last } = api.books.page(period, after, PAGE_SIZE, api.clock.now());
+  const { packages, last } = api.books.page(period, after, PAGE_SIZE, api.clock.now(), api.faults);
   return json(200, {
     packages,
     ...(last === undefined ? {} : { nextCursor: Buffer.from(last).toString('base64url') }),
