@@ -39,7 +39,8 @@ export async function certifyRun(
   if (kept) return kept;
   const before = await certificates.before(run.period.id, run.runId);
   const state = await runs.loadPeriodState(run.period.id);
-  const wasClosedBefore = state !== undefined && state.closedByRun !== run.runId;
+  // A run that failed after planning has set `closedAt`, yet closed nothing.
+  const wasClosedBefore = state?.lastClosedByRun !== undefined && state.lastClosedByRun !== run.runId;
   const certificate = makeCertificate(
     {
       run: {
