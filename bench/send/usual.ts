@@ -12,7 +12,7 @@ import { runMachine } from './sending-machine.ts';
 const LAMBDA_GIGABYTES = 0.25;
 const POLL_MILLISECONDS = 30_000;
 /** `Retry` as the documentation of Step Functions shows it, with a long breath. */
-const RETRY = { IntervalSeconds: 2, BackoffRate: 2, MaxDelaySeconds: 120, MaxAttempts: 30, JitterStrategy: 'FULL' };
+const RETRY = { IntervalSeconds: 2, BackoffRate: 2, MaxDelaySeconds: 120, MaxAttempts: 1_000, JitterStrategy: 'FULL' };
 /** The pattern can take days of the API's time at full speed; longer than this of ours, and the bench stops it. */
 const LONGEST_WALL_MILLISECONDS = 100_000;
 

@@ -48,9 +48,9 @@ const FORFEIT_MILLISECONDS = 60_000;
 /** Time for one turn to end and the next to begin. */
 const CHANGEOVER_MILLISECONDS = 250;
 /** A turn begins up to this share of its window later when it can then send more at once, */
-const WORTHWHILE_DELAY = 0.02;
+const WORTHWHILE_DELAY = 0.01;
 /** and no more than this: in an hour or a day, the next turn loses nothing by being smaller. */
-const LONGEST_WORTHWHILE_DELAY_MILLISECONDS = 2_000;
+const LONGEST_WORTHWHILE_DELAY_MILLISECONDS = 1_000;
 
 /** Who asks, and what for. */
 export interface TurnRequest {

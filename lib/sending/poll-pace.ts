@@ -11,7 +11,7 @@ export interface PollRound {
 }
 
 /** Waiting this share of a package's age costs at most as much of its processing time. */
-const AGE_SHARE = 0.25;
+const AGE_SHARE = 0.4;
 
 /**
  * How long to wait before packages are asked for again, in milliseconds. While outcomes keep coming, half the time in
