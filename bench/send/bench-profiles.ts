@@ -7,8 +7,6 @@ import type { Duration } from '../../local/invoice-api-simulator/random.ts';
 /** How one profile is measured. */
 export interface BenchProfile {
   packages: number;
-  /** How much faster than ours the API's time passes while somebody works; waits are jumped over. */
-  scale: number;
   /** Where nobody documents a cap. */
   concurrency: number;
   requestTimeoutSeconds: number;
@@ -17,22 +15,21 @@ export interface BenchProfile {
 
 const usually: BenchProfile = {
   packages: 2_000,
-  scale: 1,
   concurrency: 20,
   requestTimeoutSeconds: 30,
   pollStartSeconds: 15,
 };
 
-/** What an operator would configure for each API. The scale is as large as the shortest window bears. */
+/** What an operator would configure for each API. */
 export const BENCH_PROFILES: Record<ProfileName, BenchProfile> = {
   perfect: { ...usually, pollStartSeconds: 1, requestTimeoutSeconds: 10 },
   demo: { ...usually, pollStartSeconds: 1, requestTimeoutSeconds: 5 },
-  'tenant-daily': { ...usually, scale: 8 },
+  'tenant-daily': usually,
   'per-second': { ...usually, pollStartSeconds: 2, requestTimeoutSeconds: 10 },
-  'blunt-penalty': { ...usually, scale: 3 },
+  'blunt-penalty': usually,
   'concurrency-erp': { ...usually, pollStartSeconds: 10 },
   clearance: { ...usually, packages: 500 },
-  'long-tail': { ...usually, packages: 500 },
+  'long-tail': usually,
 };
 
 export function concurrencyOf(name: ProfileName): number {

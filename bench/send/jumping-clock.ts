@@ -5,31 +5,33 @@ import type { ScaledClock } from '../../local/invoice-api-simulator/scaled-clock
 interface Timer {
   at: number;
   wake: () => void;
-  handle?: NodeJS.Timeout;
 }
 
-/** So long must nobody do anything before the clock jumps: the engine takes a moment between two states. */
-const QUIET_MILLISECONDS = 5;
+/**
+ * So long, and for so many rounds of the event loop, must nothing happen before the clock jumps. Both ends of every HTTP
+ * connection are in this process, so bytes on their way arrive within a few rounds; calls to other processes are
+ * {@link JumpingClock.busy}.
+ */
+const QUIET_MILLISECONDS = 2.5;
+const QUIET_ROUNDS = 50;
 
 /**
- * One clock for the simulator and its callers. While somebody works, `scale` of its seconds pass in one of ours; when
- * everybody only waits in a Wait state, it jumps to the end of the first wait. Nothing changes places by either.
+ * One clock for the simulator and its callers. Work takes the time that it takes here; when everybody only waits (for the
+ * API's latency, for the quota, in a Wait state), the clock jumps to the end of the first wait. So a measurement comes
+ * out as if it had run in real time, and a day of the API's time passes in a minute.
  */
 export class JumpingClock implements ScaledClock, Clock {
-  readonly scale: number;
+  readonly scale = 1;
   readonly #timers = new Set<Timer>();
-  readonly #waits = new Set<number>();
-  #offset = Date.now();
-  #working = 0;
+  #offset = Date.now() - performance.now();
+  #busy = 0;
+  #events = 0;
+  #alarm: NodeJS.Timeout | undefined;
+  #isWatching = false;
   #isStopped = false;
 
-  constructor(scale: number) {
-    this.scale = scale;
-    this.#offset -= performance.now() * scale;
-  }
-
   now(): number {
-    return this.#offset + performance.now() * this.scale;
+    return this.#offset + performance.now();
   }
 
   toWall(milliseconds: number): number {
@@ -42,68 +44,90 @@ export class JumpingClock implements ScaledClock, Clock {
   }
 
   sleep(milliseconds: number): Promise<void> {
-    return this.#until(this.now() + milliseconds);
+    return this.sleepUntil(this.now() + milliseconds);
   }
 
-  /** Waits as a Wait state does, in which no Lambda runs. */
-  async idleUntil(at: number): Promise<void> {
-    if (at <= this.now()) return;
-    const wait = at + Math.random() * 1e-3;
-    this.#waits.add(wait);
-    void this.#jumpWhenQuiet();
-    await this.#until(at);
-    this.#waits.delete(wait);
+  sleepUntil(at: number): Promise<void> {
+    if (this.#isStopped) return Promise.resolve();
+    return new Promise((wake) => {
+      this.#timers.add({ at, wake });
+      this.#happened();
+    });
   }
 
-  /** Does something that takes time as it passes. */
-  async working<Result>(work: () => Promise<Result>): Promise<Result> {
-    this.#working += 1;
+  /** As AbortSignal.timeout, on this clock. */
+  timeoutSignal(milliseconds: number): AbortSignal {
+    const controller = new AbortController();
+    void this.sleep(milliseconds).then(() => controller.abort());
+    return controller.signal;
+  }
+
+  /** Waits for another process, whose work takes the time that it takes. */
+  async busy<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#busy += 1;
     try {
       return await work();
     } finally {
-      this.#working -= 1;
-      void this.#jumpWhenQuiet();
+      this.#busy -= 1;
+      this.#happened();
     }
   }
 
   stop(): void {
     this.#isStopped = true;
-    for (const timer of this.#timers) this.#fire(timer);
+    clearTimeout(this.#alarm);
+    for (const { wake } of this.#timers) wake();
+    this.#timers.clear();
   }
 
-  #until(at: number): Promise<void> {
-    if (this.#isStopped) return Promise.resolve();
-    return new Promise((wake) => {
-      const timer: Timer = { at, wake };
-      this.#timers.add(timer);
-      this.#schedule(timer);
-    });
+  #happened(): void {
+    this.#events += 1;
+    if (this.#isStopped) return;
+    this.#setAlarm();
+    if (!this.#isWatching) void this.#jumpWhenQuiet();
   }
 
-  #schedule(timer: Timer): void {
-    clearTimeout(timer.handle);
-    const wall = (timer.at - this.now()) / this.scale;
-    timer.handle = setTimeout(
-      () => (this.now() >= timer.at ? this.#fire(timer) : this.#schedule(timer)),
-      Math.min(Math.max(wall, 0), 2 ** 30),
-    );
+  #first(): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const { at } of this.#timers) first = Math.min(first, at);
+    return first;
   }
 
-  #fire(timer: Timer): void {
-    clearTimeout(timer.handle);
-    this.#timers.delete(timer);
-    timer.wake();
+  #setAlarm(): void {
+    clearTimeout(this.#alarm);
+    const wait = this.#first() - this.now();
+    if (wait < Number.POSITIVE_INFINITY) {
+      this.#alarm = setTimeout(() => this.#wakeDue(), Math.min(Math.max(wait, 0), 2 ** 30));
+    }
+  }
+
+  #wakeDue(): void {
+    const now = this.now();
+    for (const timer of this.#timers) {
+      if (timer.at > now) continue;
+      this.#timers.delete(timer);
+      timer.wake();
+    }
+    this.#happened();
   }
 
   async #jumpWhenQuiet(): Promise<void> {
-    const since = performance.now();
-    while (performance.now() - since < QUIET_MILLISECONDS) {
-      await turn();
-      if (this.#working > 0 || this.#waits.size === 0) return;
+    this.#isWatching = true;
+    while (!this.#isStopped && this.#busy === 0 && this.#timers.size > 0) {
+      if (!(await this.#isQuiet())) continue;
+      this.#offset += Math.max(0, this.#first() - this.now());
+      this.#wakeDue();
     }
-    const ahead = Math.min(...this.#waits) - this.now();
-    if (ahead <= 0) return;
-    this.#offset += ahead;
-    for (const timer of this.#timers) this.#schedule(timer);
+    this.#isWatching = false;
+  }
+
+  async #isQuiet(): Promise<boolean> {
+    const since = performance.now();
+    const events = this.#events;
+    for (let rounds = 0; rounds < QUIET_ROUNDS || performance.now() - since < QUIET_MILLISECONDS; rounds++) {
+      await turn();
+      if (this.#events !== events || this.#busy > 0) return false;
+    }
+    return true;
   }
 }

@@ -1,5 +1,5 @@
 import { httpInvoiceApi } from '../../lib/invoice-api/http-invoice-api.ts';
-import type { InvoiceApi } from '../../lib/invoice-api/invoice-api.ts';
+import type { Exchange, InvoiceApi } from '../../lib/invoice-api/invoice-api.ts';
 import type { ProfileName } from '../../local/invoice-api-simulator/profiles.ts';
 import { type InvoiceApiSimulator, startInvoiceApiSimulator } from '../../local/invoice-api-simulator/simulator.ts';
 import { BENCH_PROFILES, concurrencyOf } from './bench-profiles.ts';
@@ -20,7 +20,8 @@ export async function startMeasuredApi(profile: ProfileName, seed: number, clock
   const adapter = httpInvoiceApi({
     baseUrl: simulator.url,
     token: async () => 'bench',
-    timeoutMilliseconds: (BENCH_PROFILES[profile].requestTimeoutSeconds * 1000) / clock.scale,
+    timeoutMilliseconds: BENCH_PROFILES[profile].requestTimeoutSeconds * 1000,
+    timeoutSignal: (milliseconds) => clock.timeoutSignal(milliseconds),
     maximumConnections: concurrencyOf(profile),
   });
   let lastAcceptedAt = clock.now();
@@ -30,14 +31,25 @@ export async function startMeasuredApi(profile: ProfileName, seed: number, clock
     api: {
       ...adapter,
       submit: async (request) => {
-        const outcome = await adapter.submit(request);
+        const outcome = await onClock(clock, () => adapter.submit(request));
         if (outcome.kind === 'accepted' && !outcome.replayed) lastAcceptedAt = clock.now();
         return outcome;
       },
+      statusOf: (packageIds) => onClock(clock, () => adapter.statusOf(packageIds)),
     },
     async stop() {
       adapter.close();
       await simulator.stop();
     },
   };
+}
+
+/** Latency as a caller on this clock would have measured it. */
+async function onClock<Outcome extends { exchange: Exchange }>(
+  clock: JumpingClock,
+  call: () => Promise<Outcome>,
+): Promise<Outcome> {
+  const startedAt = clock.now();
+  const outcome = await call();
+  return { ...outcome, exchange: { ...outcome.exchange, latencyMilliseconds: Math.round(clock.now() - startedAt) } };
 }

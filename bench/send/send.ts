@@ -20,14 +20,13 @@ const { values } = parseArgs({
     profiles: { type: 'string' },
     seed: { type: 'string', default: '1' },
     packages: { type: 'string' },
-    scale: { type: 'string' },
     'only-ours': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 if (values.help) {
   console.log(`npm run -s bench:send -- [--json] [--profiles demo,tenant-daily] [--seed N] [--only-ours]
-  [--packages N] [--scale N]   instead of each profile's own; a scale below 1 slows the API's clock down
+  [--packages N]   instead of each profile's own
 Profiles: ${PROFILE_NAMES.join(', ')}`);
   process.exit(0);
 }
@@ -42,8 +41,7 @@ if (unknown.length > 0) {
 const profiles: Record<string, { ours: Measurement; usual?: Measurement }> = {};
 for (const name of wanted.filter(isProfileName)) {
   const given = BENCH_PROFILES[name];
-  const scale = Number(values.scale ?? given.scale);
-  BENCH_PROFILES[name] = { ...given, scale, packages: Number(values.packages ?? given.packages) };
+  BENCH_PROFILES[name] = { ...given, packages: Number(values.packages ?? given.packages) };
   const ours = await onEmptyTables((tables) => measureOurs(name, Number(values.seed), tables));
   print(name, 'ours', ours);
   profiles[name] = { ours };

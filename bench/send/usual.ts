@@ -67,9 +67,9 @@ class TryAgain extends Error {
 
 /** Sends in the usual way: a Map with MaxConcurrency, Retry with backoff on a 429, a status poll for each package. */
 export async function measureUsual(profile: ProfileName, seed: number): Promise<Measurement> {
-  const { packages: count, scale } = BENCH_PROFILES[profile];
+  const { packages: count } = BENCH_PROFILES[profile];
   const period = periodOf('2026-11-H1');
-  const clock = new JumpingClock(scale);
+  const clock = new JumpingClock();
   const { api, simulator, lastAcceptedAt, stop } = await startMeasuredApi(profile, seed, clock);
   const lambda = { milliseconds: 0, calls: 0 };
   const failures = new Map<string, number>();
@@ -87,22 +87,20 @@ export async function measureUsual(profile: ProfileName, seed: number): Promise<
       const key = `${name} ${item.clientId} ${item.submission}`;
       const failed = failures.get(key) ?? 0;
       const backoff = Math.min(RETRY.MaxDelaySeconds, RETRY.IntervalSeconds * RETRY.BackoffRate ** (failed - 1));
-      await clock.idleUntil(clock.now() + (failed === 0 ? waitFirst : backoff * Math.random() * 1000));
-      return clock.working(async () => {
-        const startedAt = clock.now();
-        try {
-          const result = await work(item);
-          failures.delete(key);
-          return result;
-        } catch (error) {
-          failures.set(key, failed + 1);
-          retries += 1;
-          throw error;
-        } finally {
-          lambda.milliseconds += clock.now() - startedAt;
-          lambda.calls += 1;
-        }
-      });
+      await clock.sleep(failed === 0 ? waitFirst : backoff * Math.random() * 1000);
+      const startedAt = clock.now();
+      try {
+        const result = await work(item);
+        failures.delete(key);
+        return result;
+      } catch (error) {
+        failures.set(key, failed + 1);
+        retries += 1;
+        throw error;
+      } finally {
+        lambda.milliseconds += clock.now() - startedAt;
+        lambda.calls += 1;
+      }
     };
 
   const sendPackage = async (item: ItemState): Promise<ItemState> => {

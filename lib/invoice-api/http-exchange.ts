@@ -36,6 +36,8 @@ export interface ConnectionOptions {
    * hear its peer hang up, and a request on such a connection would end with an unknown outcome for nothing.
    */
   idleMilliseconds: number;
+  /** A signal that aborts after so many milliseconds, for callers who live on another clock; default `AbortSignal.timeout`. */
+  timeoutSignal?: (milliseconds: number) => AbortSignal;
 }
 
 /** Makes requests to one origin over kept connections. */
@@ -89,7 +91,7 @@ function newAgents(maximumConnections: number): Agents {
 async function exchangeOnce(request: HttpRequest, agents: Agents, options: ConnectionOptions): Promise<HttpResult> {
   const started = performance.now();
   const elapsed = (): number => Math.round(performance.now() - started);
-  const signal = AbortSignal.timeout(options.timeoutMilliseconds);
+  const signal = (options.timeoutSignal ?? AbortSignal.timeout)(options.timeoutMilliseconds);
   let head: { status: number; headers: HeaderFields } | undefined;
   try {
     const response = await responseTo(request, agents, signal);

@@ -1,4 +1,5 @@
 import { type Parsed, parseAcceptance, parseReports, problemText } from './answers.ts';
+import { packagesUrlOf } from './base-url.ts';
 import { InvoiceApiMisconfigured, TooManyPackageIds } from './errors.ts';
 import { type Connections, type HttpRequest, type HttpResult, openConnections } from './http-exchange.ts';
 import type {
@@ -33,6 +34,8 @@ export interface HttpInvoiceApiOptions {
   maximumAnswerBytes?: number;
   /** Kept connections are dropped after this time without a request; default 4 s, under any server's own limit. */
   idleMilliseconds?: number;
+  /** A signal that aborts after so many milliseconds, for callers who live on another clock; default `AbortSignal.timeout`. */
+  timeoutSignal?: (milliseconds: number) => AbortSignal;
 }
 
 /** An invoice API over HTTP, with connections that can be closed. */
@@ -79,19 +82,6 @@ export function httpInvoiceApi(options: HttpInvoiceApiOptions): HttpInvoiceApi {
       return call({ method: 'GET', url: withQuery(packagesUrl, query.toString()), headers: {} }, periodOutcome);
     },
   };
-}
-
-function packagesUrlOf(baseUrl: string): URL {
-  const url = URL.parse(baseUrl);
-  const wrong = (what: string): never => {
-    throw new InvoiceApiMisconfigured(`The invoice API's base URL ${what}; write it as https://invoices.example.com`);
-  };
-  if (url === null) return wrong('is not a URL');
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') return wrong(`begins with ${url.protocol}`);
-  if (url.username || url.password) return wrong('carries credentials; they belong in the token');
-  if (url.search || url.hash) return wrong('carries a query or a fragment');
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1/packages`;
-  return url;
 }
 
 function withQuery(base: URL, query: string): URL {
