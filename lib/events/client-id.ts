@@ -18,7 +18,13 @@ export function isClientId(value: unknown): value is string {
   return typeof value === 'string' && CLIENT_ID_FORM.test(value);
 }
 
+/**
+ * Names that cannot be told from what every JavaScript object has: totals are kept by meter, the SDK drops an attribute named
+ * `__proto__` without a word, and takes a map with one named `constructor` for something else than a map.
+ */
+export const RESERVED_METERS: readonly string[] = ['__proto__', 'constructor'];
+
 /** Whether something can be the name of a meter. */
 export function isMeter(value: unknown): value is string {
-  return typeof value === 'string' && METER_FORM.test(value);
+  return typeof value === 'string' && METER_FORM.test(value) && !RESERVED_METERS.includes(value);
 }

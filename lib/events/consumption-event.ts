@@ -1,5 +1,5 @@
 import type { Decimal } from '../decimal/decimal.ts';
-import { CLIENT_ID_MAXIMUM_LENGTH, isClientId, isMeter, METER_MAXIMUM_LENGTH } from './client-id.ts';
+import { CLIENT_ID_MAXIMUM_LENGTH, isClientId, isMeter, METER_MAXIMUM_LENGTH, RESERVED_METERS } from './client-id.ts';
 import { instantOf } from './event-time.ts';
 import { type Identity, identityOf } from './identity.ts';
 import { readQuantity } from './quantity.ts';
@@ -106,6 +106,7 @@ function invalidClientId(subject: unknown): Rejection {
 function invalidMeter(meter: unknown): Rejection {
   return rejection(
     'INVALID_METER',
-    `data.meter is ${shown(meter)}; it must be 1 to ${METER_MAXIMUM_LENGTH} letters, digits or any of . _ : @ | / + = -`,
+    `data.meter is ${shown(meter)}; it must be 1 to ${METER_MAXIMUM_LENGTH} letters, digits or any of . _ : @ | / + = -, ` +
+      `and neither ${RESERVED_METERS.join(' nor ')}, which are reserved`,
   );
 }

@@ -230,3 +230,29 @@ test('metrics tell what a batch came to, and no log line holds what events say',
   expect(metrics[1]).toMatchObject({ reason: 'NOT_AN_OBJECT', EventsRejectedByReason: 1 });
   expect(written.join('\n')).not.toContain(secret);
 });
+
+test('a meter that an object could not hold is rejected with the reason, and nothing of it is counted', async () => {
+  const time = recently();
+  // JSON.parse makes it the member that it says; the SDK would drop it from the totals.
+  const records = ['__proto__', 'constructor'].map((meter) => sqsRecord(consumptionEventText({ time, meter })));
+
+  const answer = await ingestion().handle(records, PLENTY_OF_TIME);
+
+  expect(answer.batchItemFailures).toEqual([]);
+  expect((await readStoredUsage(tables.client, tables.names.usageSlices)).events).toBe(0);
+  const rejected = await receiveRejected();
+  expect(rejected.map(({ reason }) => reason)).toEqual(['INVALID_METER', 'INVALID_METER']);
+  expect(rejected[0]?.message).toContain('__proto__ nor constructor');
+});
+
+test('clients and meters named as what objects inherit are counted like any other', async () => {
+  const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty'];
+  const time = recently();
+  const events = names.map((subject) => consumptionEvent({ time, subject, meter: 'toString', quantity: '2' }));
+
+  const answer = await ingestion().handle([sqsRecord(JSON.stringify(events))], PLENTY_OF_TIME);
+
+  expect(answer.batchItemFailures).toEqual([]);
+  const { totals } = await readStoredUsage(tables.client, tables.names.usageSlices);
+  expect(new Map(Object.entries(totals))).toEqual(new Map(names.map((name) => [name, { toString: '2' }])));
+});

@@ -60,6 +60,23 @@ test('a period in which nothing was counted closes with nothing', async () => {
   expect(await world.heads()).toEqual([]);
 });
 
+test('clients and meters named as what objects inherit are packaged and certified like any other', async () => {
+  const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty'];
+  await world.count(...names.map((clientId) => ({ clientId, day: '2026-11-03', meter: 'toString', quantity: '2' })), {
+    clientId: 'constructor',
+    day: '2026-11-03',
+    meter: 'valueOf',
+    quantity: '1',
+  });
+
+  const summary = await world.close();
+
+  expect(summary).toMatchObject({ clients: 4, usage: { toString: '8', valueOf: '1' }, packages: { processed: 4 } });
+  expect((await world.certificates.list('2026-11-H1')).map(({ usage }) => usage.days.totals)).toEqual([
+    { toString: '8', valueOf: '1' },
+  ]);
+});
+
 describe('a second run', () => {
   test('with nothing changed writes no package', async () => {
     await world.count({ clientId: 'ada', day: '2026-11-03', quantity: '5' });

@@ -35,3 +35,7 @@ test('a meter has at most 64 characters', () => {
   expect(isMeter('x'.repeat(65))).toBe(false);
   expect(isMeter('api calls')).toBe(false);
 });
+
+test.each(['__proto__', 'constructor'])('%s is no meter, since totals are kept by meter', (name) => {
+  expect(isMeter(name)).toBe(false);
+});

@@ -101,6 +101,7 @@ describe('what cannot be counted is rejected with its reason', () => {
     ['INVALID_METER', { meter: 'api calls' }],
     ['INVALID_METER', { meter: 'm'.repeat(65) }],
     ['INVALID_METER', { meter: 7 }],
+    ['INVALID_METER', { meter: 'constructor' }],
     ['INVALID_QUANTITY', { data: { meter: 'api_calls' } }],
     ['INVALID_QUANTITY', { quantity: true }],
     ['INVALID_QUANTITY', { quantity: '' }],
