@@ -3,7 +3,7 @@ import type { ClientBooks } from '../certificate/client-account.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import { type ClientTables, readClients } from './client-reader.ts';
 import { AFTER_EVERYTHING, periodPartition, SEPARATOR } from './keys.ts';
-import type { PackageRevision } from './package-store.ts';
+import { type PackageRevision, packageRevisionOf } from './package-store.ts';
 import { queryPages } from './query-pages.ts';
 
 const PREFIX = `document${SEPARATOR}`;
@@ -50,8 +50,7 @@ async function* revisionsByClient(
   };
   for await (const items of queryPages(tables.client, query)) {
     for (const item of items) {
-      // Written by PackageStore alone, from a PackageRevision.
-      const revision = unmarshall(item) as PackageRevision;
+      const revision = packageRevisionOf(unmarshall(item));
       if (open && open.clientId !== revision.clientId) {
         yield open;
         open = undefined;

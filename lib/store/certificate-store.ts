@@ -13,12 +13,10 @@ import type { Certificate } from '../certificate/certificate.ts';
 import { readCertificate } from '../certificate/seal.ts';
 import { type PeriodId, previousPeriod } from '../periods/periods.ts';
 import { periodKey, runKey, SEPARATOR } from './keys.ts';
+import { PAGE_LENGTH, pagesOf, pagesOfLines } from './text-pages.ts';
 
 /** A year of periods without a run is taken for the beginning of the chain. */
 const PERIODS_LOOKED_BACK = 24;
-/** An item holds 400 KB; keys are 60 bytes or so and compress well. */
-const KEYS_PER_PAGE = 20_000;
-const LARGEST_TEXT = 300_000;
 
 /** The closing certificates, and the acknowledgements that they speak of. None of it expires. */
 export class CertificateStore {
@@ -37,8 +35,7 @@ export class CertificateStore {
    */
   async put(certificate: Certificate): Promise<Certificate> {
     const { run, period, hash } = certificate;
-    const text = canonicalJson(certificate);
-    const body = text.length > LARGEST_TEXT ? { compressed: gzipSync(text) } : { certificate: text };
+    const body = await this.#bodyOf(certificate);
     const key = periodKey(period.id, 'certificate', run.startedAt, run.id);
     try {
       await this.#documents.send(
@@ -64,23 +61,32 @@ export class CertificateStore {
         ConsistentRead: true,
       }),
     );
-    return Item && certificateOf(Item);
+    return Item && this.#certificateOf(Item);
   }
 
-  /** The certificates of a period, the latest first. @throws InvalidCertificate when what is stored is none */
+  /**
+   * The certificates of a period, the one made last first: a run that failed and was redriven may be certified after one that
+   * was started later.
+   * @throws InvalidCertificate when what is stored is none
+   */
   async list(periodId: PeriodId, limit?: number): Promise<Certificate[]> {
     const { pk, sk } = periodKey(periodId, 'certificate', '');
-    const { Items = [] } = await this.#documents.send(
-      new QueryCommand({
-        TableName: this.#table,
-        KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
-        ExpressionAttributeValues: { ':pk': pk, ':sk': sk },
-        ScanIndexForward: false,
-        ConsistentRead: true,
-        Limit: limit,
-      }),
-    );
-    return Items.map(certificateOf);
+    const certificates: Certificate[] = [];
+    let start: Record<string, unknown> | undefined;
+    do {
+      const { Items = [], LastEvaluatedKey } = await this.#documents.send(
+        new QueryCommand({
+          TableName: this.#table,
+          KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
+          ExpressionAttributeValues: { ':pk': pk, ':sk': sk },
+          ConsistentRead: true,
+          ExclusiveStartKey: start,
+        }),
+      );
+      certificates.push(...(await Promise.all(Items.map((item) => this.#certificateOf(item)))));
+      start = LastEvaluatedKey;
+    } while (start);
+    return certificates.sort(byCertification).slice(0, limit);
   }
 
   /**
@@ -111,23 +117,17 @@ export class CertificateStore {
     isLast: boolean,
   ): Promise<AcknowledgementList> {
     const sorted = keys.toSorted();
-    const pages = Math.max(1, Math.ceil(sorted.length / KEYS_PER_PAGE));
-    for (let page = 0; page < pages; page++) {
-      const part = sorted.slice(page * KEYS_PER_PAGE, (page + 1) * KEYS_PER_PAGE);
+    // Cut before they are compressed: how well keys compress depends on what client ids look like.
+    const pages = pagesOfLines(sorted);
+    for (const [page, text] of pages.entries()) {
       await this.#documents.send(
         new PutCommand({
           TableName: this.#table,
-          Item: {
-            ...runKey(runId, 'acknowledgements', chunk, step, page),
-            chunk,
-            step,
-            page,
-            keys: gzipSync(part.join('\n')),
-          },
+          Item: { ...runKey(runId, 'acknowledgements', chunk, step, page), chunk, step, page, keys: gzipSync(text) },
         }),
       );
     }
-    await this.#deleteBetween(runId, [chunk, step, pages], isLast ? [chunk, 999_999] : [chunk, step, 999_999]);
+    await this.#deleteBetween(runId, [chunk, step, pages.length], isLast ? [chunk, 999_999] : [chunk, step, 999_999]);
     return { chunk, step, count: sorted.length, digest: digestOfKeys(sorted) };
   }
 
@@ -167,27 +167,79 @@ export class CertificateStore {
 
   async #deleteBetween(runId: string, from: number[], to: number[]): Promise<void> {
     const { pk, sk } = runKey(runId, 'acknowledgements', ...from);
-    const { Items = [] } = await this.#documents.send(
-      new QueryCommand({
-        TableName: this.#table,
-        KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
-        ExpressionAttributeValues: { ':pk': pk, ':from': sk, ':to': runKey(runId, 'acknowledgements', ...to).sk },
-        ProjectionExpression: 'pk, sk',
-        ConsistentRead: true,
-      }),
-    );
-    for (const { pk: itemPk, sk: itemSk } of Items) {
-      await this.#documents.send(new DeleteCommand({ TableName: this.#table, Key: { pk: itemPk, sk: itemSk } }));
-    }
+    let start: Record<string, unknown> | undefined;
+    do {
+      const { Items = [], LastEvaluatedKey } = await this.#documents.send(
+        new QueryCommand({
+          TableName: this.#table,
+          KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+          ExpressionAttributeValues: { ':pk': pk, ':from': sk, ':to': runKey(runId, 'acknowledgements', ...to).sk },
+          ProjectionExpression: 'pk, sk',
+          ConsistentRead: true,
+          ExclusiveStartKey: start,
+        }),
+      );
+      for (const { pk: itemPk, sk: itemSk } of Items) {
+        await this.#documents.send(new DeleteCommand({ TableName: this.#table, Key: { pk: itemPk, sk: itemSk } }));
+      }
+      start = LastEvaluatedKey;
+    } while (start);
   }
+
+  /** Keeps what of a certificate does not fit into its item, under its hash; answers what goes into the item. */
+  async #bodyOf(certificate: Certificate): Promise<Record<string, unknown>> {
+    const text = canonicalJson(certificate);
+    if (text.length <= PAGE_LENGTH) return { certificate: text };
+    const pages = pagesOf(gzipSync(text));
+    if (pages.length === 1) return { compressed: pages[0] };
+    for (const [page, compressed] of pages.entries()) {
+      const key = certificatePageKey(certificate.period.id, certificate.hash, page);
+      await this.#documents.send(new PutCommand({ TableName: this.#table, Item: { ...key, compressed } }));
+    }
+    return { periodId: certificate.period.id, pages: pages.length };
+  }
+
+  /** @throws InvalidCertificate */
+  async #certificateOf(item: Record<string, unknown>): Promise<Certificate> {
+    // Written by put alone.
+    const { certificate, compressed, periodId, hash, pages } = item as {
+      certificate?: string;
+      compressed?: Uint8Array;
+      periodId: PeriodId;
+      hash: string;
+      pages?: number;
+    };
+    const bytes = pages === undefined ? compressed : await this.#pagesOfCertificate(periodId, hash, pages);
+    return readCertificate(JSON.parse(certificate ?? gunzipSync(bytes ?? new Uint8Array()).toString()));
+  }
+
+  async #pagesOfCertificate(periodId: PeriodId, hash: string, count: number): Promise<Uint8Array> {
+    const pages: Uint8Array[] = [];
+    for (let page = 0; page < count; page++) {
+      const { Item } = await this.#documents.send(
+        new GetCommand({
+          TableName: this.#table,
+          Key: certificatePageKey(periodId, hash, page),
+          ConsistentRead: true,
+        }),
+      );
+      // Written by #bodyOf before the item that names it.
+      pages.push((Item as { compressed: Uint8Array } | undefined)?.compressed ?? new Uint8Array());
+    }
+    return Buffer.concat(pages);
+  }
+}
+
+function certificatePageKey(periodId: PeriodId, hash: string, page: number) {
+  return periodKey(periodId, 'certificate-page', hash, String(page).padStart(6, '0'));
 }
 
 function listOf({ chunk, step, keys }: { chunk: number; step: number; keys: string[] }) {
   return { chunk, step, keys, count: keys.length, digest: digestOfKeys(keys) };
 }
 
-function certificateOf(item: Record<string, unknown>): Certificate {
-  // Written by put alone.
-  const { certificate, compressed } = item as { certificate?: string; compressed?: Uint8Array };
-  return readCertificate(JSON.parse(certificate ?? gunzipSync(compressed ?? new Uint8Array()).toString()));
+/** The last first. */
+function byCertification({ run: one }: Certificate, { run: other }: Certificate): number {
+  if (one.certifiedAt === other.certifiedAt) return one.startedAt < other.startedAt ? 1 : -1;
+  return one.certifiedAt < other.certifiedAt ? 1 : -1;
 }

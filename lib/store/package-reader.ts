@@ -5,7 +5,7 @@ import type { PackageHead } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import { AFTER_EVERYTHING, BUCKETS, clientPartition, periodPartition, SEPARATOR } from './keys.ts';
 import type { PackageRevision } from './package-store.ts';
-import { packageHeadOf } from './package-store.ts';
+import { packageHeadOf, packageRevisionOf } from './package-store.ts';
 import { queryPages } from './query-pages.ts';
 
 /** Reads packages for people: whole periods and whole packages, at the pace of the reader. */
@@ -38,8 +38,7 @@ export class PackageReader {
     const revisions: PackageRevision[] = [];
     const prefix = ['document', clientId, ''].join(SEPARATOR);
     for await (const items of queryPages(this.#client, this.#query(clientPartition(periodId, clientId), prefix))) {
-      // Written by PackageStore alone, from a PackageRevision.
-      revisions.push(...items.map((item) => unmarshall(item) as PackageRevision));
+      revisions.push(...items.map((item) => packageRevisionOf(unmarshall(item))));
     }
     return revisions;
   }

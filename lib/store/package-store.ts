@@ -46,6 +46,13 @@ export function packageHeadOf(item: Record<string, unknown>): PackageHead {
   return head as unknown as PackageHead;
 }
 
+/** The revision in an item. @throws UnknownVersion */
+export function packageRevisionOf(item: Record<string, unknown>): PackageRevision {
+  assertKnownVersion(`Revision ${item.revision} of package ${item.packageId}`, item.schemaVersion);
+  // Written by putRevision alone, from a PackageRevision.
+  return item as unknown as PackageRevision;
+}
+
 /**
  * The sort key of the `outstanding` index, `<state>#<client>#<part>`; nothing for a package that is out of it because it
  * is processed or rejected.
@@ -85,7 +92,7 @@ export class PackageStore {
     return Item ? packageHeadOf(Item) : undefined;
   }
 
-  /** One revision of a package with its bytes. */
+  /** One revision of a package with its bytes. @throws UnknownVersion */
   async loadRevision(
     periodId: PeriodId,
     clientId: string,
@@ -99,8 +106,7 @@ export class PackageStore {
         ConsistentRead: true,
       }),
     );
-    // Written by #put alone, from a PackageRevision.
-    return Item as PackageRevision | undefined;
+    return Item && packageRevisionOf(Item);
   }
 
   /**

@@ -12,6 +12,7 @@ import type { ClientRange } from '../chunks/bounds.ts';
 import { assertKnownVersion } from '../errors/unknown-version.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import { type PrimaryKey, periodKey, runKey } from './keys.ts';
+import { pagesOf } from './text-pages.ts';
 
 /** The execution that has a period to itself. */
 export interface PeriodLock {
@@ -45,8 +46,6 @@ export type RunRecord = Record<string, unknown> & { runId: string; startedAt: st
 const RUN_ITEMS_LIVE_DAYS = 90;
 const SECONDS_PER_DAY = 86_400;
 const BATCH_WRITE_LIMIT = 25;
-/** An item holds 400 KB; text is cut well below. */
-const TEXT_PAGE_LENGTH = 300_000;
 
 /**
  * The runs table: locks, period states, run records, chunk bounds, and what workers leave for later steps. Whatever loads
@@ -146,7 +145,7 @@ export class RunStore {
     return (await this.#load(periodKey(periodId, 'run', startedAt, runId))) as RunRecord | undefined;
   }
 
-  /** The runs of a period, the latest first. */
+  /** The runs of a period, the latest first. @throws UnknownVersion */
   async listRunRecords(periodId: PeriodId, limit = 20): Promise<RunRecord[]> {
     const { pk, sk } = periodKey(periodId, 'run', '');
     const { Items = [] } = await this.#documents.send(
@@ -159,8 +158,11 @@ export class RunStore {
         ConsistentRead: true,
       }),
     );
-    // Written by updateRunRecord alone.
-    return Items as unknown as RunRecord[];
+    return Items.map((item) => {
+      assertKnownVersion(`Run ${item.runId} of ${periodId}`, item.schemaVersion);
+      // Written by updateRunRecord alone.
+      return item as RunRecord;
+    });
   }
 
   /** Keeps the chunks of a run, numbered from 1. */
@@ -195,16 +197,14 @@ export class RunStore {
    * that is taken again leaves one value.
    */
   async saveValue(runId: string, kind: string, numbers: readonly number[], value: unknown): Promise<void> {
-    const text = JSON.stringify(value);
-    const pages = Math.max(1, Math.ceil(text.length / TEXT_PAGE_LENGTH));
+    const texts = pagesOf(JSON.stringify(value));
     const expiresAt = expiry();
     // The first page goes last: it says how many there are.
-    for (let page = pages - 1; page >= 0; page--) {
-      const part = text.slice(page * TEXT_PAGE_LENGTH, (page + 1) * TEXT_PAGE_LENGTH);
+    for (const [page, text] of [...texts.entries()].reverse()) {
       await this.#documents.send(
         new PutCommand({
           TableName: this.#table,
-          Item: { ...runKey(runId, kind, ...numbers, page), text: part, pages, expiresAt },
+          Item: { ...runKey(runId, kind, ...numbers, page), text, pages: texts.length, expiresAt },
         }),
       );
     }
