@@ -1,0 +1,19 @@
+import { InvoiceApiMisconfigured } from './errors.ts';
+
+/**
+ * Where an invoice API with this base URL takes packages.
+ * @param baseUrl `https://invoices.example.com`, or with a path in front of `/v1`
+ * @throws InvoiceApiMisconfigured when it is no HTTP URL, or carries credentials, a query or a fragment
+ */
+export function packagesUrlOf(baseUrl: string): URL {
+  const url = URL.parse(baseUrl);
+  const wrong = (what: string): never => {
+    throw new InvoiceApiMisconfigured(`The invoice API's base URL ${what}; write it as https://invoices.example.com`);
+  };
+  if (url === null) return wrong('is not a URL');
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return wrong(`begins with ${url.protocol}`);
+  if (url.username || url.password) return wrong('carries credentials; they belong in the token');
+  if (url.search || url.hash) return wrong('carries a query or a fragment');
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1/packages`;
+  return url;
+}
