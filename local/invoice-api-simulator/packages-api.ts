@@ -91,6 +91,8 @@ async function submit(visit: Visit): Promise<void> {
     );
   }
   const attempt = api.keys.arrived(key);
+  // Each attempt takes its own time, or a package once drawn too slow would be so for ever.
+  const name = attempt === 1 ? key : `${key}#${attempt}`;
   const state = api.keys.stateOf(key, body);
   if (state.kind === 'other-body') {
     api.tally.keysReused += 1;
@@ -98,12 +100,17 @@ async function submit(visit: Visit): Promise<void> {
   }
   if (state.kind === 'in-flight') return end(visit, conflict(api));
   const fault = attempt > api.faultyAttempts ? undefined : faultOf(api.draw, api.faults, 'submit', key, attempt);
-  if (fault && !fault.taken) return deliver(visit, fault, conflict(api), key);
-  if (state.kind === 'replay') return replay(visit, state.submission, fault, key);
-  return take(visit, key, body, fault);
+  if (fault && !fault.taken) return deliver(visit, fault, conflict(api), name);
+  if (state.kind === 'replay') return replay(visit, state.submission, fault, name);
+  return take(visit, { key, name }, body, fault);
 }
 
-async function take(visit: Visit, key: string, bytes: Buffer, fault: RequestFault | undefined): Promise<void> {
+async function take(
+  visit: Visit,
+  { key, name }: { key: string; name: string },
+  bytes: Buffer,
+  fault: RequestFault | undefined,
+): Promise<void> {
   const { api } = visit;
   const checked = api.checkBody(bytes.toString('utf8'));
   if (!checked.ok) {
@@ -112,7 +119,7 @@ async function take(visit: Visit, key: string, bytes: Buffer, fault: RequestFaul
   const { body } = checked;
   api.keys.begin(key, bytes);
   const invalid = api.draw('invalid', body.packageId, body.revision) < api.faults.invalid;
-  const passed = await latency(visit, key);
+  const passed = await latency(visit, name);
   if (invalid || !passed) api.keys.end(key, undefined);
   if (!passed) return;
   if (invalid) {
@@ -121,20 +128,20 @@ async function take(visit: Visit, key: string, bytes: Buffer, fault: RequestFaul
   }
   const submission = api.books.take(body, api.clock.now(), api.faults);
   api.keys.end(key, submission);
-  return deliver(visit, fault, acceptanceOf(submission), key);
+  return deliver(visit, fault, acceptanceOf(submission), name);
 }
 
 async function replay(
   visit: Visit,
   submission: Submission,
   fault: RequestFault | undefined,
-  key: string,
+  name: string,
 ): Promise<void> {
-  if (!(await latency(visit, key))) return;
+  if (!(await latency(visit, name))) return;
   visit.api.books.remind(submission, visit.api.clock.now());
   visit.api.tally.replayed += 1;
   const answer = acceptanceOf(submission);
-  return deliver(visit, fault, { ...answer, headers: { ...answer.headers, 'idempotency-replayed': 'true' } }, key);
+  return deliver(visit, fault, { ...answer, headers: { ...answer.headers, 'idempotency-replayed': 'true' } }, name);
 }
 
 async function read(visit: Visit): Promise<void> {
