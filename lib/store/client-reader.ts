@@ -6,7 +6,7 @@ import type { PackageHead } from '../packages/package.ts';
 import type { Day } from '../periods/days.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { LateEvent } from '../usage/records.ts';
-import { dailyRecordOf, type StoredDay } from './daily-record-items.ts';
+import { dailyRecordsOf, type StoredDay } from './daily-record-items.ts';
 import { AFTER_EVERYTHING, periodPartition, SEPARATOR } from './keys.ts';
 import { packageHeadOf } from './package-store.ts';
 import { queryPages, type RawItem, textOf } from './query-pages.ts';
@@ -71,7 +71,9 @@ export async function* readClients(
       late: new Map(),
       heads: [],
     };
-    await days.takeAll(clientId, (item) => records.days.push(dailyRecordOf(item)));
+    const dayItems: RawItem[] = [];
+    await days.takeAll(clientId, (item) => dayItems.push(item));
+    records.days = dailyRecordsOf(dayItems);
     const folds = new Map<Day, DayFold>();
     await slices.takeAll(clientId, (item) => {
       records.slices += 1;

@@ -3,9 +3,9 @@ import { DayFold, type FoldedDay } from '../packages/day-fold.ts';
 import type { Day } from '../periods/days.ts';
 import { type PeriodId, periodOf } from '../periods/periods.ts';
 import { type UsageSoFar, usageSoFarOf } from '../usage/usage-so-far.ts';
-import { dailyRecordOf } from './daily-record-items.ts';
+import { dailyRecordsOf, hasPages } from './daily-record-items.ts';
 import { AFTER_EVERYTHING, clientPartition, SEPARATOR } from './keys.ts';
-import { queryPages, textOf } from './query-pages.ts';
+import { queryPages, type RawItem, textOf } from './query-pages.ts';
 import { dayOfSlice, SLICE_PROJECTION, sliceUsageOf } from './slice-items.ts';
 
 /** Where usage is read. */
@@ -45,11 +45,23 @@ async function readRecords(
     ExpressionAttributeNames: { '#day': 'day' },
     ExpressionAttributeValues: { ':clientId': { S: clientId }, ':from': { S: from }, ':to': { S: to } },
   };
-  const records = new Map<Day, FoldedDay>();
-  for await (const items of queryPages(client, query)) {
-    for (const { day, ...folded } of items.map(dailyRecordOf)) records.set(day, folded);
-  }
-  return records;
+  const found: RawItem[] = [];
+  for await (const items of queryPages(client, query)) found.push(...items);
+  // The index leaves out what one item could not hold.
+  if (found.some(hasPages)) return readWholeRecords(client, dailyRecords, clientId, periodId);
+  return new Map(dailyRecordsOf(found).map(({ day, ...folded }) => [day, folded]));
+}
+
+async function readWholeRecords(
+  client: DynamoDBClient,
+  table: string,
+  clientId: string,
+  periodId: PeriodId,
+): Promise<Map<Day, FoldedDay>> {
+  const items: RawItem[] = [];
+  const query = { TableName: table, ConsistentRead: true, ...clientCondition(clientId, periodId) };
+  for await (const page of queryPages(client, query)) items.push(...page);
+  return new Map(dailyRecordsOf(items).map(({ day, ...folded }) => [day, folded]));
 }
 
 async function readSlices(
@@ -61,12 +73,7 @@ async function readSlices(
   const query = {
     TableName: usageSlices,
     ConsistentRead: true,
-    KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
-    ExpressionAttributeValues: {
-      ':pk': { S: clientPartition(periodId, clientId) },
-      ':from': { S: clientId + SEPARATOR },
-      ':to': { S: clientId + SEPARATOR + AFTER_EVERYTHING },
-    },
+    ...clientCondition(clientId, periodId),
     ...SLICE_PROJECTION,
   };
   for await (const items of queryPages(client, query)) {
@@ -78,4 +85,16 @@ async function readSlices(
     }
   }
   return new Map([...folds].map(([day, fold]) => [day, fold.result()]));
+}
+
+/** A client's items of a period, in the tables that are sorted by client. */
+function clientCondition(clientId: string, periodId: PeriodId) {
+  return {
+    KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+    ExpressionAttributeValues: {
+      ':pk': { S: clientPartition(periodId, clientId) },
+      ':from': { S: clientId + SEPARATOR },
+      ':to': { S: clientId + SEPARATOR + AFTER_EVERYTHING },
+    },
+  };
 }

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import { MAXIMUM_DOCUMENT_BYTES } from '../../lib/packages/parts.ts';
+import { DailyRecordWriter } from '../../lib/store/daily-record-writer.ts';
+import { readUsageSoFar } from '../../lib/store/usage-reader.ts';
 import { PackagingWorld } from '../fixtures/packaging.ts';
 import { startTestTables, type TestTables } from '../fixtures/tables.ts';
 
@@ -325,6 +327,53 @@ test('a package that would be too large is cut into parts that together are the 
   expect(await world.runs.loadValue(again.runId, 'sum-package', [1, 0])).toMatchObject({
     sums: { decisions: { keep: heads.length } },
   });
+});
+
+describe('a day of more meters than an item can hold', () => {
+  const metersOf = (count: number) =>
+    Array.from({ length: count }, (_, index) => `${index}-`.padEnd(64, 'a-rather-long-name-of-a-meter/'));
+  const quantity = '123456789012345678.123456789012';
+  const countAll = (meters: string[]) =>
+    world.count(...meters.map((meter) => ({ clientId: 'ada', day: '2026-11-03', meter, quantity })));
+
+  test('is folded, packaged, certified and read whole, and once more after late usage', async () => {
+    const meters = metersOf(5_000);
+    await countAll(meters);
+    await world.count({ clientId: 'bob', day: '2026-11-03', quantity: '1' });
+
+    const summary = await world.close();
+
+    expect(summary).toMatchObject({ clients: 2, clientDays: 2, events: 5_001 });
+    const used = await readUsageSoFar({ client: tables.client, ...tables.names }, 'ada', '2026-11-H1');
+    expect(used.totals).toEqual(Object.fromEntries(meters.map((meter) => [meter, quantity])));
+
+    await countAll(metersOf(6_000).slice(5_000));
+    await world.close();
+
+    await world.deleteSlices();
+    const afterwards = await readUsageSoFar({ client: tables.client, ...tables.names }, 'ada', '2026-11-H1');
+    expect(Object.keys(afterwards.totals)).toHaveLength(6_000);
+    expect(afterwards.events).toBe(6_000);
+    expect(await world.runs.loadValue((await world.package()).runId, 'sum-package', [1, 0])).toMatchObject({
+      sums: { events: 6_001, days: 2 },
+    });
+  });
+});
+
+test('a worker that read the slices before another one takes no daily record back', async () => {
+  const write = (events: number) =>
+    new DailyRecordWriter(tables.documents, tables.names.dailyRecords).write('ada', '2026-11-03', {
+      totals: { calls: String(events) },
+      events,
+    });
+  await write(2);
+
+  await expect(write(1)).rejects.toThrow('folded anew by another worker');
+
+  await write(2);
+  await write(3);
+  const { days } = await readUsageSoFar({ client: tables.client, ...tables.names }, 'ada', '2026-11-H1');
+  expect(days).toEqual([{ day: '2026-11-03', totals: { calls: '3' }, events: 3 }]);
 });
 
 describe('late usage', () => {
