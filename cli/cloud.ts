@@ -71,19 +71,19 @@ export class Cloud {
 
   async queues() {
     const { SQSClient } = await import('@aws-sdk/client-sqs');
-    return new SQSClient(this.#configuration);
+    // The endpoint decides where requests go, not the host in a queue's URL.
+    return new SQSClient({ ...this.#configuration, useQueueUrlAsEndpoint: false });
   }
 
   /** The invoice API itself, to read from. */
   async invoiceApi() {
-    const [{ SSMClient }, { httpInvoiceApi }, { parameterToken }] = await Promise.all([
-      import('@aws-sdk/client-ssm'),
+    const [{ httpInvoiceApi }, { parameterToken }] = await Promise.all([
       import('../lib/invoice-api/http-invoice-api.ts'),
       import('../lib/invoice-api/parameter-token.ts'),
     ]);
     return httpInvoiceApi({
       baseUrl: this.outputs.InvoiceApiUrl,
-      token: parameterToken(new SSMClient(this.#configuration), this.outputs.InvoiceApiTokenParameter),
+      token: parameterToken(this.outputs.InvoiceApiTokenParameter, this.#configuration).provide,
       timeoutMilliseconds: 30_000,
       maximumConnections: 2,
     });

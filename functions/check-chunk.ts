@@ -8,11 +8,13 @@ import { invoiceApiFrom } from '../lib/sending/invoice-api-from-environment.ts';
 import { powertoolsMetrics } from '../lib/sending/powertools-metrics.ts';
 
 const metrics = new Metrics();
-const sending = { ...sendingFrom(process.env, powertoolsMetrics(metrics)), api: invoiceApiFrom(process.env) };
+const { api, token } = invoiceApiFrom(process.env);
+const sending = { ...sendingFrom(process.env, powertoolsMetrics(metrics)), api };
 
 /** Asks what became of a chunk's packages and sends again what needs it. */
 export const handler = middy()
   .use(logMetrics(metrics))
+  .use(token.middleware)
   .handler((input: unknown, context: Context) =>
     checkChunk(input, { ...sending, remainingMilliseconds: () => context.getRemainingTimeInMillis() }),
   );

@@ -8,11 +8,13 @@ import { powertoolsMetrics } from '../lib/sending/powertools-metrics.ts';
 import { sendChunk } from '../lib/sending/send-chunk.ts';
 
 const metrics = new Metrics();
-const sending = { ...sendingFrom(process.env, powertoolsMetrics(metrics)), api: invoiceApiFrom(process.env) };
+const { api, token } = invoiceApiFrom(process.env);
+const sending = { ...sendingFrom(process.env, powertoolsMetrics(metrics)), api };
 
 /** Sends one turn of a chunk and books the next. */
 export const handler = middy()
   .use(logMetrics(metrics))
+  .use(token.middleware)
   .handler((input: unknown, context: Context) =>
     sendChunk(input, { ...sending, remainingMilliseconds: () => context.getRemainingTimeInMillis() }),
   );

@@ -1,9 +1,8 @@
-import { SSMClient } from '@aws-sdk/client-ssm';
 import * as z from 'zod/mini';
 import { readEnvironment, requiredText, webAddress, wholeNumber } from '../config/environment.ts';
 import { httpInvoiceApi } from '../invoice-api/http-invoice-api.ts';
 import type { InvoiceApi } from '../invoice-api/invoice-api.ts';
-import { parameterToken } from '../invoice-api/parameter-token.ts';
+import { type ParameterToken, parameterToken } from '../invoice-api/parameter-token.ts';
 
 const apiEnvironment = z.object({
   INVOICE_API_URL: webAddress(),
@@ -13,16 +12,21 @@ const apiEnvironment = z.object({
 });
 
 /**
- * The invoice API that a function's environment names. Made once, so that connections outlive invocations.
+ * The invoice API that a function's environment names, and its token. Made once, so that connections outlive invocations.
  * @throws InvalidEnvironment naming every fault
  * @throws InvoiceApiMisconfigured when the address cannot be used
  */
-export function invoiceApiFrom(environment: Record<string, string | undefined>): InvoiceApi {
+export function invoiceApiFrom(environment: Record<string, string | undefined>): {
+  api: InvoiceApi;
+  token: ParameterToken;
+} {
   const read = readEnvironment(apiEnvironment, environment);
-  return httpInvoiceApi({
+  const token = parameterToken(read.INVOICE_API_TOKEN_PARAMETER);
+  const api = httpInvoiceApi({
     baseUrl: read.INVOICE_API_URL,
-    token: parameterToken(new SSMClient({}), read.INVOICE_API_TOKEN_PARAMETER),
+    token: token.provide,
     timeoutMilliseconds: read.REQUEST_TIMEOUT_SECONDS * 1000,
     maximumConnections: read.INVOICE_API_CONCURRENCY,
   });
+  return { api, token };
 }
