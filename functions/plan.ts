@@ -1,4 +1,5 @@
 import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
 import * as z from 'zod/mini';
 import { readEnvironment, requiredText, wholeNumber } from '../lib/config/environment.ts';
 import { type PlanEvent, plan } from '../lib/runs/plan.ts';
@@ -26,4 +27,6 @@ const resources = {
   now: Date.now,
 };
 
-export const handler = middy((event: PlanEvent) => plan(event, resources));
+export const handler = middy((event: PlanEvent, context: Context) =>
+  plan(event, { ...resources, remainingMilliseconds: () => context.getRemainingTimeInMillis() }),
+);

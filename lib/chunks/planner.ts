@@ -7,13 +7,24 @@ export const MAXIMUM_CHUNKS = 10_000;
 const SEGMENTS_PER_CHUNK = 8;
 
 /** Neighbouring clients of one bucket, from the end of the segment before up to and including `upTo`. */
-interface Segment {
+export interface Segment {
   bucket: number;
   /** The last client; absent for the rest of the bucket. */
   upTo?: string;
   /** Records that a worker reads for these clients. */
   weight: number;
 }
+
+/** How far a builder has come; plain JSON, so that another call can go on. */
+export interface SegmentProgress {
+  segments: Segment[];
+  weight: number;
+  lastClient?: string;
+  client?: string;
+  clientWeight: number;
+}
+
+const EMPTY_PROGRESS: SegmentProgress = { segments: [], weight: 0, clientWeight: 0 };
 
 /**
  * Cuts one bucket's clients into segments as their records stream by, in the order of clients. Holds the segments alone.
@@ -22,16 +33,39 @@ interface Segment {
 export class SegmentBuilder {
   readonly #bucket: number;
   readonly #target: number;
-  readonly #segments: Segment[] = [];
-  #weight = 0;
+  readonly #segments: Segment[];
+  #weight: number;
   #lastClient: string | undefined;
   #client: string | undefined;
-  #clientWeight = 0;
+  #clientWeight: number;
 
-  /** @param recordsPerChunk the records that a worker is to read in one chunk */
-  constructor(bucket: number, recordsPerChunk: number) {
+  /**
+   * @param recordsPerChunk the records that a worker is to read in one chunk
+   * @param before where another builder of this bucket has stopped
+   */
+  constructor(
+    bucket: number,
+    recordsPerChunk: number,
+    { segments, weight, lastClient, client, clientWeight }: SegmentProgress = EMPTY_PROGRESS,
+  ) {
     this.#bucket = bucket;
     this.#target = recordsPerChunk / SEGMENTS_PER_CHUNK;
+    this.#segments = [...segments];
+    this.#weight = weight;
+    this.#lastClient = lastClient;
+    this.#client = client;
+    this.#clientWeight = clientWeight;
+  }
+
+  /** Where another builder can go on. */
+  get progress(): SegmentProgress {
+    return {
+      segments: [...this.#segments],
+      weight: this.#weight,
+      clientWeight: this.#clientWeight,
+      ...(this.#lastClient === undefined ? {} : { lastClient: this.#lastClient }),
+      ...(this.#client === undefined ? {} : { client: this.#client }),
+    };
   }
 
   /** Adds a record, or several, of a client; a client's additions follow each other. */

@@ -1,10 +1,10 @@
 import { rangesOf } from '../chunks/bounds.ts';
-import { joinSegments, SegmentBuilder } from '../chunks/planner.ts';
-import type { PeriodId } from '../periods/periods.ts';
-import { BUCKETS, bucketOf } from '../store/keys.ts';
+import { joinSegments } from '../chunks/planner.ts';
+import { bucketOf } from '../store/keys.ts';
 import type { RecordWeights } from '../store/record-weights.ts';
 import type { RunStore, StoredChunk } from '../store/run-store.ts';
 import { stepsOf } from './chunk-steps.ts';
+import { type MeasuringProgress, measurePeriod } from './measure-period.ts';
 import { keepPeriodLock } from './period-lock.ts';
 import { assertKnownRun, type PlanPurpose, type RunContext } from './run.ts';
 
@@ -12,6 +12,8 @@ import { assertKnownRun, type PlanPurpose, type RunContext } from './run.ts';
 export interface PlanEvent {
   run: RunContext;
   previous?: { purpose: PlanPurpose; round: number };
+  /** The state machine calls again while a plan is not `planned`; that of an earlier version does not. */
+  canContinue?: boolean;
 }
 
 /** The plan: numbers of chunks, whose bounds are in the runs table. */
@@ -20,6 +22,8 @@ export interface PlanAnswer {
   /** Counts the plans of a run, from 1. */
   round: number;
   chunks: number[];
+  /** False while the planner's time ran short: it goes on where it stopped when it is called again with the same input. */
+  planned: boolean;
 }
 
 /** What planning needs. */
@@ -30,16 +34,19 @@ export interface PlanResources {
   recordsPerSecond: number;
   /** How long one chunk should take. */
   targetSeconds: number;
+  /** Milliseconds left to this call; absent: without end. */
+  remainingMilliseconds?: () => number;
   now: () => number;
 }
 
 /** Packages that were in flight are packaged again once they are not; that settles in one more round. */
 const MAXIMUM_PACKAGING_ROUNDS = 3;
 const CLIENTS_PER_CHUNK = 50;
-const BUCKETS_AT_ONCE = 4;
+/** Kept back to write chunks, or how far the planner has come; a fifth of its time where it has little. */
+const TIME_MARGIN_MILLISECONDS = 120_000;
 
 /**
- * Splits a period's clients into chunks. Asked again after everything is sent, it names the chunks in which a change had to
+ * Splits a period's clients into chunks, in as many calls as that takes. Asked again after everything is sent, it names the chunks in which a change had to
  * wait for a package in flight, and when there are none, all chunks for the account.
  * @throws PeriodLocked, UnknownVersion
  */
@@ -53,9 +60,11 @@ export async function plan(event: PlanEvent, resources: PlanResources): Promise<
     // Before anything is read: what is counted from now on is late, whether or not this run still sees it.
     await runs.markClosed(run.period.id, run.runId, new Date(now()).toISOString());
   }
-  const chunks = run.clients ? namedChunks(run.clients) : await measuredChunks(run.period.id, resources);
+  const purpose = run.mode === 'preview' ? 'preview' : 'package';
+  const chunks = run.clients ? namedChunks(run.clients) : await measuredChunks(event, resources);
+  if (!chunks) return { purpose, round: 1, chunks: [], planned: false };
   await runs.saveChunks(run.runId, chunks);
-  return { purpose: run.mode === 'preview' ? 'preview' : 'package', round: 1, chunks: numbersTo(chunks.length) };
+  return { purpose, round: 1, chunks: numbersTo(chunks.length), planned: true };
 }
 
 async function planAgain(
@@ -66,9 +75,9 @@ async function planAgain(
   const all = numbersTo(await runs.loadChunkCount(run.runId));
   if (purpose === 'package' && round < MAXIMUM_PACKAGING_ROUNDS) {
     const waiting = await chunksThatWait(run.runId, all, runs);
-    if (waiting.length > 0) return { purpose: 'package', round: round + 1, chunks: waiting };
+    if (waiting.length > 0) return { purpose: 'package', round: round + 1, chunks: waiting, planned: true };
   }
-  return { purpose: 'account', round: round + 1, chunks: all };
+  return { purpose: 'account', round: round + 1, chunks: all, planned: true };
 }
 
 async function chunksThatWait(runId: string, chunks: readonly number[], runs: RunStore): Promise<number[]> {
@@ -88,25 +97,22 @@ async function isWaiting(runId: string, chunk: number, runs: RunStore): Promise<
   return false;
 }
 
-/** Buckets are read a few at a time; what is held is the segments, not the records. */
-async function measuredChunks(periodId: PeriodId, resources: PlanResources): Promise<StoredChunk[]> {
-  const { weights, recordsPerSecond, targetSeconds } = resources;
+/** @returns nothing when time ran short; how far the planner has come is in the runs table then */
+async function measuredChunks(
+  { run, canContinue = false }: PlanEvent,
+  { runs, weights, recordsPerSecond, targetSeconds, remainingMilliseconds }: PlanResources,
+): Promise<StoredChunk[] | undefined> {
   const recordsPerChunk = recordsPerSecond * targetSeconds;
-  const segments: ReturnType<SegmentBuilder['finish']>[] = [];
-  const buckets = numbersTo(BUCKETS)
-    .map((number) => number - 1)
-    .values();
-  const worker = async (): Promise<void> => {
-    for (const bucket of buckets) {
-      const builder = new SegmentBuilder(bucket, recordsPerChunk);
-      for await (const page of weights.pages(periodId, bucket)) {
-        for (const { clientId, records } of page) builder.add(clientId, records);
-      }
-      segments[bucket] = builder.finish();
-    }
-  };
-  await Promise.all(Array.from({ length: BUCKETS_AT_ONCE }, worker));
-  return joinSegments(segments.flat(), recordsPerChunk).map(({ bounds, weight }) => ({
+  const remaining = canContinue && remainingMilliseconds ? remainingMilliseconds : () => Number.POSITIVE_INFINITY;
+  const margin = Math.min(TIME_MARGIN_MILLISECONDS, remaining() / 5);
+  const before = await runs.loadValue<MeasuringProgress>(run.runId, 'measured', []);
+  const isShortOfTime = () => remaining() < margin;
+  const measured = await measurePeriod(run.period.id, before ?? {}, { weights, recordsPerChunk, isShortOfTime });
+  if ('progress' in measured) {
+    await runs.saveValue(run.runId, 'measured', [], measured.progress);
+    return undefined;
+  }
+  return joinSegments(measured.segments, recordsPerChunk).map(({ bounds, weight }) => ({
     ranges: rangesOf(bounds),
     weight,
   }));

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import { MAXIMUM_DOCUMENT_BYTES } from '../../lib/packages/parts.ts';
+import { plan } from '../../lib/runs/plan.ts';
 import { DailyRecordWriter } from '../../lib/store/daily-record-writer.ts';
+import { RecordWeights } from '../../lib/store/record-weights.ts';
 import { readUsageSoFar } from '../../lib/store/usage-reader.ts';
 import { PackagingWorld } from '../fixtures/packaging.ts';
 import { startTestTables, type TestTables } from '../fixtures/tables.ts';
@@ -300,6 +302,51 @@ test('a worker that runs short of time stops after a client and goes on there', 
 
   expect(summary).toMatchObject({ clients: 5, usage: { calls: '5' }, packages: { processed: 5 } });
   expect(await world.runs.loadValue(summary.runId, 'sum-package', [1, 4])).toMatchObject({ isLast: false });
+});
+
+test('a planner that runs short of time stops after a page and goes on there, with the same plan', async () => {
+  const clients = Array.from({ length: 60 }, (_, index) => `client-${index}`);
+  await world.count(...clients.map((clientId) => ({ clientId, day: '2026-11-03', quantity: '1' })));
+  world.recordsPerSecond = 500;
+  const inOneGo = await world.open({});
+  const planned = await world.plan(inOneGo);
+  world.statuses.set(inOneGo.executionArn, 'ABORTED');
+  expect(world.planCalls).toBe(1);
+  let asked = 0;
+  world.remainingOfPlanner = () => (asked++ === 0 ? 300_000 : 0);
+
+  const run = await world.open({});
+  const { chunks } = await world.plan(run);
+
+  expect(world.planCalls).toBeGreaterThan(2);
+  expect(chunks).toEqual(planned.chunks);
+  for (const chunk of chunks) {
+    expect(await world.runs.loadChunk(run.runId, chunk)).toMatchObject({
+      ranges: (await world.runs.loadChunk(inOneGo.runId, chunk))?.ranges,
+    });
+  }
+  world.remainingOfPlanner = () => 300_000;
+  world.statuses.set(run.executionArn, 'ABORTED');
+  expect(await world.close()).toMatchObject({ clients: 60, usage: { calls: '60' } });
+});
+
+test('a planner whose state machine would not call it again goes on to the end', async () => {
+  await world.count({ clientId: 'ada', day: '2026-11-03', quantity: '1' });
+  const run = await world.open({});
+
+  const answer = await plan(
+    { run },
+    {
+      runs: world.runs,
+      weights: new RecordWeights(tables.client, tables.names.dailyRecords, 5),
+      recordsPerSecond: 1_000,
+      targetSeconds: 1,
+      remainingMilliseconds: () => 0,
+      now: () => world.now,
+    },
+  );
+
+  expect(answer).toEqual({ purpose: 'package', round: 1, chunks: [1], planned: true });
 });
 
 test('a package that would be too large is cut into parts that together are the usage', async () => {

@@ -28,6 +28,8 @@ const ROUNDS = SENDING_ROUNDS + CHECKING_ROUNDS + 2 * invoiceApi.attemptsLimit;
 
 /** How often each loop is gone through at most, by one of its states. */
 const VISITS = {
+  // A planner reads for 13 minutes before it says that it ran short of time: 10 million client-days take a few of them.
+  Plan: 50,
   // A worker runs for 15 minutes before it says that it ran short of time: a day and a half of one worker.
   PackageChunk: 150,
   Assess: ROUNDS,
@@ -94,6 +96,7 @@ describe('payloads', () => {
     purpose: 'package',
     round: 3,
     chunks: Array.from({ length: chunks }, (_, index) => index + 1),
+    planned: true,
   });
   const longest = Array.from({ length: MAXIMUM_CLIENTS }, (_, index) => String(index).padStart(128, 'c'));
 
