@@ -2,6 +2,7 @@ import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import middy from '@middy/core';
 import * as z from 'zod/mini';
 import { readEnvironment, requiredText, timeZoneName, wholeNumber } from '../lib/config/environment.ts';
+import { serviceName } from '../lib/config/service-name.ts';
 import { announceClosedPeriod } from '../lib/runs/announce-closed-period.ts';
 import { type ClosePeriodEvent, closePeriod } from '../lib/runs/close-period.ts';
 import { eventBusNotifications } from '../lib/runs/event-bus.ts';
@@ -41,7 +42,7 @@ const resources = {
   now: Date.now,
 };
 
-const notifications = eventBusNotifications(new EventBridgeClient(), 'default');
+const notifications = eventBusNotifications(new EventBridgeClient(), serviceName(process.env));
 
 export const handler = middy(async (event: ClosePeriodEvent) => {
   const summary = await closePeriod(event, resources);

@@ -4,6 +4,7 @@ import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import middy from '@middy/core';
 import * as z from 'zod/mini';
 import { readEnvironment, requiredText, timeZoneName, wholeNumber } from '../lib/config/environment.ts';
+import { serviceName } from '../lib/config/service-name.ts';
 import { BillingCalendar } from '../lib/periods/days.ts';
 import { eventBusNotifications } from '../lib/runs/event-bus.ts';
 import { watchPeriods } from '../lib/runs/watch-periods.ts';
@@ -37,7 +38,7 @@ const resources = {
     packages: environment.PACKAGES_TABLE,
     usageSlices: environment.USAGE_SLICES_TABLE,
   }),
-  notifications: eventBusNotifications(new EventBridgeClient(), 'default'),
+  notifications: eventBusNotifications(new EventBridgeClient(), serviceName(process.env)),
   hasUsage: (periodId: string) => hasUsage(documents, environment.DAILY_RECORDS_TABLE, periodId),
   now: Date.now,
 };

@@ -7,17 +7,19 @@ export class NotificationFailed extends HalfmonthError {
   readonly code = 'NOTIFICATION_FAILED';
 }
 
+/** The account's own bus. */
+const BUS = 'default';
+
 /**
- * Notifications as EventBridge events with the source `halfmonth`.
- * @param bus the name of the event bus, `default` for the account's own
+ * Notifications as EventBridge events with the source `halfmonth` on the account's own bus.
+ * @param service who speaks, such as `halfmonth-prod`: it is in each event's detail, for stages of one account share the bus
  */
-export function eventBusNotifications(client: EventBridgeClient, bus: string): Notifications {
+export function eventBusNotifications(client: EventBridgeClient, service: string): Notifications {
   return {
     async notify({ type, detail }) {
+      const Detail = JSON.stringify({ service, ...detail });
       const { FailedEntryCount, Entries } = await client.send(
-        new PutEventsCommand({
-          Entries: [{ EventBusName: bus, Source: 'halfmonth', DetailType: type, Detail: JSON.stringify(detail) }],
-        }),
+        new PutEventsCommand({ Entries: [{ EventBusName: BUS, Source: 'halfmonth', DetailType: type, Detail }] }),
       );
       // PutEvents answers 200 for events that it refused
       // (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html).
