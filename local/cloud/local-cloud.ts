@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { startDynamoDbEngine } from '../engines/dynamodb-engine.ts';
 import { startSqsEngine } from '../engines/sqs-engine.ts';
 import { type AwsApiServer, startAwsApiServer } from './aws-api/aws-api-server.ts';
+import { cloudFormationApi } from './aws-api/cloudformation-api.ts';
 import { eventBusApi } from './aws-api/event-bus-api.ts';
 import { parameterStoreApi } from './aws-api/parameter-store-api.ts';
 import { functionsOf } from './lambda/functions.ts';
@@ -18,7 +19,7 @@ import { stateMachinesOf } from './state-machines/state-machine.ts';
 import { stepFunctionsApi } from './state-machines/step-functions-api.ts';
 import { ensureTables } from './tables.ts';
 import { stackOf } from './template/stack.ts';
-import { readTemplate, type Template } from './template/template.ts';
+import { readStackName, readTemplate, type Template } from './template/template.ts';
 
 /** How to start the local cloud. */
 export interface LocalCloudOptions {
@@ -26,7 +27,7 @@ export interface LocalCloudOptions {
   packageFolder: string;
   /** Keeps tables, queues, executions and logs there, so that they survive a restart; without it they live in memory. */
   dataFolder?: string;
-  /** Fixed ports; any free ones without. `aws` is for Step Functions, Lambda, Parameter Store and EventBridge. */
+  /** Fixed ports; any free ones without. `aws` answers for every service, see `LocalCloud.endpoints.all`. */
   ports?: { dynamodb?: number; sqs?: number; aws?: number };
   /** Default: `eu-central-1`. */
   region?: string;
@@ -44,7 +45,18 @@ export interface LocalCloudOptions {
 /** The local cloud at work. */
 export interface LocalCloud {
   region: string;
-  endpoints: { dynamodb: string; sqs: string; stepFunctions: string; lambda: string; ssm: string; events: string };
+  endpoints: {
+    /** One for all services, CloudFormation too: what `AWS_ENDPOINT_URL` wants. The others are shorter ways. */
+    all: string;
+    dynamodb: string;
+    sqs: string;
+    stepFunctions: string;
+    lambda: string;
+    ssm: string;
+    events: string;
+  };
+  /** Such as `halfmonth-dev`. */
+  stackName: string;
   /** The stack's outputs by name. */
   outputs: Record<string, string>;
   /** Variables that make any AWS SDK and tool talk to this cloud. */
@@ -85,7 +97,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     const sqs = await startSqsEngine({ region, port: ports.sqs, folder: dataFolder && join(dataFolder, 'queues') });
     closing.add(sqs.stop);
 
-    const stack = stackOf(template, { region, sqsEndpoint: sqs.endpoint });
+    const stack = stackOf(template, { name: readStackName(packageFolder), region, sqsEndpoint: sqs.endpoint });
     await ensureTables(stack, dynamodb.endpoint);
     ensureQueues(stack, sqs);
 
@@ -93,15 +105,19 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     const functionOf = (nameOrArn: string) =>
       functions.find(({ name, arn }) => nameOrArn === name || nameOrArn === arn);
     const machines = stateMachinesOf(stack, { functionOf, observer, interceptTask: options.interceptTask, dataFolder });
-    const api = await startAwsApiServer({
-      port: ports.aws,
+    const apis = {
       services: {
         AWSStepFunctions: stepFunctionsApi(machines),
         AmazonSSM: parameterStoreApi(options.parameters ?? {}, region),
         AWSEvents: eventBusApi((event) => observer.onBusEvent?.(event)),
       },
-      rest: lambdaApi(functionOf),
-    });
+      rest: [
+        lambdaApi(functionOf),
+        cloudFormationApi({ name: stack.name, id: stack.id, region, outputs: stack.outputs() }),
+      ],
+      forwarded: { dynamodb: dynamodb.endpoint, sqs: sqs.endpoint },
+    };
+    const api = await startAwsApiServer(apis, { port: ports.aws });
     closing.add(api.stop);
 
     const serviceVariables = serviceVariablesOf(dynamodb.endpoint, sqs.endpoint, api);
@@ -123,6 +139,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     return {
       region,
       endpoints: {
+        all: api.endpoint,
         dynamodb: dynamodb.endpoint,
         sqs: sqs.endpoint,
         stepFunctions: api.endpoint,
@@ -130,11 +147,13 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
         ssm: api.endpoint,
         events: api.endpoint,
       },
+      stackName: stack.name,
       outputs: stack.outputs(),
       environment: {
         AWS_REGION: region,
         AWS_ACCESS_KEY_ID: 'local',
         AWS_SECRET_ACCESS_KEY: 'local',
+        AWS_ENDPOINT_URL: api.endpoint,
         ...serviceVariables,
       },
       functionOf,

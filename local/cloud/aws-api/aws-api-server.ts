@@ -5,6 +5,8 @@ import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import { PortTaken } from '../../engines/port-taken.ts';
 import { AwsError } from './aws-error.ts';
+import { forward } from './forwarding.ts';
+import { signingScopeOf } from './signing-scope.ts';
 
 /** One operation of a service that speaks the AWS JSON protocol. */
 export type Operation = (input: unknown) => unknown;
@@ -33,28 +35,38 @@ export interface AwsApiServer {
   stop(): Promise<void>;
 }
 
+/** What a server answers, and how. */
+export interface AwsApis {
+  /** By the prefix in `X-Amz-Target`. */
+  services: Record<string, Service>;
+  /** Asked one after the other for what has no `X-Amz-Target`. */
+  rest: readonly RestHandler[];
+  /** Endpoints of other servers by the service's name in signatures, such as `dynamodb`. */
+  forwarded: Record<string, string>;
+}
+
 /**
- * Serves AWS APIs on loopback: the AWS JSON protocol (https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html)
- * by the service's prefix in `X-Amz-Target`, and one REST handler. Signatures are not checked.
+ * Serves AWS APIs on loopback, all at one address, so that `AWS_ENDPOINT_URL` alone leads an SDK here: the AWS JSON protocol
+ * (https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html), REST handlers, and what other servers answer. Signatures
+ * say which service is meant; they are not checked.
  * @throws PortTaken
  */
-export async function startAwsApiServer(options: {
-  services: Record<string, Service>;
-  rest: RestHandler;
-  port?: number | undefined;
-}): Promise<AwsApiServer> {
+export async function startAwsApiServer(
+  apis: AwsApis,
+  { port }: { port?: number | undefined } = {},
+): Promise<AwsApiServer> {
   const server = createServer((request, response) => {
-    answer(request, options).then(
-      (result) => send(response, result),
-      (error) => send(response, errorAnswer(error)),
-    );
+    serve(request, response, apis).catch((error) => {
+      if (response.headersSent) response.destroy();
+      else send(response, errorAnswer(error));
+    });
   });
-  server.listen(options.port ?? 0, '127.0.0.1');
+  server.listen(port ?? 0, '127.0.0.1');
   try {
     await once(server, 'listening');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
-      throw new PortTaken(options.port ?? 0, 'Step Functions and Lambda');
+      throw new PortTaken(port ?? 0, 'Step Functions and Lambda');
     }
     throw error;
   }
@@ -71,16 +83,22 @@ export async function startAwsApiServer(options: {
   };
 }
 
-async function answer(
-  request: IncomingMessage,
-  { services, rest }: { services: Record<string, Service>; rest: RestHandler },
-): Promise<RestAnswer> {
+async function serve(request: IncomingMessage, response: ServerResponse, apis: AwsApis): Promise<void> {
+  const scope = signingScopeOf(request.headers.authorization);
+  const endpoint = scope && apis.forwarded[scope.service];
+  if (endpoint) await forward(request, response, endpoint);
+  else send(response, await answer(request, apis));
+}
+
+async function answer(request: IncomingMessage, { services, rest }: AwsApis): Promise<RestAnswer> {
   const body = (await buffer(request)).toString('utf8');
   const target = request.headers['x-amz-target'];
   if (typeof target === 'string') return answerJson(target, body, services);
   const path = new URL(request.url ?? '/', 'http://127.0.0.1').pathname;
-  const result = await rest({ method: request.method ?? 'GET', path, headers: request.headers, body });
-  if (result) return result;
+  for (const handler of rest) {
+    const result = await handler({ method: request.method ?? 'GET', path, headers: request.headers, body });
+    if (result) return result;
+  }
   throw new AwsError('UnknownOperationException', `The local cloud has nothing at ${request.method} ${path}.`, 404);
 }
 

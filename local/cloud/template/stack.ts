@@ -13,6 +13,9 @@ export interface StackResource {
 
 /** A template with names and addresses for everything it declares. */
 export interface Stack {
+  name: string;
+  /** Its ARN. */
+  id: string;
   region: string;
   /** The resources of one type, such as `AWS::SQS::Queue`, whose condition holds. */
   resourcesOf(type: string): StackResource[];
@@ -23,13 +26,16 @@ export interface Stack {
 
 /** Where the stack's queues are, for their URLs. */
 export interface StackAddresses {
+  /** Such as `halfmonth-dev`. */
+  name: string;
   region: string;
   /** Such as `http://127.0.0.1:4566`. */
   sqsEndpoint: string;
 }
 
 /** Names every resource of a template as CloudFormation would, with loopback addresses in place of AWS's. */
-export function stackOf(template: Template, { region, sqsEndpoint }: StackAddresses): Stack {
+export function stackOf(template: Template, { name, region, sqsEndpoint }: StackAddresses): Stack {
+  const id = `arn:aws:cloudformation:${region}:${LOCAL_ACCOUNT_ID}:stack/${name}/local`;
   const scope: Scope = {
     template,
     pseudoParameters: {
@@ -37,8 +43,8 @@ export function stackOf(template: Template, { region, sqsEndpoint }: StackAddres
       'AWS::AccountId': LOCAL_ACCOUNT_ID,
       'AWS::Partition': 'aws',
       'AWS::URLSuffix': 'amazonaws.com',
-      'AWS::StackName': 'local',
-      'AWS::StackId': `arn:aws:cloudformation:${region}:${LOCAL_ACCOUNT_ID}:stack/local/local`,
+      'AWS::StackName': name,
+      'AWS::StackId': id,
     },
     valuesOf,
   };
@@ -54,6 +60,8 @@ export function stackOf(template: Template, { region, sqsEndpoint }: StackAddres
   }
 
   return {
+    name,
+    id,
     region,
     resolve,
     resourcesOf: (type) =>

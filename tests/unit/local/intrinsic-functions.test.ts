@@ -17,7 +17,11 @@ const TEMPLATE: Template = {
   Outputs: { QueueUrl: { Value: { Ref: 'Queue' } } },
 };
 
-const stack = stackOf(TEMPLATE, { region: 'eu-central-1', sqsEndpoint: 'http://127.0.0.1:4566' });
+const stack = stackOf(TEMPLATE, {
+  name: 'halfmonth-local',
+  region: 'eu-central-1',
+  sqsEndpoint: 'http://127.0.0.1:4566',
+});
 
 test.each([
   ['the name of a table', { Ref: 'Table' }, 'usage-5'],
