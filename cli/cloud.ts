@@ -39,11 +39,11 @@ const MAXIMUM_SOCKETS = 64;
 export class Cloud {
   readonly target: Target;
   readonly outputs: CloudOutputs;
-  readonly #configuration: { region?: string; profile?: string };
+  readonly #configuration: { region?: string };
   #dynamodb: DynamoDBClient | undefined;
   #documents: DynamoDBDocumentClient | undefined;
 
-  constructor(target: Target, outputs: CloudOutputs, configuration: { region?: string; profile?: string }) {
+  constructor(target: Target, outputs: CloudOutputs, configuration: { region?: string }) {
     this.target = target;
     this.outputs = outputs;
     this.#configuration = configuration;

@@ -1,6 +1,6 @@
 /** `npm run -s bench:cli`: how long the command line takes to start, and `status` on 100,000 packages, beside bare Node.js. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import { packageHeadItem } from '../../lib/store/package-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import { startLocalCloud } from '../../local/cloud/local-cloud.ts';
 import { packageService } from '../../local/packaging/package-service.ts';
+import { KEPT_CLOUD_NOTICE, writeKeptCloudNotice } from '../../local/start/kept-cloud-notice.ts';
 
 const run = promisify(execFile);
 const PROGRAM = fileURLToPath(new URL('../../cli/halfmonth.mjs', import.meta.url));
@@ -58,9 +59,16 @@ try {
 /** Tables as the service declares them, with heads as packaging and sending leave them on a closing day. */
 async function prepare(): Promise<void> {
   const { region, endpoints, outputs, environment } = cloud;
-  mkdirSync(join(folder, '.halfmonth'));
-  const notice = { pid: process.pid, region, outputs, environment, overrides: {} };
-  writeFileSync(join(folder, '.halfmonth', 'local-cloud.json'), JSON.stringify(notice));
+  writeKeptCloudNotice(join(folder, KEPT_CLOUD_NOTICE), {
+    pid: process.pid,
+    startedAt: new Date().toISOString(),
+    region,
+    endpoints,
+    outputs,
+    environment,
+    invoiceApi: { url: String(outputs.InvoiceApiUrl) },
+    overrides: {},
+  });
   const client = new DynamoDBClient({
     region,
     endpoint: endpoints.dynamodb,

@@ -1,17 +1,20 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import type { LocalCloud } from '../cloud/local-cloud.ts';
+import { isAlive } from './is-alive.ts';
+import { KEPT_CLOUD_NOTICE, type KeptCloud, writeKeptCloudNotice } from './kept-cloud-notice.ts';
 
+const SERVICE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
 /** Everything that a start leaves on this machine. Not under version control. */
-export const HALFMONTH_FOLDER = fileURLToPath(new URL('../../.halfmonth/', import.meta.url));
+export const HALFMONTH_FOLDER = join(SERVICE_FOLDER, '.halfmonth');
 /** Where `--keep` keeps its data and logs. */
 export const KEPT_FOLDER = join(HALFMONTH_FOLDER, 'kept');
 /** Where a start without `--keep` leaves its logs. */
 export const LAST_FOLDER = join(HALFMONTH_FOLDER, 'last');
 /** Says where a cloud that was left running can be reached. Gone when it has stopped. */
-export const LOCAL_CLOUD_FILE = join(HALFMONTH_FOLDER, 'local-cloud.json');
+export const LOCAL_CLOUD_FILE = join(SERVICE_FOLDER, KEPT_CLOUD_NOTICE);
 
 /** Holds the process that works with the kept data. */
 const OWNER_FILE = join(KEPT_FOLDER, 'owner.pid');
@@ -20,25 +23,6 @@ const OWNER_FILE = join(KEPT_FOLDER, 'owner.pid');
 const SETTINGS_FILE = join(KEPT_FOLDER, 'settings.json');
 
 const settingsSchema = z.object({ maxAgeDays: z.int().positive() });
-
-const keptCloudSchema = z.object({
-  /** The process that runs the cloud. */
-  pid: z.int(),
-  /** RFC 3339, UTC. */
-  startedAt: z.string(),
-  region: z.string(),
-  endpoints: z.record(z.string(), z.string()),
-  /** The stack's outputs by name: tables, queues, the state machine. */
-  outputs: z.record(z.string(), z.string()),
-  /** Variables that make any AWS SDK and tool talk to this cloud. */
-  environment: z.record(z.string(), z.string()),
-  invoiceApi: z.object({ url: z.string(), profile: z.optional(z.string()) }),
-  /** What the functions are told instead of what the template says, such as the profile's quota. */
-  overrides: z.record(z.string(), z.string()),
-});
-
-/** A local cloud that runs on after its start. */
-export type KeptCloud = z.output<typeof keptCloudSchema>;
 
 /** Another process runs the kept cloud. */
 export class AlreadyRunning extends Error {
@@ -101,8 +85,7 @@ export function announceKeptCloud(
     invoiceApi,
     overrides,
   };
-  mkdirSync(dirname(LOCAL_CLOUD_FILE), { recursive: true });
-  writeFileSync(LOCAL_CLOUD_FILE, `${JSON.stringify(kept, undefined, 2)}\n`);
+  writeKeptCloudNotice(LOCAL_CLOUD_FILE, kept);
   return kept;
 }
 
@@ -127,14 +110,4 @@ export function keptCloudText({ endpoints, outputs, environment, invoiceApi }: K
     'Paste these lines to let the AWS CLI or any AWS SDK talk to it:',
     ...Object.entries(environment).map(([name, value]) => `export ${name}=${value}`),
   ].join('\n');
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // It lives, and belongs to somebody else.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
