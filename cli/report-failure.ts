@@ -1,5 +1,11 @@
 import { styleText } from 'node:util';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { withTarget } from './next-command.ts';
+
+const MISSING_PERMISSION =
+  "Your role may not do this. docs/operating.md lists what an operator's role needs; is it the right --profile?";
+const UNREACHABLE =
+  'Nothing answers there: check the network, --region, and AWS_ENDPOINT_URL if it is set. Locally: npm start -- --keep';
 
 /** What AWS calls the failures that an operator can mend, with what to try next. */
 const ADVICE: Record<string, string> = {
@@ -8,9 +14,17 @@ const ADVICE: Record<string, string> = {
   ExpiredToken: 'The credentials have expired: sign in again ("aws sso login").',
   UnrecognizedClientException: 'The credentials are not valid here: check --profile and --region.',
   InvalidClientTokenId: 'The credentials are not valid here: check --profile and --region.',
-  AccessDeniedException: 'Your role may not do this. "npx halfmonth doctor" says what is missing.',
-  AccessDenied: 'Your role may not do this. "npx halfmonth doctor" says what is missing.',
+  SignatureDoesNotMatch: 'The secret key is not the one of the access key: sign in again ("aws sso login").',
+  RequestExpired: "This machine's clock is wrong: set it, then try again.",
+  AccessDeniedException: MISSING_PERMISSION,
+  AccessDenied: MISSING_PERMISSION,
+  ThrottlingException: 'AWS asks for a pause: try again in a minute.',
   ResourceNotFoundException: 'Is the stack deployed in this region? "npx halfmonth doctor" looks.',
+  ECONNREFUSED: UNREACHABLE,
+  ECONNRESET: UNREACHABLE,
+  ENOTFOUND: UNREACHABLE,
+  ETIMEDOUT: UNREACHABLE,
+  TimeoutError: UNREACHABLE,
 };
 
 /** Commander's own code for having shown help or the version, which is what was asked for. */
@@ -18,10 +32,12 @@ const SHOWN = new Set(['commander.helpDisplayed', 'commander.help', 'commander.v
 
 /** Says what went wrong, why, and what to try next, and answers the exit code. */
 export function reportFailure(error: unknown, json: boolean): ExitCode {
-  const { name, code, message } = described(error);
+  const { name, code, message: said } = described(error);
+  const message = withTarget(said);
   if (SHOWN.has(code)) return EXIT.done;
   const isUsage = code === 'WRONG_USAGE' || code === 'INVALID_PERIOD' || code.startsWith('commander.');
-  const next = ADVICE[name];
+  const advice = ADVICE[name] ?? ADVICE[code];
+  const next = advice && withTarget(advice);
   if (json) {
     console.log(JSON.stringify({ schemaVersion: 1, error: { name, code, message, ...(next ? { next } : {}) } }));
   } else if (!code.startsWith('commander.')) {
