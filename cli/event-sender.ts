@@ -12,6 +12,8 @@ const TRIES = 8;
 export interface SendProgress {
   line: number;
   events: number;
+  /** Of the input, up to the end of that line. */
+  bytes: number;
 }
 
 /** Sends events as arrays (CloudEvents batch format), a few requests at a time, and says after each round how far it is. */
@@ -23,8 +25,8 @@ export async function sendEvents(
   onProgress: (progress: SendProgress) => void,
 ): Promise<SendProgress> {
   const startedAt = Date.now();
-  const progress: SendProgress = { line: 0, events: 0 };
-  for await (const round of roundsOf(events)) {
+  const progress: SendProgress = { line: 0, events: 0, bytes: 0 };
+  for await (const round of roundsOf(events, rate === undefined ? Number.POSITIVE_INFINITY : Math.ceil(rate / 2))) {
     const bodies = round.map(({ texts }) => `[${texts.join(',')}]`);
     const requests: string[][] = [];
     for (let first = 0; first < bodies.length; first += MESSAGES_PER_REQUEST) {
@@ -32,6 +34,7 @@ export async function sendEvents(
     }
     await Promise.all(requests.map((batch) => sendBatch(client, queueUrl, batch)));
     progress.line = round.at(-1)?.lastLine ?? progress.line;
+    progress.bytes = round.at(-1)?.lastByte ?? progress.bytes;
     progress.events += round.reduce((sum, { texts }) => sum + texts.length, 0);
     onProgress(progress);
     if (rate !== undefined) await until(startedAt + (progress.events / rate) * 1000);
@@ -43,13 +46,15 @@ interface Message {
   texts: string[];
   bytes: number;
   lastLine: number;
+  lastByte: number;
 }
 
-/** Messages, and of these as many as go out side by side. */
-async function* roundsOf(events: AsyncIterable<SourcedEvent>): AsyncGenerator<Message[]> {
+/** Messages, and of these as many as go out side by side; with a rate no more lines than half a second's. */
+async function* roundsOf(events: AsyncIterable<SourcedEvent>, linesAtOnce: number): AsyncGenerator<Message[]> {
   let round: Message[] = [];
-  let message: Message = { texts: [], bytes: 0, lastLine: 0 };
-  for await (const { text, line } of events) {
+  let lines = 0;
+  let message = emptyMessage();
+  for await (const { text, line, bytes: lastByte } of events) {
     // A line that is an array already is opened: an array within an array is no event.
     const trimmed = text.trim();
     const inner = trimmed.startsWith('[') ? trimmed.slice(1, -1).trim() : trimmed;
@@ -57,18 +62,31 @@ async function* roundsOf(events: AsyncIterable<SourcedEvent>): AsyncGenerator<Me
     const bytes = Buffer.byteLength(inner) + 1;
     if (message.texts.length > 0 && message.bytes + bytes > MESSAGE_BYTES) {
       round.push(message);
-      message = { texts: [], bytes: 0, lastLine: 0 };
+      message = emptyMessage();
       if (round.length === REQUESTS_AT_ONCE * MESSAGES_PER_REQUEST) {
         yield round;
         round = [];
+        lines = 0;
       }
     }
     message.texts.push(inner);
     message.bytes += bytes;
     message.lastLine = line;
+    message.lastByte = lastByte;
+    lines += 1;
+    if (lines >= linesAtOnce) {
+      yield [...round, message];
+      round = [];
+      message = emptyMessage();
+      lines = 0;
+    }
   }
   if (message.texts.length > 0) round.push(message);
   if (round.length > 0) yield round;
+}
+
+function emptyMessage(): Message {
+  return { texts: [], bytes: 0, lastLine: 0, lastByte: 0 };
 }
 
 async function sendBatch(client: SQSClient, queueUrl: string, bodies: readonly string[]): Promise<void> {

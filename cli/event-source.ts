@@ -9,6 +9,8 @@ export interface SourcedEvent {
   line: number;
   /** JSON of one event, or of an array of events. */
   text: string;
+  /** How far into the input it ends, in bytes. */
+  bytes: number;
 }
 
 /** A line that is no event: it was not sent. */
@@ -53,13 +55,16 @@ export function readMapping(text: string): ColumnMapping {
 /** The events of a newline-delimited JSON stream; lines that are no JSON are reported and left out. */
 export async function* eventsOfNdjson(input: Readable, onBad: (bad: BadLine) => void): AsyncGenerator<SourcedEvent> {
   let line = 0;
+  let bytes = 0;
   for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
     line += 1;
+    // With its line break: of two characters' width where a file comes from Windows, which is near enough.
+    bytes += Buffer.byteLength(text) + 1;
     if (text.trim() === '') continue;
     try {
       JSON.parse(text);
       // The text itself goes on: parsing it would cost a quantity its digits.
-      yield { line, text };
+      yield { line, text, bytes };
     } catch (error) {
       onBad({ line, reason: error instanceof Error ? error.message : String(error) });
     }
@@ -84,14 +89,14 @@ export async function* eventsOfCsv(
   input.once('error', (error) => parser.destroy(error));
   for await (const { record, info } of parser as AsyncIterable<{
     record: Record<string, string>;
-    info: { lines: number };
+    info: { lines: number; bytes: number };
   }>) {
     if (!isChecked) checkColumns(mapping, record);
     isChecked = true;
     const event = eventOfRow(mapping, source, record);
     const empty = Object.entries(event).find(([, value]) => value === undefined || value === '');
     if (empty) onBad({ line: info.lines, reason: `${empty[0]} is empty` });
-    else yield { line: info.lines, text: jsonOf(event) };
+    else yield { line: info.lines, text: jsonOf(event), bytes: info.bytes };
   }
 }
 

@@ -14,6 +14,7 @@ import {
 } from '../event-source.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { SendBookmark } from '../send-bookmark.ts';
+import { displaySending } from '../send-progress.ts';
 import { plural } from '../words.ts';
 
 interface SendOptions {
@@ -73,6 +74,7 @@ async function sendFile(
   };
   const events = mapping ? eventsOfCsv(input, mapping, options.source, onBad) : eventsOfNdjson(input, onBad);
   const shownAs = file === '-' ? 'standard input' : file;
+  const display = await displaySending(context.output, file);
   try {
     const sent = await sendEvents(
       await cloud.queues(),
@@ -81,23 +83,19 @@ async function sendFile(
       options.rate,
       (progress) => {
         bookmark?.save(progress.line, progress.events);
-        if (context.output.isLive) void showProgress(context, shownAs, progress.events, progress.line);
+        display.update(progress);
       },
     );
-    context.output.endLive();
     bookmark?.forget();
     return { file, events: sent.events, skippedLines, badLines };
   } catch (error) {
-    context.output.endLive();
     if (error instanceof WrongUsage || error instanceof CommandFailed) throw error;
     const cause = error instanceof Error ? error.message : String(error);
     const resume = bookmark ? ' What was sent stays sent; go on with --resume.' : '';
     throw new CommandFailed('SEND_FAILED', `Sending ${shownAs} stopped: ${cause}.${resume}`, { cause: error });
+  } finally {
+    display.end();
   }
-}
-
-function showProgress(context: Context, file: string, events: number, line: number): Promise<void> {
-  return context.output.live([`${file}: ${plural(events, 'event')} sent, line ${line.toLocaleString('en')}`], '');
 }
 
 async function* after(events: AsyncIterable<SourcedEvent>, line: number): AsyncGenerator<SourcedEvent> {

@@ -324,13 +324,44 @@ onTerminal('on a terminal', () => {
     expect(stdout).toContain('certified: ');
   });
 
-  test('send shows how far it is', async () => {
+  test('send shows a bar over the file, and takes it away in the end', async () => {
     const file = join(world.folder, 'more.ndjson');
-    writeFileSync(file, Array.from({ length: 50 }, () => JSON.stringify(world.event('acme', '1'))).join('\n'));
+    writeFileSync(file, Array.from({ length: 60 }, () => JSON.stringify(world.event('acme', '1'))).join('\n'));
 
-    const { exitCode, stdout } = await callOnTerminal(['send', file], world.folder);
+    const { exitCode, stdout } = await callOnTerminal(['send', file, '--rate', '40'], world.folder);
 
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/50 events sent, line 50/);
+    const shares = [...stdout.matchAll(/[█░]{30} (\d+)%/g)].map(([, share]) => Number(share));
+    expect(shares.some((share) => share > 0 && share < 100)).toBe(true);
+    expect(stdout).toMatch(/20 events sent, [\d,]+\/s/);
+    expect(stdout.trimEnd().split('\n').at(-1)).toContain(`${file}: 60 events on the queue`);
   });
+
+  test('send from standard input shows a rate, for nobody knows how much will come', async () => {
+    const events = Array.from({ length: 8 }, () => `${JSON.stringify(world.event('acme', '1'))}\n`).join('');
+    const endOfInput = '\u0004';
+
+    const { exitCode, stdout } = await callOnTerminal(
+      ['send', '/dev/stdin', '--rate', '8'],
+      world.folder,
+      events + endOfInput,
+    );
+
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/⠋|⠙|⠹|⠸/);
+    expect(stdout).toMatch(/4 events sent, [\d,]+\/s/);
+    expect(stdout).not.toMatch(/[█░]{30}/);
+  });
+});
+
+test('in a pipe send says how far it is in plain lines', async () => {
+  const file = join(world.folder, 'plain.ndjson');
+  writeFileSync(file, Array.from({ length: 13 }, () => JSON.stringify(world.event('acme', '1'))).join('\n'));
+
+  const { exitCode, stdout, stderr } = await world.halfmonth(['send', file, '--rate', '2']);
+
+  expect(stderr).toMatch(/plain\.ndjson: \d+%, \d+ events sent, \d+\/s, \d+ s left/);
+  expect(stdout).toBe(`${file}: 13 events on the queue\n`);
+  expect(stdout + stderr).not.toContain(ESCAPE);
+  expect(exitCode).toBe(0);
 });
