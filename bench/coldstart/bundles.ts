@@ -9,7 +9,9 @@ import { readTemplate, type TemplateResource } from '../../local/cloud/template/
 
 const SERVICE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
 /** What a source imports of the SDK, types left out. */
-const SDK_IMPORT = /^import \{([^}]*)\} from '(@aws-sdk\/[a-z-]+)';/gm;
+const SDK_IMPORT = /^import \{([^}]*)\} from ['"](@aws-sdk\/[a-z-]+)['"];/gm;
+/** The SDK itself; a library that brings a client along is ours to answer for as far as it is not that client. */
+const OF_THE_SDK = /node_modules\/(@aws-sdk|@smithy|@aws)\//;
 
 /** A function that can be started: ours, or the bare one beside it. */
 export interface StartableBundle extends Bundle {
@@ -86,7 +88,7 @@ function bundlingOptions(): BuildOptions {
   return { bundle, minify, target, platform, format, mainFields, banner, absWorkingDir: SERVICE_FOLDER };
 }
 
-/** The clients and commands of the SDK that the sources of a function import, by package. */
+/** The clients and commands of the SDK that a function's sources and their libraries import, by package. */
 async function sdkImportsOf(entryPoint: string): Promise<Map<string, Set<string>>> {
   const { metafile } = await build({
     ...bundlingOptions(),
@@ -96,7 +98,7 @@ async function sdkImportsOf(entryPoint: string): Promise<Map<string, Set<string>
     outdir: '.',
   });
   const imports = new Map<string, Set<string>>();
-  for (const source of Object.keys(metafile.inputs).filter((path) => /^(functions|lib)\//.test(path))) {
+  for (const source of Object.keys(metafile.inputs).filter((path) => !OF_THE_SDK.test(path))) {
     for (const [, names = '', sdkPackage = ''] of readFileSync(join(SERVICE_FOLDER, source), 'utf8').matchAll(
       SDK_IMPORT,
     )) {

@@ -16,7 +16,13 @@ const USAGE = `npm run -s bench:coldstart -- [--rounds N] [--json]
 For every function of the packaged service: the weight of its zip, and the time from a fresh process to ready to invoke,
 side by side with a bare handler that imports only the same SDK clients and commands.
 
-Example: npm run -s bench:coldstart -- --rounds 21`;
+Example: npm run -s bench:coldstart -- --rounds 41`;
+
+/** Milliseconds of a start, and of the bare one right beside it. */
+interface Pair {
+  milliseconds: number;
+  bareMilliseconds: number;
+}
 
 interface Comparison {
   zippedBytes: number;
@@ -30,7 +36,7 @@ interface Comparison {
 
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '15' },
+    rounds: { type: 'string', default: '21' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -42,34 +48,46 @@ async function bench(rounds: number, json: boolean): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'halfmonth-coldstart-'));
   try {
     const functions = await comparedFunctions(await packageService({ stage: 'prod', parameters: PARAMETERS }), folder);
-    const results: Record<string, Comparison> = {};
-    for (const compared of functions) results[compared.name] = await compare(compared, rounds);
+    const pairs = await startInTurn(functions, rounds);
+    const results = Object.fromEntries(
+      functions.map((compared) => [compared.name, comparison(compared, pairs.get(compared) ?? [])]),
+    );
     console.log(json ? JSON.stringify({ rounds, functions: results }) : tableOf(results));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** One start of each in turn, so that whatever else the machine does hits both alike; the median of each. */
-async function compare({ ours, bare, clients }: ComparedFunction, rounds: number): Promise<Comparison> {
-  const ourTimes: number[] = [];
-  const bareTimes: number[] = [];
-  // The first start of each reads files that the others find in memory.
-  await startTime(ours);
-  await startTime(bare);
-  for (let round = 0; round < rounds; round++) {
-    ourTimes.push(await startTime(ours));
-    bareTimes.push(await startTime(bare));
+/**
+ * One start of each function and of its bare handler in every round, one right after the other and in changing order, so that
+ * whatever else the machine does hits both alike and no function alone.
+ */
+async function startInTurn(functions: ComparedFunction[], rounds: number): Promise<Map<ComparedFunction, Pair[]>> {
+  const pairs = new Map<ComparedFunction, Pair[]>(functions.map((compared) => [compared, []]));
+  // Round 0 reads files that the others find in memory, and does not count.
+  for (let round = 0; round <= rounds; round++) {
+    for (const [{ ours, bare }, taken] of pairs) {
+      const pair = round % 2 ? await startPair(ours, bare) : (await startPair(bare, ours)).toReversed();
+      const [milliseconds = Number.NaN, bareMilliseconds = Number.NaN] = pair;
+      if (round > 0) taken.push({ milliseconds, bareMilliseconds });
+    }
   }
-  const milliseconds = median(ourTimes);
-  const bareMilliseconds = median(bareTimes);
+  return pairs;
+}
+
+async function startPair(first: StartableBundle, second: StartableBundle): Promise<number[]> {
+  return [await startTime(first), await startTime(second)];
+}
+
+/** Medians of all rounds; the ratio is the median of what the pairs say, each of which was started within the same second. */
+function comparison({ ours, bare, clients }: ComparedFunction, pairs: Pair[]): Comparison {
   return {
     zippedBytes: ours.zippedBytes,
     bareZippedBytes: bare.zippedBytes,
     sizeRatio: ours.zippedBytes / bare.zippedBytes,
-    milliseconds,
-    bareMilliseconds,
-    timeRatio: milliseconds / bareMilliseconds,
+    milliseconds: median(pairs.map(({ milliseconds }) => milliseconds)),
+    bareMilliseconds: median(pairs.map(({ bareMilliseconds }) => bareMilliseconds)),
+    timeRatio: median(pairs.map(({ milliseconds, bareMilliseconds }) => milliseconds / bareMilliseconds)),
     clients,
   };
 }
