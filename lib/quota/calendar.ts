@@ -1,3 +1,4 @@
+import { shortestTime } from './forecast.ts';
 import { arrivedBy, CLOCK_SKEW_MILLISECONDS, compacted, earliest, type PastRequests } from './history.ts';
 import { limitsOf, type Quota, type RequestKind } from './quota.ts';
 
@@ -47,6 +48,14 @@ export const LONGEST_PAUSE_MILLISECONDS = 5_000;
 const FORFEIT_MILLISECONDS = 60_000;
 /** Time for one turn to end and the next to begin. */
 const CHANGEOVER_MILLISECONDS = 250;
+/** Whoever finds a turn open comes back no sooner. */
+const SHORTEST_RETURN_MILLISECONDS = 2_000;
+/**
+ * What a turn is given at the least, for slow answers and a new connection, and for each request on top of twice the time that
+ * the quota asks for. A turn that needed more is followed by another; one that crashed keeps everybody waiting no longer.
+ */
+const SHORTEST_TURN_MILLISECONDS = 15_000;
+const TURN_MILLISECONDS_PER_REQUEST = 1_000;
 /** A turn begins up to this share of its window later when it can then send more at once, */
 const WORTHWHILE_DELAY = 0.01;
 /** and no more than this: in an hour or a day, the next turn loses nothing by being smaller. */
@@ -77,7 +86,7 @@ export function bookTurn(
   const others = calendar.booked.filter(
     ({ id, startsAt }) => id !== request.id && startsAt + FORFEIT_MILLISECONDS > now,
   );
-  const afterOpen = calendar.open && calendar.open.id !== request.id ? calendar.open.until : now;
+  const afterOpen = calendar.open && calendar.open.id !== request.id ? expectedEnd(calendar.open, moment) : now;
   const free = worthwhileStart({ ...calendar, booked: others }, request, moment);
   const startsAt = others
     .toSorted((one, other) => one.startsAt - other.startsAt)
@@ -106,7 +115,7 @@ export function openTurn(
   const { now, clock, quota } = moment;
   const current = withoutCrashedTurn(calendar, moment, limits.requestTimeout);
   if (current.open) {
-    return waiting(current, request, moment, Math.max(current.open.until, now) + CHANGEOVER_MILLISECONDS);
+    return waiting(current, request, moment, expectedEnd(current.open, moment) + CHANGEOVER_MILLISECONDS);
   }
   const first = Math.max(current.blockedUntil, earliest(current.past, limitsOf(quota, request.kind), 1, now, clock));
   if (first > now + LONGEST_PAUSE_MILLISECONDS) return waiting(current, request, moment, now);
@@ -115,7 +124,7 @@ export function openTurn(
       .filter(({ id, startsAt }) => id !== request.id && startsAt > now + 2 * LONGEST_PAUSE_MILLISECONDS)
       .map(({ startsAt }) => startsAt),
   );
-  const until = Math.min(now + limits.longest, next);
+  const until = Math.min(now + Math.min(limits.longest, neededTime(request, quota)), next);
   const requests = roomUntil(current, request, moment, until);
   const turn = { ...request, requests, clock, openedAt: now, until, expiresAt: until + limits.requestTimeout };
   return {
@@ -152,6 +161,27 @@ export function closeTurn(
   };
 }
 
+/**
+ * When to look again whether a turn is over, as nobody can be woken: one that has lasted for a while will probably last as long
+ * again, so looking takes a few returns at most and wastes no more than the turn took.
+ */
+function expectedEnd(open: OpenTurn, { now, clock }: CalendarMoment): number {
+  const isOverdue = now >= open.until;
+  const latest = isOverdue ? open.expiresAt + skewOf(open, clock) + 1 : open.until;
+  const since = isOverdue ? open.until : open.openedAt;
+  return Math.max(now, Math.min(latest, now + Math.max(SHORTEST_RETURN_MILLISECONDS, now - since)));
+}
+
+/** What so many requests take at most where the API is well: nobody knows its latency beforehand. */
+function neededTime({ kind, requests }: TurnRequest, quota: Quota): number {
+  const byQuota = shortestTime(requests, limitsOf(quota, kind));
+  return SHORTEST_TURN_MILLISECONDS + 2 * byQuota + requests * TURN_MILLISECONDS_PER_REQUEST;
+}
+
+function skewOf(open: OpenTurn, clock: string): number {
+  return open.clock === clock ? 0 : CLOCK_SKEW_MILLISECONDS;
+}
+
 /** As many requests as a turn can send at most; all of them count as sent if its holder crashes. */
 function roomUntil(
   calendar: QuotaCalendar,
@@ -176,8 +206,7 @@ function withoutCrashedTurn(
 ): QuotaCalendar {
   const { open, ...rest } = calendar;
   if (!open) return calendar;
-  const skew = open.clock === clock ? 0 : CLOCK_SKEW_MILLISECONDS;
-  if (now <= open.expiresAt + skew) return calendar;
+  if (now <= open.expiresAt + skewOf(open, clock)) return calendar;
   const all = { kind: open.kind, at: open.until, slack: requestTimeout, count: open.requests, clock: open.clock };
   return { ...rest, past: [...calendar.past, all] };
 }
@@ -193,7 +222,8 @@ function waiting(
 }
 
 /** When to begin: as soon as one request may leave, or a little later if then half of the tightest window may. */
-function worthwhileStart(calendar: QuotaCalendar, request: TurnRequest, { quota, now, clock }: CalendarMoment): number {
+function worthwhileStart(calendar: QuotaCalendar, request: TurnRequest, moment: CalendarMoment): number {
+  const { quota, now, clock } = moment;
   const limits = limitsOf(quota, request.kind);
   const expected: PastRequests[] = calendar.booked.map(({ kind, requests, startsAt }) => ({
     kind,
@@ -205,7 +235,7 @@ function worthwhileStart(calendar: QuotaCalendar, request: TurnRequest, { quota,
   const { open } = calendar;
   if (open && open.id !== request.id) {
     const count = Math.min(open.requests, ...limitsOf(quota, open.kind).map((limit) => limit.requests));
-    expected.push({ kind: open.kind, at: open.until, slack: 0, count, clock: open.clock });
+    expected.push({ kind: open.kind, at: expectedEnd(open, moment), slack: 0, count, clock: open.clock });
   }
   const history = [...calendar.past, ...expected];
   return limits.reduce((latest, limit) => {
