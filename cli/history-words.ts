@@ -18,6 +18,7 @@ const STATES: Record<string, string> = {
   PlanSends: 'plans what to send and forecasts the end',
   SendChunks: 'sends what is ready, at the pace of the quota',
   WaitForProcessing: 'waits until it is time to ask the API',
+  WaitForProcessingAgain: 'waits until it is time to ask the API',
   CheckChunks: 'asks the API what became of the packages',
   ClosePeriod: 'makes the certificate and closes the period',
 };

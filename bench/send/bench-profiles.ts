@@ -28,7 +28,7 @@ export const BENCH_PROFILES: Record<ProfileName, BenchProfile> = {
   'per-second': { ...usually, pollStartSeconds: 2, requestTimeoutSeconds: 10 },
   'blunt-penalty': usually,
   'concurrency-erp': { ...usually, pollStartSeconds: 10 },
-  clearance: { ...usually, packages: 500 },
+  clearance: usually,
   'long-tail': usually,
 };
 

@@ -9,7 +9,7 @@ import type { JumpingClock } from './jumping-clock.ts';
 export interface MeasuredApi {
   api: InvoiceApi;
   simulator: InvoiceApiSimulator;
-  /** Milliseconds on the bench's clock: when a package was last accepted. */
+  /** Milliseconds on the bench's clock: when the last package was accepted for the first time. */
   lastAcceptedAt(): number;
   stop(): Promise<void>;
 }
@@ -24,6 +24,7 @@ export async function startMeasuredApi(profile: ProfileName, seed: number, clock
     timeoutSignal: (milliseconds) => clock.timeoutSignal(milliseconds),
     maximumConnections: concurrencyOf(profile),
   });
+  const accepted = new Set<string>();
   let lastAcceptedAt = clock.now();
   return {
     simulator,
@@ -32,7 +33,9 @@ export async function startMeasuredApi(profile: ProfileName, seed: number, clock
       ...adapter,
       submit: async (request) => {
         const outcome = await onClock(clock, () => adapter.submit(request));
-        if (outcome.kind === 'accepted' && !outcome.replayed) lastAcceptedAt = clock.now();
+        const { packageId } = JSON.parse(request.body) as { packageId: string };
+        if (outcome.kind === 'accepted' && !accepted.has(packageId)) lastAcceptedAt = clock.now();
+        if (outcome.kind === 'accepted') accepted.add(packageId);
         return outcome;
       },
       statusOf: (packageIds) => onClock(clock, () => adapter.statusOf(packageIds)),

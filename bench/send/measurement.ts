@@ -4,7 +4,7 @@ import type { SimulatorReport } from '../../local/invoice-api-simulator/tally.ts
 export interface Measurement {
   /** From the first state to the last. */
   seconds: number;
-  /** Until the last package was accepted. */
+  /** Until the last package was accepted for the first time. */
   sentSeconds: number;
   idealSeconds: number;
   /** `seconds` to `idealSeconds`. */

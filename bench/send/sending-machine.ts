@@ -19,13 +19,15 @@ export function taskHandlers(sending: SendingWithApi & Deciding): TaskHandlers {
     async (input: unknown): Promise<unknown> =>
       JSON.parse(JSON.stringify(await task(JSON.parse(JSON.stringify(input)))));
   const send = asLambda((input) => sendChunk(input, sending));
+  const check = asLambda((input) => checkChunk(input, sending));
   return {
     Assess: asLambda((input) => assess(input, sending)),
     PlanSends: asLambda((input) => planSends(input, sending)),
     BookQuota: asLambda((input) => bookQuota(input, sending)),
     SendChunk: send,
     SendChunkAgain: send,
-    CheckChunk: asLambda((input) => checkChunk(input, sending)),
+    CheckChunk: check,
+    CheckChunkAgain: check,
   };
 }
 

@@ -16,6 +16,8 @@ const checkInput = z.object({
   turns: z._default(z.number(), 0),
   /** Packages rejected or parked since this chunk began. */
   rejected: z._default(z.number(), 0),
+  /** As in the result of a turn, since this chunk began. */
+  aged: z._default(z.object({ packages: z.number(), logarithms: z.number() }), { packages: 0, logarithms: 0 }),
   /** Milliseconds since the epoch: when the last whole round of reads ended. */
   lastRoundAt: z.exactOptional(z.number()),
   /** Where a round that the quota cut short goes on. */
@@ -26,6 +28,8 @@ const checkInput = z.object({
 /** The state of checking one chunk, as it travels through the state machine. */
 export type CheckChunkState = z.output<typeof checkInput>;
 
+/** With fewer outcomes, nobody knows how long this API takes. */
+const OUTCOMES_FOR_A_PACE = 10;
 /** So many failures in one chunk, and a limit on them, call for a decision. */
 const FAILURES_WORTH_A_LOOK = 20;
 
@@ -38,9 +42,11 @@ const FAILURES_WORTH_A_LOOK = 20;
  */
 export async function checkChunk(input: unknown, sending: SendingWithApi): Promise<CheckChunkState> {
   const state = parseTaskInput(checkInput, input);
+  if (state.done) return state;
   const selection = await selectionOf(state.run, state.chunk, sending.runs);
   const polled = await poll(state, selection, sending);
-  const sent = await sendAgain(state, selection, sending);
+  const typicalAge = typicalAgeOf(polled.aged);
+  const sent = await sendAgain(state, selection, sending, typicalAge ?? 0);
   const rejected = state.rejected + (polled.result?.rejected ?? 0) + (sent.result?.rejected ?? 0);
   const turns = state.turns + 1;
   const { lastRoundAt, cursor } = roundOf(state, polled.result, sending.clock.now());
@@ -52,6 +58,7 @@ export async function checkChunk(input: unknown, sending: SendingWithApi): Promi
     booking: { startsAt: Number.isFinite(nextAt) ? wholeSecond(nextAt + 999) : state.booking.startsAt },
     turns,
     rejected,
+    aged: polled.aged,
     ...(lastRoundAt === undefined ? {} : { lastRoundAt }),
     ...(cursor === undefined ? {} : { cursor }),
     done: !Number.isFinite(nextAt) || isForAssess || turns >= TURNS_PER_CHUNK,
@@ -60,6 +67,7 @@ export async function checkChunk(input: unknown, sending: SendingWithApi): Promi
 
 interface Polled {
   result?: PollTurnResult;
+  aged: CheckChunkState['aged'];
   /** When to read again, milliseconds since the epoch; infinite when there is nothing to read. */
   nextAt: number;
 }
@@ -67,27 +75,38 @@ interface Polled {
 async function poll(state: CheckChunkState, selection: PackageSelection, sending: SendingWithApi): Promise<Polled> {
   const { outstanding, clock, settings } = sending;
   const submitted = await outstanding.count(selection, 'submitted');
-  if (submitted === 0) return { nextAt: Number.POSITIVE_INFINITY };
+  if (submitted === 0) return { aged: state.aged, nextAt: Number.POSITIVE_INFINITY };
   const request = {
     id: `${state.run.runId}/status/${state.chunk}`,
     kind: 'status' as const,
     requests: Math.ceil(submitted / 50) + 2,
   };
   const answer = await inTurn(sending, request, ({ pacer, health }) =>
-    new PollTurn(sending, selection, pacer, health).poll(state.cursor),
+    new PollTurn(sending, selection, pacer, health, state.lastRoundAt ?? 0).poll(state.cursor),
   );
-  if ('waitUntil' in answer) return { nextAt: answer.waitUntil };
+  if ('waitUntil' in answer) return { aged: state.aged, nextAt: answer.waitUntil };
   const { result } = answer;
   if (result.credentialsRefused !== undefined) throw new InvoiceApiRefusedCredentials(result.credentialsRefused);
-  if (result.pending === 0 && result.cursor === undefined) return { result, nextAt: Number.POSITIVE_INFINITY };
+  const aged = together(state.aged, result.aged);
+  if (result.pending === 0 && result.cursor === undefined) return { result, aged, nextAt: Number.POSITIVE_INFINITY };
   // A round that was cut short goes on as soon as the quota allows, which the next turn finds out.
-  if (result.cursor !== undefined) return { result, nextAt: clock.now() + 1_000 };
+  if (result.cursor !== undefined) return { result, aged, nextAt: clock.now() + 1_000 };
   const youngestAge = clock.now() - (result.youngestSubmittedAt ?? clock.now());
+  const sinceLast = clock.now() - (state.lastRoundAt ?? clock.now() - youngestAge);
   const wait = nextPollWait(
-    { ...result, youngestAge, sinceLast: clock.now() - (state.lastRoundAt ?? clock.now() - youngestAge) },
+    { ...result, youngestAge, sinceLast, typicalAge: typicalAgeOf(aged) },
     { start: settings.pollStartMilliseconds, maximum: settings.pollMaximumMilliseconds },
   );
-  return { result, nextAt: clock.now() + wait };
+  return { result, aged, nextAt: clock.now() + wait };
+}
+
+function together(one: CheckChunkState['aged'], other: CheckChunkState['aged']): CheckChunkState['aged'] {
+  return { packages: one.packages + other.packages, logarithms: one.logarithms + other.logarithms };
+}
+
+/** The geometric mean, since a few that take days say nothing about the rest; nothing while too few are known. */
+function typicalAgeOf({ packages, logarithms }: CheckChunkState['aged']): number | undefined {
+  return packages < OUTCOMES_FOR_A_PACE ? undefined : Math.exp(logarithms / packages);
 }
 
 interface SentAgain {
@@ -101,6 +120,7 @@ async function sendAgain(
   state: CheckChunkState,
   selection: PackageSelection,
   sending: SendingWithApi,
+  typicalAge: number,
 ): Promise<SentAgain> {
   const { outstanding, clock, settings } = sending;
   const waiting = (await outstanding.count(selection, 'ready')) + (await outstanding.count(selection, 'sending'));
@@ -112,7 +132,14 @@ async function sendAgain(
   if ('waitUntil' in answer) return { nextAt: answer.waitUntil };
   const { result } = answer;
   if (result.credentialsRefused !== undefined) throw new InvoiceApiRefusedCredentials(result.credentialsRefused);
-  return { result, nextAt: Math.max(result.notBefore, clock.now() + settings.pollStartMilliseconds) };
+  const wait = Math.min(settings.pollMaximumMilliseconds, Math.max(settings.pollStartMilliseconds, typicalAge));
+  // What could not be sent yet is sent as soon as it may be; what has been is asked for when it may be done.
+  return {
+    result,
+    nextAt: result.remaining
+      ? Math.max(result.notBefore, clock.now() + settings.pollStartMilliseconds)
+      : clock.now() + wait,
+  };
 }
 
 function roundOf(

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import type { StatusOutcome } from '../invoice-api/invoice-api.ts';
 import { statusBatches } from '../invoice-api/status-batches.ts';
@@ -18,6 +19,12 @@ export class StatusReadRefused extends HalfmonthError {
 export interface PollTurnResult {
   pending: number;
   finished: number;
+  /**
+   * Of finished packages that had been seen unfinished before: how many, and the sum of the natural logarithms of the ages,
+   * in milliseconds, at which they were. One finished at the first look may have been so for hours, when the quota kept us
+   * from looking, so it says nothing.
+   */
+  aged: { packages: number; logarithms: number };
   rejected: number;
   /** Packages that are to be sent again. */
   again: number;
@@ -29,6 +36,8 @@ export interface PollTurnResult {
 }
 
 const READ_TOGETHER = 100;
+/** Several answers of a hundred come together; more writes than connections would only wait in line. */
+const RECORDED_AT_ONCE = 40;
 
 /** Asks for the status of submitted packages in one turn, a hundred a request, and records what became known. */
 export class PollTurn {
@@ -36,14 +45,30 @@ export class PollTurn {
   readonly #selection: PackageSelection;
   readonly #pacer: Pacer;
   readonly #health: ApiHealth;
-  readonly #result: PollTurnResult = { pending: 0, finished: 0, rejected: 0, again: 0 };
+  readonly #result: PollTurnResult = {
+    pending: 0,
+    finished: 0,
+    aged: { packages: 0, logarithms: 0 },
+    rejected: 0,
+    again: 0,
+  };
+  readonly #recording = pLimit(RECORDED_AT_ONCE);
+  readonly #lastRoundAt: number;
   #waiting = 0;
 
-  constructor(sending: SendingWithApi, selection: PackageSelection, pacer: Pacer, health: ApiHealth) {
+  /** @param lastRoundAt when packages were last asked for, in milliseconds since the epoch; 0 when they never were */
+  constructor(
+    sending: SendingWithApi,
+    selection: PackageSelection,
+    pacer: Pacer,
+    health: ApiHealth,
+    lastRoundAt: number,
+  ) {
     this.#sending = sending;
     this.#selection = selection;
     this.#pacer = pacer;
     this.#health = health;
+    this.#lastRoundAt = lastRoundAt;
   }
 
   /** @param after the `cursor` of the turn before */
@@ -114,11 +139,16 @@ export class PollTurn {
     const reports = new Map(outcome.packages.map((report) => [report.id, report]));
     const heads = await this.#sending.outstanding.heads(this.#selection.periodId, batch);
     await Promise.all(
-      heads.map(async (head) => {
-        if (head.state !== 'submitted') return;
-        await this.#recordOne(head, reports.get(head.packageId), outcome.exchange);
-      }),
+      heads
+        .filter(({ state }) => state === 'submitted')
+        .map((head) => this.#recording(() => this.#recordOne(head, reports.get(head.packageId), outcome.exchange))),
     );
+  }
+
+  #noteAge({ submittedAt }: PackageHead): void {
+    if (submittedAt === undefined || submittedAt >= this.#lastRoundAt) return;
+    this.#result.aged.packages += 1;
+    this.#result.aged.logarithms += Math.log(this.#lastRoundAt - submittedAt);
   }
 
   async #recordOne(
@@ -141,6 +171,7 @@ export class PollTurn {
     const { change, attempt } = transition;
     await transitions.apply(head, change, attempt);
     this.#result.finished += 1;
+    this.#noteAge(head);
     if (change.state === 'ready') this.#result.again += 1;
     if (change.state === 'rejected' || change.state === 'parked') this.#result.rejected += 1;
   }

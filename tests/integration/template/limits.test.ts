@@ -35,7 +35,7 @@ const VISITS = {
   Assess: ROUNDS,
   // Two turns each time round; the Choice after them sees that the last one is spent.
   SendChunk: Math.ceil(TURNS_PER_CHUNK / 2) + 1,
-  CheckChunk: TURNS_PER_CHUNK,
+  CheckChunk: Math.ceil(TURNS_PER_CHUNK / 2) + 1,
 };
 
 let executions: Execution[];

@@ -86,6 +86,12 @@ describe('polling', () => {
     expect(wait).toBe(30_000);
   });
 
+  test('asks for packages that were sent again when they are as old as others typically became', () => {
+    const round = { pending: 3, finished: 0, youngestAge: 5_000, sinceLast: 5_000 };
+    expect(nextPollWait({ ...round, typicalAge: 60_000 }, limits)).toBe(55_000);
+    expect(nextPollWait(round, limits)).toBe(limits.start);
+  });
+
   test('needs under 100 reads for three days of processing', () => {
     let age = 0;
     let reads = 0;
