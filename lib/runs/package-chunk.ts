@@ -64,6 +64,26 @@ export class ChunkMissing extends HalfmonthError {
   }
 }
 
+/** A chunk is still not done after as many calls as the history of its execution has room for. */
+export class ChunkTooLarge extends HalfmonthError {
+  readonly code = 'CHUNK_TOO_LARGE';
+  readonly chunk: number;
+
+  constructor(runId: string, chunk: number) {
+    super(
+      `Chunk ${chunk} of run ${runId} is not done after ${STEPS_PER_CHUNK} calls; what they did is kept. ` +
+        'Give the function more time or memory (packaging in config/<stage>.yml), then start the run again: it plans anew.',
+    );
+    this.chunk = chunk;
+  }
+}
+
+/**
+ * How often a worker may run short of time and be called again: more than ten days at a full time-out. The history of the chunk's
+ * execution holds it (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+ */
+export const STEPS_PER_CHUNK = 1_000;
+
 const MILLISECONDS_PER_DAY = 86_400_000;
 /** Counting keeps slices this much longer than events can reach them, and one day more. */
 const SLICES_LIVE_ON_DAYS = 14;
@@ -73,7 +93,7 @@ const TIME_MARGIN_MILLISECONDS = 30_000;
 /**
  * Processes one chunk of a period's clients: folds their slices into daily records and packages what changed, or
  * balances their account, or lists what a run would do, as the plan says. May run again with the same input at any time.
- * @throws ChunkMissing, PeriodLocked, PackageContended, UnknownVersion
+ * @throws ChunkMissing, ChunkTooLarge, PeriodLocked, PackageContended, UnknownVersion
  */
 export async function packageChunk(
   event: PackageChunkEvent,
@@ -82,6 +102,7 @@ export async function packageChunk(
   assertKnownRun(event);
   const { run, chunk, purpose, step = 0 } = event;
   const { runs, remainingMilliseconds } = resources;
+  if (step >= STEPS_PER_CHUNK) throw new ChunkTooLarge(run.runId, chunk);
   if (run.mode === 'close') await keepPeriodLock(runs, run);
   const stored = await runs.loadChunk(run.runId, chunk);
   if (!stored) throw new ChunkMissing(run.runId, chunk);

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { readSettings } from '../../../config/settings.ts';
 import { MAXIMUM_CHUNKS } from '../../../lib/chunks/planner.ts';
+import { STEPS_PER_CHUNK } from '../../../lib/runs/package-chunk.ts';
 import { MAXIMUM_CLIENTS } from '../../../lib/runs/run-input.ts';
 import { bucketChunks } from '../../../lib/sending/selection.ts';
 import { TURNS_PER_CHUNK } from '../../../lib/sending/send-chunk.ts';
@@ -30,8 +31,8 @@ const ROUNDS = SENDING_ROUNDS + CHECKING_ROUNDS + 2 * invoiceApi.attemptsLimit;
 const VISITS = {
   // A planner reads for 13 minutes before it says that it ran short of time: 10 million client-days take a few of them.
   Plan: 50,
-  // A worker runs for 15 minutes before it says that it ran short of time: a day and a half of one worker.
-  PackageChunk: 150,
+  // The worker refuses to be called more often.
+  PackageChunk: STEPS_PER_CHUNK,
   Assess: ROUNDS,
   // Two turns each time round; the Choice after them sees that the last one is spent.
   SendChunk: Math.ceil(TURNS_PER_CHUNK / 2) + 1,
