@@ -1,4 +1,4 @@
-import { type FoldedDay, isSameDay } from '../packages/day-fold.ts';
+import { type FoldedDay, foldedSince, isSameDay } from '../packages/day-fold.ts';
 import type { ClientUsage } from '../packages/document.ts';
 import type { Day } from '../periods/days.ts';
 import type { ClientRecords } from '../store/client-reader.ts';
@@ -7,7 +7,7 @@ import type { ClientRecords } from '../store/client-reader.ts';
 export interface SettledUsage {
   usage: ClientUsage;
   changedDays: { day: Day; folded: FoldedDay }[];
-  /** Days that were taken from their slices. */
+  /** Days that hold all the late events that their slices hold. */
   foldedDays: ReadonlySet<Day>;
   /** Days whose slices have fewer events than the daily record. */
   daysWithMissingSlices: number;
@@ -16,7 +16,7 @@ export interface SettledUsage {
 /**
  * Takes each day from its slices, or from its daily record where the slices may be gone. A count of events never shrinks, so a
  * day whose slices have fewer than its record has lost some (they expired early, or a restore left them out), and the record is
- * right.
+ * right. What came after the period's end stands in slices that never expire; what of it came after the day was folded is added.
  * @param isFrozen whether a day's slices may have expired
  */
 export function settleUsage(records: ClientRecords, isFrozen: (day: Day) => boolean): SettledUsage {
@@ -26,14 +26,17 @@ export function settleUsage(records: ClientRecords, isFrozen: (day: Day) => bool
   const withoutRecord = new Set(records.folded.keys());
   for (const kept of records.days) {
     withoutRecord.delete(kept.day);
-    const folded = isFrozen(kept.day) ? undefined : records.folded.get(kept.day);
-    const isMissing = !isFrozen(kept.day) && kept.events > (folded?.events ?? 0);
+    const slices = records.folded.get(kept.day);
+    const isMissing = !isFrozen(kept.day) && kept.events > (slices?.events ?? 0);
     if (isMissing) settled.daysWithMissingSlices += 1;
-    if (!folded || isMissing) {
+    const folded = isFrozen(kept.day) || isMissing ? foldedSince(kept, slices?.lasting) : slices;
+    if (!folded) {
       usage.push(kept);
       continue;
     }
-    foldedDays.add(kept.day);
+    // Whatever of the day is late stands in lasting slices.
+    const hasLasting = slices?.lasting !== undefined && slices.lasting.events === folded.lasting?.events;
+    if (folded === slices || hasLasting) foldedDays.add(kept.day);
     usage.push({ day: kept.day, ...folded });
     if (!isSameDay(kept, folded)) settled.changedDays.push({ day: kept.day, folded });
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
-import type { FoldedDay } from '../packages/day-fold.ts';
+import type { FoldedDay, FoldedSlices } from '../packages/day-fold.ts';
 import type { Day } from '../periods/days.ts';
 import type { MeterTotals } from '../usage/records.ts';
 import { dailyRecordKey, SEPARATOR } from './keys.ts';
@@ -31,27 +31,41 @@ const DAY_LENGTH = 'YYYY-MM-DD'.length;
 
 /** A day's totals in pages; nearly every day has one, which stands in the record itself. */
 export interface TotalsPages {
-  pages: Record<string, AttributeValue>[];
+  /** What goes into an item, page by page: `totals`, and `lastingTotals` where the day has any. */
+  pages: RawItem[];
   /** Names these very totals: pages are written under it before the record names it, and never changed. */
   fold: string;
 }
 
-/** Cuts totals into pages that an item can hold, in the order of meters. */
-export function totalsPagesOf(totals: MeterTotals): TotalsPages {
-  const entries = Object.entries(totals).sort(([one], [other]) => (one < other ? -1 : 1));
-  const pages: [string, AttributeValue][][] = [[]];
+/** Cuts a day's totals into pages that an item can hold, in the order of meters. */
+export function totalsPagesOf({ totals, lasting }: FoldedDay): TotalsPages {
+  const entries = Object.entries(totals)
+    .map(([meter, quantity]) => [meter, quantity, lasting?.totals[meter]] as const)
+    .sort(([one], [other]) => (one < other ? -1 : 1));
+  const cut: (typeof entries)[] = [[]];
   let bytes = 0;
-  for (const [meter, quantity] of entries) {
-    const added = meter.length + quantity.length + BYTES_PER_METER;
+  for (const entry of entries) {
+    const [meter, ...quantities] = entry;
+    const added = quantities.reduce(
+      (sum, quantity) => sum + (quantity === undefined ? 0 : meter.length + quantity.length + BYTES_PER_METER),
+      0,
+    );
     if (bytes + added > PAGE_LENGTH) {
-      pages.push([]);
+      cut.push([]);
       bytes = 0;
     }
-    pages.at(-1)?.push([meter, { S: quantity }]);
+    cut.at(-1)?.push(entry);
     bytes += added;
   }
   const fold = createHash('sha256').update(JSON.stringify(entries)).digest('hex').slice(0, 32);
-  return { pages: pages.map((page) => Object.fromEntries(page)), fold };
+  const mapOf = (members: [string, string | undefined][]) => ({
+    M: Object.fromEntries(members.flatMap(([meter, S]) => (S === undefined ? [] : [[meter, { S }]]))),
+  });
+  const pages = cut.map((page) => ({
+    totals: mapOf(page.map(([meter, quantity]) => [meter, quantity])),
+    ...(lasting ? { lastingTotals: mapOf(page.map(([meter, , quantity]) => [meter, quantity])) } : {}),
+  }));
+  return { pages, fold };
 }
 
 /** The key of a page that does not stand in its record: it sorts behind the record and before the next day's. */
@@ -82,15 +96,29 @@ export function hasPages(item: RawItem): boolean {
 
 function dailyRecordOf(item: RawItem, pages: ReadonlyMap<string, RawItem>): StoredDay {
   const key = textOf(item, 'sk');
-  const totals = (hasPages(item) ? pagesOfRecord(item, key, pages) : [item]).flatMap((page) =>
-    Object.entries(page.totals?.M ?? {}).map(([meter, { S = '0' }]) => [meter, S]),
-  );
+  const parts = hasPages(item) ? pagesOfRecord(item, key, pages) : [item];
   return {
     day: key.slice(key.indexOf(SEPARATOR) + 1),
-    totals: Object.fromEntries(totals),
+    totals: totalsOf(parts.map(({ totals }) => totals)),
     events: numberOf(item, 'events', 0),
     ...(item.firstEventAt?.S ? { firstEventAt: item.firstEventAt.S } : {}),
     ...(item.lastEventAt?.S ? { lastEventAt: item.lastEventAt.S } : {}),
+    ...(item.lastingEvents ? { lasting: lastingOf(item, parts) } : {}),
+  };
+}
+
+function totalsOf(maps: (AttributeValue | undefined)[]): MeterTotals {
+  return Object.fromEntries(
+    maps.flatMap((map) => Object.entries(map?.M ?? {}).map(([meter, { S = '0' }]) => [meter, S])),
+  );
+}
+
+/** The lasting part of the totals. One that an earlier version of this code left beside other totals is as good as unknown. */
+function lastingOf(item: RawItem, parts: readonly RawItem[]): FoldedSlices {
+  if (item.lastingOf?.N !== item.events?.N) return { totals: {}, events: Number.POSITIVE_INFINITY };
+  return {
+    totals: totalsOf(parts.map(({ lastingTotals }) => lastingTotals)),
+    events: numberOf(item, 'lastingEvents', 0),
   };
 }
 

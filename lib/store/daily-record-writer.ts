@@ -32,15 +32,20 @@ export class DailyRecordWriter {
    */
   async write(clientId: string, day: Day, folded: FoldedDay): Promise<void> {
     const { events, firstEventAt, lastEventAt } = folded;
-    const { pages, fold } = totalsPagesOf(folded.totals);
+    const { pages, fold } = totalsPagesOf(folded);
     const isPaged = pages.length > 1;
     for (const [page, totals] of isPaged ? pages.entries() : []) {
-      await this.#update(totalsPageKey(clientId, day, fold, page), { totals: { M: totals } });
+      await this.#update(totalsPageKey(clientId, day, fold, page), totals);
     }
+    const own = isPaged ? undefined : pages[0];
     const fields = {
       clientId: { S: clientId },
       day: { S: day },
-      totals: isPaged ? undefined : { M: pages[0] ?? {} },
+      totals: own?.totals,
+      lastingTotals: own?.lastingTotals,
+      lastingEvents: folded.lasting && { N: String(folded.lasting.events) },
+      // Tells whether whoever wrote the totals last knew of the lasting part.
+      lastingOf: folded.lasting && { N: String(events) },
       events: { N: String(events) },
       firstEventAt: firstEventAt === undefined ? undefined : { S: firstEventAt },
       lastEventAt: lastEventAt === undefined ? undefined : { S: lastEventAt },

@@ -8,7 +8,7 @@ import { numberOf, type RawItem } from './query-pages.ts';
 
 /** All of a usage slice but the identities of its events, which only counting needs. */
 export const SLICE_PROJECTION = {
-  ProjectionExpression: 'sk, totals, events, firstEventAt, lastEventAt, late',
+  ProjectionExpression: 'sk, totals, events, firstEventAt, lastEventAt, late, lasting',
 };
 
 /** The day in the key of a usage slice. */
@@ -30,5 +30,6 @@ export function sliceUsageOf(item: RawItem): SliceUsage {
     events: numberOf(item, 'events', 0),
     firstEventAt: item.firstEventAt?.S,
     lastEventAt: item.lastEventAt?.S,
+    isLasting: item.lasting?.BOOL,
   };
 }

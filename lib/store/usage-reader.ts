@@ -1,4 +1,4 @@
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBClient, QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import { DayFold, type FoldedDay } from '../packages/day-fold.ts';
 import type { Day } from '../periods/days.ts';
 import { type PeriodId, periodOf } from '../periods/periods.ts';
@@ -17,7 +17,7 @@ export interface UsageReaderOptions {
 
 /**
  * A client's usage in a period so far, today and the last minute included: one query on the daily records' index, and one on
- * the slices that are still there.
+ * the slices that are still there; after the period's end, or with thousands of meters, one on the daily records themselves too.
  * @throws InvalidPeriod
  */
 export async function readUsageSoFar(
@@ -25,10 +25,14 @@ export async function readUsageSoFar(
   clientId: string,
   periodId: PeriodId,
 ): Promise<UsageSoFar> {
-  const [records, slices] = await Promise.all([
+  const [indexed, slices] = await Promise.all([
     readRecords(options, clientId, periodId),
     readSlices(options, clientId, periodId),
   ]);
+  // The index leaves out what one item could not hold, and which part of a record stands in slices that last.
+  const isEnough = !indexed.some(hasPages) && ![...slices.values()].some(({ lasting }) => lasting);
+  const items = isEnough ? indexed : await readWholeRecords(options, clientId, periodId);
+  const records = new Map(dailyRecordsOf(items).map(({ day, ...folded }) => [day, folded]));
   return usageSoFarOf(clientId, periodId, records, slices);
 }
 
@@ -36,7 +40,7 @@ async function readRecords(
   { client, dailyRecords }: UsageReaderOptions,
   clientId: string,
   periodId: PeriodId,
-): Promise<Map<Day, FoldedDay>> {
+): Promise<RawItem[]> {
   const { from, to } = periodOf(periodId);
   const query = {
     TableName: dailyRecords,
@@ -45,23 +49,21 @@ async function readRecords(
     ExpressionAttributeNames: { '#day': 'day' },
     ExpressionAttributeValues: { ':clientId': { S: clientId }, ':from': { S: from }, ':to': { S: to } },
   };
-  const found: RawItem[] = [];
-  for await (const items of queryPages(client, query)) found.push(...items);
-  // The index leaves out what one item could not hold.
-  if (found.some(hasPages)) return readWholeRecords(client, dailyRecords, clientId, periodId);
-  return new Map(dailyRecordsOf(found).map(({ day, ...folded }) => [day, folded]));
+  return itemsOf(client, query);
 }
 
-async function readWholeRecords(
-  client: DynamoDBClient,
-  table: string,
+function readWholeRecords(
+  { client, dailyRecords }: UsageReaderOptions,
   clientId: string,
   periodId: PeriodId,
-): Promise<Map<Day, FoldedDay>> {
+): Promise<RawItem[]> {
+  return itemsOf(client, { TableName: dailyRecords, ConsistentRead: true, ...clientCondition(clientId, periodId) });
+}
+
+async function itemsOf(client: DynamoDBClient, query: QueryCommandInput): Promise<RawItem[]> {
   const items: RawItem[] = [];
-  const query = { TableName: table, ConsistentRead: true, ...clientCondition(clientId, periodId) };
   for await (const page of queryPages(client, query)) items.push(...page);
-  return new Map(dailyRecordsOf(items).map(({ day, ...folded }) => [day, folded]));
+  return items;
 }
 
 async function readSlices(

@@ -74,7 +74,7 @@ export class UsageSliceStore implements UsageSlices {
 
   async change(slice: SliceId, { events, after }: PageChange, late?: LateEntry): Promise<ChangeOutcome> {
     return this.#update(slice, after.number, after.version, {
-      sets: { ...attributesOf(after), expiresAt: { N: this.#expiryOf(slice.day) } },
+      sets: { ...attributesOf(after), ...(after.lasting ? {} : { expiresAt: { N: this.#expiryOf(slice.day) } }) },
       identities: events.map(({ identity }) => bytesOfIdentity(identity)),
       late,
     });
@@ -151,6 +151,7 @@ function attributesOf(page: SlicePage): RawItem {
     lastEventAt: { S: new Date(page.lastEventAt).toISOString() },
     countedAt: { N: String(page.countedAt) },
     ...(page.sealed ? { sealed: { BOOL: true } } : {}),
+    ...(page.lasting ? { lasting: { BOOL: true } } : {}),
   };
 }
 
@@ -166,5 +167,6 @@ function pageOf(item: RawItem): SlicePage {
     lastEventAt: Date.parse(textOf(item, 'lastEventAt')),
     countedAt: numberOf(item, 'countedAt', 0),
     late: new Set((item.late?.L ?? []).map(identityOfLateItem)),
+    lasting: item.lasting?.BOOL === true,
   };
 }

@@ -74,7 +74,8 @@ export class SliceCounter {
         const mark = sliceMarkOf(group.slice, change.after.number + 1, sliceMinutes);
         await marks.ensure({ clientId: group.clientId, day: group.day, mark });
       }
-      const late = phase === 'closed' ? { period: periodIdOfDay(group.day), events: change.events, at } : undefined;
+      const isLate = phase === 'closed' && change.events.length > 0;
+      const late = isLate ? { period: periodIdOfDay(group.day), events: change.events, at } : undefined;
       const outcome = await slices.change(group, change, late);
       const isOurs = outcome.changed || isResultOf(change.after, change.events, outcome.current);
       if (isOurs) {

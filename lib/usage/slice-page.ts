@@ -28,6 +28,11 @@ export interface SlicePage {
   countedAt: number;
   /** The identities among them that stand in the page's list of late events. */
   late: ReadonlySet<Identity>;
+  /**
+   * Begun when its period had ended, as every page with a late event is: it never expires, since no run may have read it yet. Pages of
+   * the running period do, and take no events any more once it has ended.
+   */
+  lasting: boolean;
 }
 
 /** What one conditional write makes of a page. */
@@ -67,6 +72,7 @@ export function emptyPage(number: number): SlicePage {
     lastEventAt: Number.NEGATIVE_INFINITY,
     countedAt: 0,
     late: new Set(),
+    lasting: false,
   };
 }
 
@@ -84,6 +90,9 @@ export function bytesOfPage(page: SlicePage): number {
  * like this one would make dearer than a new page is finished now. Small slices stay one page; a flood fills large
  * pages in one write each; both cost close to one write unit per 60 identities or per write, whichever is more.
  *
+ * A page of the running period is only sealed, with no event more, once the period has ended: what comes then goes to a page that
+ * lasts.
+ *
  * @param phase how far the events' period has got
  * @param now milliseconds since the epoch
  */
@@ -92,6 +101,9 @@ export function planChange(
   events: readonly ConsumptionEvent[],
   { phase, now }: { phase: PeriodPhase; now: number },
 ): PageChange {
+  if (phase !== 'running' && page.version > 0 && !page.lasting) {
+    return { events: [], after: { ...page, version: page.version + 1, sealed: true } };
+  }
   const late = phase === 'closed';
   const room = phase === 'running' ? Number.POSITIVE_INFINITY : MAXIMUM_EVENTS_AFTER_PERIOD_END - page.identities.size;
   const before = bytesOfPage(page);
@@ -125,6 +137,7 @@ export function planChange(
     lastEventAt: taken.reduce((last, { instant }) => Math.max(last, instant), page.lastEventAt),
     countedAt: late ? page.countedAt : now,
     late: late ? new Set([...page.late, ...taken.map(({ identity }) => identity)]) : page.late,
+    lasting: page.lasting || phase !== 'running',
   };
   return { events: taken, after };
 }

@@ -1,4 +1,4 @@
-import { DayFold, type FoldedDay } from '../packages/day-fold.ts';
+import { DayFold, type FoldedDay, foldedSince } from '../packages/day-fold.ts';
 import type { Day } from '../periods/days.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { MeterTotals } from './records.ts';
@@ -17,8 +17,9 @@ export interface UsageSoFar {
 }
 
 /**
- * Joins what daily records say with what slices say. A day that has slices is taken from them: they hold what was counted a
- * moment ago, while its record is as old as its last packaging. A day whose slices have expired is taken from its record.
+ * Joins what daily records say with what slices say. A day that has its slices is taken from them: they hold what was counted a
+ * moment ago, while its record is as old as its last packaging. A day whose slices have expired is taken from its record, with what
+ * the slices that last have come to hold since.
  */
 export function usageSoFarOf(
   clientId: string,
@@ -26,7 +27,8 @@ export function usageSoFarOf(
   records: ReadonlyMap<Day, FoldedDay>,
   slices: ReadonlyMap<Day, FoldedDay>,
 ): UsageSoFar {
-  const byDay = new Map([...records, ...slices]);
+  const byDay = new Map(records);
+  for (const [day, folded] of slices) byDay.set(day, latest(records.get(day), folded));
   const days = [...byDay].map(([day, folded]) => ({ day, ...folded })).filter(({ events }) => events > 0);
   days.sort((one, other) => (one.day < other.day ? -1 : 1));
   const whole = new DayFold();
@@ -34,4 +36,14 @@ export function usageSoFarOf(
     whole.add({ totals: Object.entries(totals), events, firstEventAt, lastEventAt });
   }
   return { clientId, period, ...whole.result(), days };
+}
+
+function latest(record: FoldedDay | undefined, folded: FoldedDay): FoldedDay {
+  if (!record || passing(folded) >= passing(record)) return folded;
+  return foldedSince(record, folded.lasting);
+}
+
+/** The events that stand in slices that expire. */
+function passing({ events, lasting }: FoldedDay): number {
+  return events - (lasting?.events ?? 0);
 }

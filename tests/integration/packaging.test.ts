@@ -1,8 +1,10 @@
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import { MAXIMUM_DOCUMENT_BYTES } from '../../lib/packages/parts.ts';
 import { plan } from '../../lib/runs/plan.ts';
 import { DailyRecordWriter } from '../../lib/store/daily-record-writer.ts';
+import { dailyRecordKey } from '../../lib/store/keys.ts';
 import { RecordWeights } from '../../lib/store/record-weights.ts';
 import { readUsageSoFar } from '../../lib/store/usage-reader.ts';
 import { PackagingWorld } from '../fixtures/packaging.ts';
@@ -455,6 +457,79 @@ describe('late usage', () => {
     await world.package();
 
     expect(await world.lateLedger.notYetBilled('2026-11-H1')).toEqual({ events: 1, totals: { calls: '1' } });
+  });
+});
+
+describe('late usage that no run packages before the slices of its period expire', () => {
+  const DAY = 86_400_000;
+  const inTime = Date.parse('2026-11-03T12:00:00Z');
+
+  beforeEach(async () => {
+    const close = world.now;
+    world.now = inTime;
+    await world.count(
+      { clientId: 'ada', day: '2026-11-03', quantity: '5' },
+      { clientId: 'ada', day: '2026-11-03', slice: 7, quantity: '0.25' },
+    );
+    world.now = close;
+    await world.close();
+  });
+
+  test('is still there, and billed once by the run that comes at last', async () => {
+    world.now += 25 * DAY;
+    await world.count(
+      { clientId: 'ada', day: '2026-11-03', quantity: '1.5' },
+      { clientId: 'bob', day: '2026-11-04', quantity: '2' },
+    );
+    world.now += 60 * DAY;
+    await world.expireSlices();
+    expect(await world.lateLedger.notYetBilled('2026-11-H1')).toEqual({ events: 2, totals: { calls: '3.5' } });
+    const used = await readUsageSoFar({ client: tables.client, ...tables.names }, 'ada', '2026-11-H1');
+    expect(used).toMatchObject({ totals: { calls: '6.75' }, events: 3 });
+
+    const summary = await world.close({ period: '2026-11-H1' });
+
+    expect(summary).toMatchObject({ usage: { calls: '8.75' }, difference: { calls: '3.5' }, events: 4 });
+    expect(summary.warnings).toBeUndefined();
+    expect(await world.lateLedger.notYetBilled('2026-11-H1')).toEqual({ events: 0, totals: {} });
+    const again = await world.close({ period: '2026-11-H1' });
+    expect(again).toMatchObject({ usage: { calls: '8.75' }, difference: {} });
+  });
+
+  test('is added to what an earlier run has billed of it', async () => {
+    world.now += 5 * DAY;
+    await world.count({ clientId: 'ada', day: '2026-11-03', quantity: '1' });
+    await world.close({ period: '2026-11-H1' });
+    await world.count({ clientId: 'ada', day: '2026-11-03', slice: 7, quantity: '-0.5' });
+    world.now += 60 * DAY;
+    await world.expireSlices();
+
+    const summary = await world.close({ period: '2026-11-H1' });
+
+    expect(summary).toMatchObject({ usage: { calls: '5.75' }, difference: { calls: '-0.5' }, events: 4 });
+    expect(await world.lateLedger.notYetBilled('2026-11-H1')).toEqual({ events: 0, totals: {} });
+  });
+
+  test('is left alone where totals were written by code that knew of no lasting part', async () => {
+    world.now += 5 * DAY;
+    await world.count({ clientId: 'ada', day: '2026-11-03', quantity: '1' });
+    await world.close({ period: '2026-11-H1' });
+    await tables.documents.send(
+      new UpdateCommand({
+        TableName: tables.names.dailyRecords,
+        Key: dailyRecordKey('ada', '2026-11-03'),
+        UpdateExpression: 'SET events = :events, totals = :totals',
+        ExpressionAttributeValues: { ':events': 4, ':totals': { calls: '7.25' } },
+      }),
+    );
+    await world.count({ clientId: 'ada', day: '2026-11-03', slice: 7, quantity: '1' });
+    world.now += 60 * DAY;
+    await world.expireSlices();
+
+    const summary = await world.close({ period: '2026-11-H1' });
+
+    expect(summary).toMatchObject({ usage: { calls: '7.25' } });
+    expect(await world.lateLedger.notYetBilled('2026-11-H1')).toMatchObject({ events: 1 });
   });
 });
 

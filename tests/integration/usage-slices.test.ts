@@ -146,8 +146,14 @@ describe('an event of a closed period', () => {
 
     expect(first).toMatchObject({ counted: 1, duplicates: 1, late: 1 });
     expect(second).toMatchObject({ counted: 0, duplicates: 2, late: 0 });
-    const [slice] = (await scan(client, tables.names.usageSlices)).filter(({ sk }) => sk?.S?.startsWith('late#'));
-    expect(slice?.totals?.M).toEqual({ api_calls: { N: '1' }, storage: { N: '2.5' } });
+    const pages = (await scan(client, tables.names.usageSlices)).filter(({ sk }) => sk?.S?.startsWith('late#'));
+    const [before, slice] = pages.sort((one, other) => ((one.sk?.S ?? '') < (other.sk?.S ?? '') ? -1 : 1));
+    expect(pages).toHaveLength(2);
+    expect(before).toMatchObject({ totals: { M: { api_calls: { N: '1' } } }, sealed: { BOOL: true } });
+    expect(before).toHaveProperty('expiresAt');
+    expect(before).not.toHaveProperty('late');
+    expect(slice?.totals?.M).toEqual({ storage: { N: '2.5' } });
+    expect(slice).not.toHaveProperty('expiresAt');
     expect(slice?.latePeriod?.S).toBe('2026-03-H1');
     expect(slice?.late?.L).toEqual([
       {
@@ -189,7 +195,7 @@ describe("a client's usage so far", () => {
       ]),
     );
     await putDailyRecord(clientId, '2026-03-02', '40');
-    await putDailyRecord(clientId, '2026-03-10', '7');
+    await putDailyRecord(clientId, '2026-03-10', '7', 1);
 
     const usage = await readUsageSoFar({ client, ...tables.names }, clientId, '2026-03-H1');
 
@@ -206,7 +212,12 @@ describe("a client's usage so far", () => {
     expect(usage).toEqual({ clientId: 'nobody', period: '2026-03-H1', totals: {}, events: 0, days: [] });
   });
 
-  async function putDailyRecord(clientId: string, day: string, quantity: string): Promise<void> {
+  async function putDailyRecord(
+    clientId: string,
+    day: string,
+    quantity: string,
+    events = Number(quantity),
+  ): Promise<void> {
     const { pk, sk } = dailyRecordKey(clientId, day);
     await client.send(
       new UpdateItemCommand({
@@ -218,7 +229,7 @@ describe("a client's usage so far", () => {
           ':clientId': { S: clientId },
           ':day': { S: day },
           ':totals': { M: { api_calls: { S: quantity } } },
-          ':events': { N: quantity },
+          ':events': { N: String(events) },
         },
       }),
     );

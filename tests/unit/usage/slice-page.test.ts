@@ -111,3 +111,18 @@ test('once a period has ended, a page takes no more events than could be listed 
     500,
   ]);
 });
+
+test('a page of the running period takes nothing more once the period has ended, and the next one lasts', () => {
+  const running = planChange(emptyPage(0), [eventOf()], { phase: 'running', now: 5 }).after;
+
+  const sealing = planChange(running, [eventOf()], { phase: 'ended', now: 6 });
+  const next = planChange(emptyPage(1), [eventOf()], { phase: 'ended', now: 7 });
+
+  expect(sealing).toEqual({ events: [], after: { ...running, version: 2, sealed: true } });
+  expect(running.lasting).toBe(false);
+  expect(next.after).toMatchObject({ lasting: true, version: 1 });
+  expect(planChange(next.after, [eventOf()], { phase: 'closed', now: 8 })).toMatchObject({
+    events: [expect.anything()],
+    after: { lasting: true },
+  });
+});
