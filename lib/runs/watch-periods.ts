@@ -8,8 +8,13 @@ import type { Notifications } from './notifications.ts';
 const MILLISECONDS_PER_HOUR = 3_600_000;
 const MILLISECONDS_PER_DAY = 24 * MILLISECONDS_PER_HOUR;
 const ALL_BUCKETS = { from: 0, to: 15 };
+/** An event for EventBridge holds 256 KB (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html). */
+const METERS_TOLD = 200;
 
-/** What the periods of the last weeks leave to be done; all zero when nothing does. */
+/** How far back is looked at least: what waits for a person, or for a run, does not go away by itself. */
+const WATCHED_DAYS = 366;
+
+/** What the periods of the last year leave to be done; all zero when nothing does. */
 export interface PeriodHealth {
   /** How long the schedule of the longest overdue period is past. */
   hoursSinceSchedule: number;
@@ -24,7 +29,7 @@ export interface WatchResources {
   calendar: BillingCalendar;
   /** Hours between the end of a period and its scheduled run. */
   graceHours: number;
-  /** Events older than this are not counted, so older periods are at rest. */
+  /** Events older than this are not counted. */
   eventMaxAgeDays: number;
   runs: RunStore;
   outstanding: Pick<OutstandingPackages, 'count'>;
@@ -36,7 +41,7 @@ export interface WatchResources {
 }
 
 /**
- * Looks at every ended period that events can still reach, and says what of it is not done: a close that did not
+ * Looks at every ended period of the last year, and of as long as events can still reach it, and says what of it is not done: a close that did not
  * happen, packages that wait for a person, late usage that no package holds. Tells the world about the latter; changes nothing.
  */
 export async function watchPeriods(resources: WatchResources): Promise<PeriodHealth> {
@@ -48,9 +53,9 @@ export async function watchPeriods(resources: WatchResources): Promise<PeriodHea
   };
 }
 
-/** The periods that have ended, back to the first whose last day an event may still belong to. */
+/** The periods that have ended, the latest first. */
 function periodsToWatch({ calendar, eventMaxAgeDays, now }: WatchResources): Period[] {
-  const oldest = now() - eventMaxAgeDays * MILLISECONDS_PER_DAY;
+  const oldest = now() - Math.max(eventMaxAgeDays, WATCHED_DAYS) * MILLISECONDS_PER_DAY;
   const periods: Period[] = [];
   let period = lastEndedPeriod(now(), calendar);
   while (periods.length === 0 || endOfPeriod(period, calendar) > oldest) {
@@ -79,6 +84,7 @@ async function hoursOverdue(period: Period, { calendar, graceHours, hasUsage, no
 /** Before a period is closed once, its next run bills everything. */
 async function lateUsageOf(periodId: PeriodId, { late, notifications }: WatchResources): Promise<number> {
   const { events, totals } = await late.notYetBilled(periodId);
-  if (events > 0) await notifications.notify({ type: 'Late Usage', detail: { periodId, events, totals } });
+  const told = Object.fromEntries(Object.entries(totals).slice(0, METERS_TOLD));
+  if (events > 0) await notifications.notify({ type: 'Late Usage', detail: { periodId, events, totals: told } });
   return events;
 }

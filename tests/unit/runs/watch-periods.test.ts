@@ -24,7 +24,14 @@ const finished = (runId: string): PeriodState => ({
   lastClosedByRun: runId,
 });
 
-function world({ now = NOON_OF_20TH, states = {}, parked = {}, late = {}, told = [], usage }: World): WatchResources {
+function world({
+  now = NOON_OF_20TH,
+  states = {},
+  parked = {},
+  late = {},
+  told = [],
+  usage = Object.keys(ALL_CLOSED),
+}: World): WatchResources {
   const store: Pick<RunStore, 'loadPeriodState'> = { loadPeriodState: async (periodId) => states[periodId] };
   return {
     calendar: new BillingCalendar('UTC', 5),
@@ -41,7 +48,7 @@ function world({ now = NOON_OF_20TH, states = {}, parked = {}, late = {}, told =
         told.push(notification);
       },
     },
-    hasUsage: async (periodId) => usage?.includes(periodId) ?? true,
+    hasUsage: async (periodId) => usage.includes(periodId),
     now: () => now,
   };
 }
@@ -87,9 +94,9 @@ describe('a period that was not closed', () => {
   });
 });
 
-test('parked packages of all periods that events can still reach are counted', async () => {
-  const parked = { '2026-11-H1': 2, '2026-10-H2': 3, '2026-09-H1': 100 };
-  expect((await watchPeriods(world({ states: ALL_CLOSED, parked }))).packagesParked).toBe(5);
+test('parked packages are counted for a year, since they do not go away by themselves', async () => {
+  const parked = { '2026-11-H1': 2, '2026-10-H2': 3, '2025-12-H1': 100, '2025-10-H2': 1_000 };
+  expect((await watchPeriods(world({ states: ALL_CLOSED, parked }))).packagesParked).toBe(105);
 });
 
 describe('late usage of a closed period', () => {
@@ -101,6 +108,24 @@ describe('late usage of a closed period', () => {
     expect(told).toEqual([
       { type: 'Late Usage', detail: { periodId: '2026-11-H1', events: 3, totals: { api_calls: '7' } } },
     ]);
+  });
+
+  test('rings on when events cannot reach the period any more, and so does a period that was never closed', async () => {
+    const states = { ...ALL_CLOSED, '2026-06-H1': finished('run-0') };
+    const health = await watchPeriods(world({ states, late: { '2026-06-H1': 2 }, usage: ['2026-07-H1'] }));
+    expect(health.lateUsageUnbilled).toBe(2);
+    expect(health.hoursSinceSchedule).toBeGreaterThan(120 * 24);
+  });
+
+  test('of thousands of meters is told with as many as an event holds', async () => {
+    const told: Notification[] = [];
+    const resources = world({ states: ALL_CLOSED, told });
+    const totals = Object.fromEntries(
+      Array.from({ length: 5_000 }, (_, meter) => [String(meter).padEnd(64, '-'), '123456789012345678.123456789012']),
+    );
+    await watchPeriods({ ...resources, late: { notYetBilled: async () => ({ events: 5_000, totals }) } });
+    expect(told.length).toBeGreaterThan(0);
+    expect(Buffer.byteLength(JSON.stringify(told[0]))).toBeLessThan(256 * 1_024);
   });
 
   test("is nobody's business while its first run is under way", async () => {
