@@ -1,7 +1,7 @@
 import { PACKAGE_STATES, type PackageState } from '../lib/packages/package.ts';
 import type { Period } from '../lib/periods/periods.ts';
 import { BUCKETS } from '../lib/store/keys.ts';
-import { OutstandingPackages } from '../lib/store/outstanding-packages.ts';
+import type { OutstandingSummary } from '../lib/store/outstanding-summary.ts';
 import { countPackages } from '../lib/store/package-counts.ts';
 import { type RunRecord, RunStore } from '../lib/store/run-store.ts';
 import type { Cloud } from './cloud.ts';
@@ -70,50 +70,49 @@ export async function countStates(cloud: Cloud, period: Period, signal?: AbortSi
 /** How long a glance may take before what the run wrote down will do, in milliseconds. */
 const GLANCE_MILLISECONDS = 400;
 
+/** How packages stand, when that was, and whether it still is so. */
+export interface Glance {
+  states: StateCounts;
+  countedAt: string;
+  isNow: boolean;
+}
+
 /**
- * The counts now, or, where there are so many packages that counting takes long, those that the run wrote down last.
+ * The counts now. Reading every head takes long where there are many, so what the run counted last is held against what remains:
+ * if as many are done as then, none has moved between processed and rejected since, and the rest is known from what remains. If
+ * not, all are counted anew, or, where that takes too long, shown as the run counted them.
  * @param kept absent: the counts now, however long it takes
  */
 export async function glanceAtStates(
   cloud: Cloud,
   period: Period,
   kept: KeptCounts | undefined,
-): Promise<{ states: StateCounts; countedAt: string; isNow: boolean }> {
+  outstanding: OutstandingSummary['states'],
+): Promise<Glance> {
   const countedAt = new Date().toISOString();
   if (!kept) return { states: await countStates(cloud, period), countedAt, isNow: true };
+  const states = { ...kept.states, ...outstanding };
+  if (sumOf(states) === sumOf(kept.states)) return { states, countedAt, isNow: true };
   const glance = new AbortController();
   const timer = setTimeout(() => glance.abort(), GLANCE_MILLISECONDS);
-  const states = await countStates(cloud, period, glance.signal).catch((error: unknown) => {
+  const counted = await countStates(cloud, period, glance.signal).catch((error: unknown) => {
     if (glance.signal.aborted) return undefined;
     throw error;
   });
   clearTimeout(timer);
-  return states ? { states, countedAt, isNow: true } : { states: kept.states, countedAt: kept.at, isNow: false };
+  return counted
+    ? { states: counted, countedAt, isNow: true }
+    : { states: kept.states, countedAt: kept.at, isNow: false };
 }
 
-/** The package that has been with the API longest, and since when. */
-export async function oldestSubmitted(
-  cloud: Cloud,
-  period: Period,
-): Promise<{ packageId: string; submittedAt: number } | undefined> {
-  const outstanding = new OutstandingPackages(cloud.documents, cloud.outputs.PackagesTableName);
-  const ofBucket = async (bucket: number) => {
-    let oldest: { packageId: string; submittedAt: number } | undefined;
-    const selection = { periodId: period.id, buckets: { from: bucket, to: bucket } };
-    for await (const { packageId, submittedAt } of outstanding.inState(selection, 'submitted')) {
-      if (submittedAt !== undefined && submittedAt < (oldest?.submittedAt ?? Number.POSITIVE_INFINITY)) {
-        oldest = { packageId, submittedAt };
-      }
-    }
-    return oldest;
-  };
-  const all = await Promise.all(Array.from({ length: BUCKETS }, (_, bucket) => ofBucket(bucket)));
-  return all.filter((each) => each !== undefined).sort((one, other) => one.submittedAt - other.submittedAt)[0];
+/** All packages of a period, whatever their state. */
+export function sumOf(states: Partial<StateCounts>): number {
+  return Object.values(states).reduce((total, count) => total + count, 0);
 }
 
 /** `ready 3, submitted 10, processed 287`: the states that any package is in. */
-export function statesWords(states: StateCounts): string {
-  const words = PACKAGE_STATES.filter((state) => states[state] > 0).map((state) => `${state} ${states[state]}`);
+export function statesWords(states: Partial<StateCounts>): string {
+  const words = PACKAGE_STATES.filter((state) => (states[state] ?? 0) > 0).map((state) => `${state} ${states[state]}`);
   return words.join(', ') || 'none';
 }
 

@@ -1,13 +1,14 @@
-import { runCost } from '../../lib/cost/run-cost.ts';
+import { COST_BASIS, runCost } from '../../lib/cost/run-cost.ts';
 import { PACKAGE_STATES } from '../../lib/packages/package.ts';
 import { endOfPeriod, type Period } from '../../lib/periods/periods.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
+import { summarizeOutstanding } from '../../lib/store/outstanding-summary.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import type { Cloud } from '../cloud.ts';
 import type { Context } from '../context.ts';
 import { periodOrLast } from '../period-of.ts';
-import { bar, glanceAtStates, type LatestRun, latestRun, oldestSubmitted, type StateCounts } from '../period-status.ts';
+import { bar, glanceAtStates, type LatestRun, latestRun, statesWords, sumOf } from '../period-status.ts';
 import { dollarsWords, durationWords, plural, timeWords, totalsWords } from '../words.ts';
 
 const BAR_WIDTH = 30;
@@ -24,28 +25,32 @@ export async function run(context: Context, given: string | undefined): Promise<
 async function statusOf(cloud: Cloud, period: Period) {
   const runs = new RunStore(cloud.documents, cloud.outputs.RunsTableName);
   const tables = { packages: cloud.outputs.PackagesTableName, usageSlices: cloud.outputs.UsageSlicesTableName };
-  const [run, state, late, certificates] = await Promise.all([
+  const [run, state, late, certificates, outstanding] = await Promise.all([
     latestRun(cloud, period),
     runs.loadPeriodState(period.id),
     new LateLedger(cloud.documents, tables).notYetBilled(period.id),
     new CertificateStore(cloud.documents, cloud.outputs.RunsTableName).list(period.id, 1),
+    summarizeOutstanding(cloud.documents, cloud.outputs.PackagesTableName, period.id),
   ]);
   // A run for a few clients counted those alone.
-  const { states, countedAt, isNow } = await glanceAtStates(cloud, period, run?.clients ? undefined : run?.counts);
-  const oldest = isNow ? await oldestSubmitted(cloud, period) : undefined;
+  const kept = run?.clients ? undefined : run?.counts;
+  const { states, countedAt, isNow } = await glanceAtStates(cloud, period, kept, outstanding.states);
+  const { oldestSubmitted: oldest } = outstanding;
   const { record: _record, ...latest } = run ?? { record: undefined };
-  const cost = runCost({ packages: sum(states) });
   return {
     period: period.id,
     closedAt: state?.closedAt ?? null,
     lastClosedAt: state?.lastClosedAt ?? null,
     run: run ? (latest as Omit<LatestRun, 'record'>) : null,
-    packages: { total: sum(states), ...states },
+    packages: { total: sumOf(states), ...states },
     packagesCountedAt: countedAt,
+    packagesAreNow: isNow,
+    outstandingNow: outstanding.states,
     lateUsageNotYetBilled: late,
     oldestUnprocessed: oldest ? { ...oldest, ageSeconds: Math.round((Date.now() - oldest.submittedAt) / 1000) } : null,
     certificate: certificates[0] ? { runId: certificates[0].run.id, hash: certificates[0].hash } : null,
-    estimatedCostUsd: cost,
+    estimatedCostUsd: runCost({ packages: sumOf(states) }),
+    estimatedCostFrom: COST_BASIS,
   };
 }
 
@@ -59,6 +64,11 @@ function show(context: Context, cloud: Cloud, period: Period, status: Awaited<Re
     if (packages[state] === 0) continue;
     const count = String(packages[state]).padStart(9);
     output.line(`  ${state.padEnd(10)}${count}  ${bar(packages[state] / packages.total, BAR_WIDTH)}`);
+  }
+  if (!status.packagesAreNow) {
+    output.line(
+      `  so counted by the run; counting anew takes too long for a glance. Left now: ${statesWords(status.outstandingNow)}`,
+    );
   }
   if (run?.status === 'RUNNING' && run.forecast) {
     const { expectedEndAt, deadline, isBeforeDeadline } = run.forecast;
@@ -77,7 +87,7 @@ function show(context: Context, cloud: Cloud, period: Period, status: Awaited<Re
       ? `certified  ${status.certificate.hash.slice(0, 16)}..., run ${status.certificate.runId}`
       : 'certified  not yet',
   );
-  output.line(`cost       ${dollarsWords(status.estimatedCostUsd)} for these packages so far, at list prices`);
+  output.line(`cost       ${dollarsWords(status.estimatedCostUsd)} so far, an estimate: ${COST_BASIS}`);
   if (packages.parked > 0) output.line(`next       npx halfmonth parked ${period.id}`);
 }
 
@@ -90,8 +100,4 @@ function runWords(run: Omit<LatestRun, 'record'> | null, endsAt: number, period:
   const took = run.finishedAt ? ` in ${durationWords(Date.parse(run.finishedAt) - Date.parse(run.startedAt))}` : '';
   const failure = run.failure ? `: ${run.failure}` : '';
   return `${run.runId}, ${run.status.toLowerCase()}${took}, started ${run.startedAt}${failure}`;
-}
-
-function sum(states: StateCounts): number {
-  return Object.values(states).reduce((total, count) => total + count, 0);
 }
