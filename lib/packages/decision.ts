@@ -7,7 +7,8 @@ import type { PackageHead } from './package.ts';
  * - `replace`: the same revision with new content, since nobody has seen it;
  * - `withdraw`: a correction nobody has seen is taken back, since what was last processed is right again;
  * - `discard`: a package nobody has seen is deleted, since nothing is left to bill;
- * - `wait`: the content changed, but what became of the current revision is not known yet;
+ * - `wait`: the content changed, but what became of the current revision is not known yet, or of one in another part whose meters
+ *   are to move here;
  * - `keep`: nothing changed;
  * - `none`: nothing to bill, and nothing was ever.
  */

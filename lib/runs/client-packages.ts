@@ -80,7 +80,19 @@ function decideParts(
     };
     planned.push({ part, parts, decision: decide(basis), contentHash, head, lines: content.lines, added: [] });
   }
-  return planned;
+  return isMovingInFlight(planned) ? planned.map(waiting) : planned;
+}
+
+/**
+ * Whether a client gets more parts while one in flight still speaks for meters that go to another part: billed there already,
+ * they would be billed twice until that one is corrected.
+ */
+function isMovingInFlight(planned: readonly PlannedPackage[]): boolean {
+  return planned.some(({ decision, head, parts }) => decision === 'wait' && head?.parts !== parts);
+}
+
+function waiting(planned: PlannedPackage): PlannedPackage {
+  return WRITTEN.has(planned.decision) ? { ...planned, decision: 'wait' } : planned;
 }
 
 async function addRevisions(

@@ -378,6 +378,46 @@ test('a package that would be too large is cut into parts that together are the 
   });
 });
 
+test('a client that grows by a part while its package is in flight waits with all parts, so that nothing is billed twice', async () => {
+  const grow = async (from: number, to: number): Promise<void> => {
+    for (let day = 1; day <= 15; day++) {
+      const totals = Object.fromEntries(
+        Array.from({ length: to - from }, (_, index) => [
+          `meter-with-quite-a-long-name-${from + index}`,
+          `${day}000.125`,
+        ]),
+      );
+      await world.putSlice({
+        clientId: 'ada',
+        day: `2026-11-${String(day).padStart(2, '0')}`,
+        slice: from,
+        totals,
+      });
+    }
+  };
+  await grow(0, 200);
+  const dead = await world.package();
+  world.statuses.set(dead.executionArn, 'TIMED_OUT');
+  await world.move(await onlyHead(), { state: 'submitted', everSent: true });
+  await grow(200, 400);
+
+  const run = await world.open({});
+  const planned = await world.plan(run);
+  await world.processChunks(run, planned);
+
+  // Its first part still speaks for meters that the second one is to have.
+  expect(await world.heads()).toHaveLength(1);
+
+  await world.processAll();
+  await world.processChunks(run, await world.plan(run, planned));
+  const heads = await world.heads();
+  const documents = await Promise.all(heads.map((head) => world.document(head)));
+  expect(heads.map(({ part, parts, revision }) => [part, parts, revision])).toEqual(
+    heads.map((_, index) => [index + 1, heads.length, index === 0 ? 2 : 1]),
+  );
+  expect(documents.flatMap(({ lines }) => lines)).toHaveLength(400);
+});
+
 describe('a day of more meters than an item can hold', () => {
   const metersOf = (count: number) =>
     Array.from({ length: count }, (_, index) => `${index}-`.padEnd(64, 'a-rather-long-name-of-a-meter/'));
