@@ -10,7 +10,7 @@ import { dailyRecordKey, usageSliceKey } from '../../lib/store/keys.ts';
 import { sliceMarkOf } from '../../lib/usage/slice-marks.ts';
 import type { BenchTables } from './bench-tables.ts';
 
-/** What a client-day is made of: slices of seven events, two meters. */
+/** What a client-day is made of unless more is asked for: slices of seven events, two meters. */
 const SLICES_PER_DAY = 2;
 const EVENTS_PER_SLICE = 7;
 const SLICE_MINUTES = 5;
@@ -20,6 +20,7 @@ const BATCHES_AT_ONCE = 16;
 /**
  * Fills a period as counting would leave it, with this many client-days.
  * @param isFolded whether daily records are filled too, as by an earlier run
+ * @param slicesPerDay at most 288
  * @returns the number of clients
  */
 export async function populate(
@@ -28,8 +29,9 @@ export async function populate(
   period: Period,
   clientDays: number,
   isFolded: boolean,
+  slicesPerDay = SLICES_PER_DAY,
 ): Promise<number> {
-  const requests = requestsOf(tables, period, clientDays, isFolded);
+  const requests = requestsOf(tables, period, clientDays, isFolded, slicesPerDay);
   const worker = async (): Promise<void> => {
     for (let batch = take(requests); batch.length > 0; batch = take(requests)) await write(client, batch);
   };
@@ -47,12 +49,13 @@ function* requestsOf(
   period: Period,
   clientDays: number,
   isFolded: boolean,
+  slicesPerDay: number,
 ): Generator<TableRequest> {
   const days = daysOfPeriod(period);
   for (let number = 0; number < clientDays; number++) {
     const clientId = `client-${Math.floor(number / days.length)}`;
     const day = days[number % days.length] ?? '';
-    const slices = Array.from({ length: SLICES_PER_DAY }, (_, index) => (number * 37 + index * 101) % 288);
+    const slices = Array.from({ length: slicesPerDay }, (_, index) => (number * 37 + index * 101) % 288);
     const record = dailyRecordKey(clientId, day);
     yield {
       table: tables.dailyRecords,
