@@ -27,10 +27,10 @@ export const UNITS = {
   eventsPerInvocation: 10_000,
   /** The slices of a client's period, 0.7 KB for each 5 minutes. */
   gigabytesPerClientMonth: (288 * 47 * 0.7) / 1e6,
-  writeUnitsPerPackage: 55,
-  readUnitsPerPackage: 400,
+  writeUnitsPerPackage: 40,
+  readUnitsPerPackage: 694,
   transitionsPerPackage: 60 / 1000,
-  lambdaGigabyteSecondsPerPackage: 1,
+  lambdaGigabyteSecondsPerPackage: 2.6,
   alarms: 33,
   metrics: 20,
   logGigabytesPerMillionEvents: 0.002,

@@ -4,8 +4,11 @@
  */
 const PRICES = { writeUnit: 0.625e-6, readUnit: 0.125e-6, stateTransition: 25e-6, gigabyteSecond: 13.3334e-6 };
 
-/** What one package uses from its slices to its outcome: counted from the code and estimated, see docs/cost.md; not measured. */
-export const PER_PACKAGE = { writeUnits: 55, readUnits: 400, stateTransitions: 0.06, gigabyteSeconds: 1 };
+/**
+ * What one package uses from its slices to its outcome, for a client with usage in every 5 minutes; docs/cost.md says how it was
+ * measured.
+ */
+export const PER_PACKAGE = { writeUnits: 40, readUnits: 694, stateTransitions: 0.06, gigabyteSeconds: 2.6 };
 
 /** What a run costs however small it is. */
 const TRANSITIONS_PER_RUN = 40;
@@ -13,7 +16,7 @@ const TRANSITIONS_PER_RUN = 40;
 /** What {@link runCost} is made from, for a person. */
 export const COST_BASIS =
   `${PER_PACKAGE.writeUnits} write units, ${PER_PACKAGE.readUnits} read units, ${PER_PACKAGE.stateTransitions} state ` +
-  `transitions and ${PER_PACKAGE.gigabyteSeconds} GB-second a package, at list prices; counting events is not in it`;
+  `transitions and ${PER_PACKAGE.gigabyteSeconds} GB-seconds a package, at list prices; counting events is not in it`;
 
 /** What packaging and sending so many packages once cost, in USD, about: an estimate from their number, not a bill. */
 export function runCost({ packages }: { packages: number }): number {
