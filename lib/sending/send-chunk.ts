@@ -1,9 +1,11 @@
 import * as z from 'zod/mini';
 import { bookTurn, type TurnRequest } from '../quota/calendar.ts';
+import type { PackageSelection } from '../store/outstanding-packages.ts';
 import { InvoiceApiRefusedCredentials } from './errors.ts';
 import { parseTaskInput, runContext, selectionOf } from './selection.ts';
 import { SendTurn, type SendTurnResult } from './send-turn.ts';
 import type { Sending, SendingWithApi } from './sending.ts';
+import { NO_STATUS_ROUNDS, readStatuses, statusRounds } from './status-round.ts';
 import { inTurn, momentOf } from './turns.ts';
 
 const chunkInput = z.object({ run: runContext, chunk: z.string() });
@@ -20,6 +22,12 @@ const sendInput = z.object({
   remaining: z.number(),
   /** Turns so far. */
   turns: z.number(),
+  /** Packages that were accepted, rejected or parked since this chunk began, and those of them that were not accepted. */
+  settled: z._default(z.number(), 0),
+  rejected: z._default(z.number(), 0),
+  rounds: z._default(z.object(statusRounds), NO_STATUS_ROUNDS),
+  /** Milliseconds since the epoch: until then, nobody asks what became of what has been sent. 0 before the first turn. */
+  readAt: z._default(z.number(), 0),
   done: z.boolean(),
 });
 
@@ -31,6 +39,10 @@ export type SendChunkState = z.output<typeof sendInput>;
  * events, and 25,000 are the limit (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
  */
 export const TURNS_PER_CHUNK = 1_500;
+/** So many failures in one chunk, and a limit on them, call for a decision. */
+export const FAILURES_WORTH_A_LOOK = 20;
+/** Status reads between two turns of sending are left to a later one when the Lambda has less time than this. */
+const TIME_FOR_READING_MILLISECONDS = 120_000;
 
 /**
  * Books the first turn of a chunk. Booking again for the same chunk replaces.
@@ -44,11 +56,20 @@ export async function bookQuota(input: unknown, sending: Sending): Promise<SendC
   const request = turnRequest(run.runId, chunk, remaining);
   const { startsAt } = await sending.calendar.change((calendar) => bookTurn(calendar, request, momentOf(sending)));
   sending.metrics.count('RequestsBooked', remaining);
-  return { run, chunk, booking: { startsAt: wholeSecond(startsAt) }, remaining, turns: 0, done: false };
+  const nothingYet = {
+    turns: 0,
+    settled: 0,
+    rejected: 0,
+    rounds: NO_STATUS_ROUNDS,
+    readAt: 0,
+    done: false,
+  };
+  return { run, chunk, booking: { startsAt: wholeSecond(startsAt) }, remaining, ...nothingYet };
 }
 
 /**
- * Sends one turn of a chunk and books the next, or says when to come again, or that the chunk is done.
+ * Sends one turn of a chunk and books the next, or says when to come again, or that the chunk is done. Between two turns it
+ * asks what became of what has been sent: at a slow API that is hours before the last package is.
  * @throws InvoiceApiRefusedCredentials when the API answers 401 or 403, also with a token read anew
  * @throws InvalidTaskInput
  */
@@ -64,8 +85,36 @@ export async function sendChunk(input: unknown, sending: SendingWithApi): Promis
   if ('waitUntil' in answer) return nextTurn({ ...state, turns }, nextTry(answer.waitUntil, sending.clock.now()));
   const { result } = answer;
   if (result.credentialsRefused !== undefined) throw new InvoiceApiRefusedCredentials(result.credentialsRefused);
-  if (!result.remaining) return { ...state, turns, remaining: 0, done: true };
-  return nextTurn(await bookNext({ ...state, turns }, result, sending));
+  const sent = {
+    ...state,
+    turns,
+    settled: state.settled + result.settled,
+    rejected: state.rejected + result.rejected,
+  };
+  if (!result.remaining) return { ...sent, remaining: 0, done: true };
+  const read = await readBetweenTurns(sent, selection, sending);
+  if (isForAssess(read, sending)) return { ...read, done: true };
+  return nextTurn(await bookNext(read, result, sending));
+}
+
+async function readBetweenTurns(
+  state: SendChunkState,
+  selection: PackageSelection,
+  sending: SendingWithApi,
+): Promise<SendChunkState> {
+  const { clock, settings } = sending;
+  const now = clock.now();
+  // What has just been sent is asked for after a while; the first turn is always too young.
+  if (state.readAt === 0) return { ...state, readAt: now + settings.pollStartMilliseconds };
+  if (now < state.readAt || sending.remainingMilliseconds() < TIME_FOR_READING_MILLISECONDS) return state;
+  const read = await readStatuses(state, selection, sending);
+  const readAt = Number.isFinite(read.nextAt) ? read.nextAt : clock.now() + settings.pollStartMilliseconds;
+  return { ...state, rounds: read.rounds, readAt, rejected: state.rejected + (read.result?.rejected ?? 0) };
+}
+
+/** Whether so many packages failed that `assess` should judge before the rest is sent. */
+function isForAssess({ rejected, settled }: SendChunkState, { settings }: Sending): boolean {
+  return rejected >= FAILURES_WORTH_A_LOOK && rejected > settled * settings.failureShareLimit;
 }
 
 async function bookNext(

@@ -54,6 +54,8 @@ const UNUSED_BY_FUNCTION: Record<string, string> = {
     'a step that is taken again may leave fewer parts of its account',
   'assess events:PutEvents event-bus/default': 'only when packages are parked or too many have failed',
   [`checkChunk dynamodb:GetItem table/halfmonth-${STAGE}-packages`]: 'the bytes of a package that is sent again',
+  [`sendChunk dynamodb:BatchGetItem table/halfmonth-${STAGE}-packages`]:
+    'status reads while others still wait for the quota: this run is over in one turn',
 };
 
 let template: Template;

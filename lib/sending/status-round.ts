@@ -1,0 +1,96 @@
+import * as z from 'zod/mini';
+import type { RunContext } from '../runs/run.ts';
+import type { PackageSelection } from '../store/outstanding-packages.ts';
+import { InvoiceApiRefusedCredentials } from './errors.ts';
+import { nextPollWait } from './poll-pace.ts';
+import { PollTurn, type PollTurnResult } from './poll-turn.ts';
+import type { SendingWithApi } from './sending.ts';
+import { inTurn } from './turns.ts';
+
+const agedPackages = z.object({ packages: z.number(), logarithms: z.number() });
+
+/** What a chunk's state keeps of its rounds of status reads. */
+export const statusRounds = {
+  /** As in the result of a turn, over all rounds. */
+  aged: z._default(agedPackages, { packages: 0, logarithms: 0 }),
+  /** Milliseconds since the epoch: when the last whole round of reads ended. */
+  lastRoundAt: z.exactOptional(z.number()),
+  /** Where a round that the quota cut short goes on. */
+  cursor: z.exactOptional(z.string()),
+};
+
+/** The rounds of status reads of one chunk, as they travel through the state machine. */
+export type StatusRounds = z.output<z.ZodMiniObject<typeof statusRounds>>;
+
+/** Before the first round. */
+export const NO_STATUS_ROUNDS: StatusRounds = { aged: { packages: 0, logarithms: 0 } };
+
+/** One round, or as much of it as one turn allowed. */
+export interface StatusRound {
+  /** Absent when there was nothing to read, or it was somebody else's turn. */
+  result?: PollTurnResult;
+  rounds: StatusRounds;
+  /** When to read again, milliseconds since the epoch; infinite when there is nothing to read. */
+  nextAt: number;
+}
+
+/** With fewer outcomes, nobody knows how long this API takes. */
+const OUTCOMES_FOR_A_PACE = 10;
+
+/**
+ * Asks in one turn what became of a chunk's submitted packages.
+ * @throws InvoiceApiRefusedCredentials when the API answers 401 or 403
+ * @throws StatusReadRefused when the API answers 400
+ */
+export async function readStatuses(
+  { run, chunk, rounds }: { run: RunContext; chunk: string; rounds: StatusRounds },
+  selection: PackageSelection,
+  sending: SendingWithApi,
+): Promise<StatusRound> {
+  const submitted = await sending.outstanding.count(selection, 'submitted');
+  if (submitted === 0) return { rounds, nextAt: Number.POSITIVE_INFINITY };
+  const request = {
+    id: `${run.runId}/status/${chunk}`,
+    kind: 'status' as const,
+    requests: Math.ceil(submitted / 50) + 2,
+  };
+  const answer = await inTurn(sending, request, ({ pacer, health }) =>
+    new PollTurn(sending, selection, pacer, health, rounds.lastRoundAt ?? 0).poll(rounds.cursor),
+  );
+  if ('waitUntil' in answer) return { rounds, nextAt: answer.waitUntil };
+  const { result } = answer;
+  if (result.credentialsRefused !== undefined) throw new InvoiceApiRefusedCredentials(result.credentialsRefused);
+  const now = sending.clock.now();
+  const aged = {
+    packages: rounds.aged.packages + result.aged.packages,
+    logarithms: rounds.aged.logarithms + result.aged.logarithms,
+  };
+  // A round that was cut short goes on as soon as the quota allows, which the next turn finds out.
+  if (result.cursor !== undefined) {
+    return { result, rounds: { ...rounds, aged, cursor: result.cursor }, nextAt: now + 1_000 };
+  }
+  return { result, rounds: { aged, lastRoundAt: now }, nextAt: nextRoundAt(result, aged, rounds.lastRoundAt, sending) };
+}
+
+/** How old packages of this chunk typically become before they are finished, in milliseconds; 0 while too few are known. */
+export function typicalAgeOf({ aged: { packages, logarithms } }: StatusRounds): number {
+  // The geometric mean: a few that take days say nothing about the rest.
+  return packages < OUTCOMES_FOR_A_PACE ? 0 : Math.exp(logarithms / packages);
+}
+
+function nextRoundAt(
+  result: PollTurnResult,
+  aged: StatusRounds['aged'],
+  lastRoundAt: number | undefined,
+  { clock, settings }: SendingWithApi,
+): number {
+  if (result.pending === 0) return Number.POSITIVE_INFINITY;
+  const now = clock.now();
+  const youngestAge = now - (result.youngestSubmittedAt ?? now);
+  const sinceLast = now - (lastRoundAt ?? now - youngestAge);
+  const wait = nextPollWait(
+    { ...result, youngestAge, sinceLast, typicalAge: typicalAgeOf({ aged }) },
+    { start: settings.pollStartMilliseconds, maximum: settings.pollMaximumMilliseconds },
+  );
+  return now + wait;
+}
