@@ -40,6 +40,8 @@ export interface PackageHead {
   submission: number;
   /** SHA-256 in hex over the current revision's content without revision, submission and difference. */
   contentHash: string;
+  /** The client's events in the period when the current revision was made; absent on what was made before this was kept. */
+  events?: number;
   /** 0 while none has been processed. */
   lastProcessedRevision: number;
   /** The hash of the last processed revision, kept from when a later one was made. */

@@ -8,7 +8,7 @@ import type { PackageStore } from '../store/package-store.ts';
 import type { SumsFold } from './chunk-sums.ts';
 import type { PackagingFrame } from './client-packages.ts';
 import { settleUsage } from './client-usage.ts';
-import { countUsage, isWithoutRecords } from './package-client.ts';
+import { countUsage, hasLostUsage } from './package-client.ts';
 
 /** What the workers of a run's account collect for its certificate. */
 export interface AccountCollection {
@@ -30,8 +30,9 @@ export function accountClient(
   sums: SumsFold,
   collection: AccountCollection,
 ): Promise<void> | undefined {
-  countUsage(records, settleUsage(records, isFrozen), sums);
-  if (isWithoutRecords(records)) sums.count('clientsWithoutRecords');
+  const settled = settleUsage(records, isFrozen);
+  countUsage(records, settled, sums);
+  if (hasLostUsage(records, settled)) sums.count('clientsWithoutRecords');
   for (const { totals } of records.days) sums.addTotals('dailyRecords', totals);
   for (const head of records.heads) {
     sums.addState(head.state);

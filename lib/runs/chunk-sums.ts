@@ -26,7 +26,7 @@ export interface ChunkSums {
   corrections: number;
   /** What was last processed, revisions and their differences added up. */
   processed: MeterTotals;
-  /** Packages without any usage behind them. They are left as they are, since a lost record must not become a credit. */
+  /** Clients with packages and no records, or with fewer events than were packaged. A lost record must not become a credit. */
   clientsWithoutRecords: number;
   /** Days that had more events when they were last folded than their slices have now. They are left as they are. */
   daysWithMissingSlices: number;

@@ -125,7 +125,7 @@ function warningsOf(sums: ChunkSums): string[] {
   const warnings: string[] = [];
   if (sums.clientsWithoutRecords > 0) {
     warnings.push(
-      `${sums.clientsWithoutRecords} clients have packages but no daily record: nothing was changed for them. Restore the daily records table.`,
+      `${sums.clientsWithoutRecords} clients have packages but no daily record, or fewer events in them than were packaged: nothing was changed for them. Restore the daily records table.`,
     );
   }
   if (sums.daysWithMissingSlices > 0) {

@@ -31,7 +31,7 @@ export function packageClient(
 ): Promise<void> | undefined {
   const settled = settleUsage(records, isFrozen);
   countUsage(records, settled, sums);
-  if (isWithoutRecords(records)) {
+  if (hasLostUsage(records, settled)) {
     sums.count('clientsWithoutRecords');
     return undefined;
   }
@@ -85,9 +85,14 @@ function revisionOf({ decision, head, revision, contentHash }: PlannedPackage): 
   return decision === 'keep' && head.contentHash === contentHash ? head.revision : head.lastProcessedRevision;
 }
 
-/** Packages but no usage at all: records were lost, since nothing ever deletes them. Not a reason to pay everything back. */
-export function isWithoutRecords({ days, folded, heads }: ClientRecords): boolean {
-  return days.length === 0 && folded.size === 0 && heads.length > 0;
+/**
+ * Whether a client has no records any more, or fewer events in them than its packages were made of: records were lost, since
+ * nothing ever deletes them and a count of events never shrinks. Not a reason to pay anything back.
+ */
+export function hasLostUsage({ days, folded, heads }: ClientRecords, { usage }: SettledUsage): boolean {
+  if (days.length === 0 && folded.size === 0) return heads.length > 0;
+  const events = usage.reduce((sum, day) => sum + day.events, 0);
+  return heads.some((head) => head.events !== undefined && head.events > events);
 }
 
 /** Adds a client's usage to the sums. */

@@ -5,7 +5,7 @@ import type { MeterTotals } from '../usage/records.ts';
 import { SumsFold } from './chunk-sums.ts';
 import { type PackagingFrame, type PlannedPackage, planPackages } from './client-packages.ts';
 import { settleUsage } from './client-usage.ts';
-import { countDecisions, countUsage, isWithoutRecords } from './package-client.ts';
+import { countDecisions, countUsage, hasLostUsage } from './package-client.ts';
 
 /** What a run would do about one client. */
 export interface PreviewEntry {
@@ -28,7 +28,7 @@ export function previewClient(
 ): Promise<void> | undefined {
   const settled = settleUsage(records, isFrozen);
   countUsage(records, settled, sums);
-  if (isWithoutRecords(records)) {
+  if (hasLostUsage(records, settled)) {
     sums.count('clientsWithoutRecords');
     return undefined;
   }

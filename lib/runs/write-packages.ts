@@ -52,7 +52,7 @@ async function firstContended(
   runId: string,
 ): Promise<PlannedPackage | undefined> {
   for (const plannedPackage of planned) {
-    if (!(await writePackage(client.clientId, plannedPackage, frame, runId))) return plannedPackage;
+    if (!(await writePackage(client, plannedPackage, frame, runId))) return plannedPackage;
   }
   return undefined;
 }
@@ -67,7 +67,7 @@ async function currentHeads(
 }
 
 async function writePackage(
-  clientId: string,
+  { clientId, usage }: ClientToPackage,
   planned: PlannedPackage,
   { packages, period }: PackagingFrame,
   runId: string,
@@ -88,7 +88,8 @@ async function writePackage(
     runId,
     madeAt: new Date().toISOString(),
   };
-  return packages.putRevision(headOf(stored, head), stored, head?.version);
+  const events = usage.reduce((sum, day) => sum + day.events, 0);
+  return packages.putRevision({ ...headOf(stored, head), events }, stored, head?.version);
 }
 
 /** The head of a package that is to be sent in this revision, after whatever went before. */

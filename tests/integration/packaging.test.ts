@@ -1,4 +1,4 @@
-import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import { MAXIMUM_DOCUMENT_BYTES } from '../../lib/packages/parts.ts';
@@ -251,6 +251,23 @@ test('lost daily records and slices never become a credit', async () => {
 
   await expect(world.close({}, async () => {})).rejects.toThrow('does not balance');
 
+  expect(await onlyHead()).toEqual(before);
+});
+
+test('one lost daily record of many never becomes a credit, nor does an older one', async () => {
+  await world.count({ clientId: 'ada', day: '2026-11-03', quantity: '5' });
+  await world.count({ clientId: 'ada', day: '2026-11-04', quantity: '7' });
+  await world.close();
+  const before = await onlyHead();
+  await world.deleteSlices();
+  await tables.documents.send(
+    new DeleteCommand({ TableName: tables.names.dailyRecords, Key: dailyRecordKey('ada', '2026-11-04') }),
+  );
+
+  const preview = await world.close({ mode: 'preview' });
+  await expect(world.close({}, async () => {})).rejects.toThrow('does not balance');
+
+  expect(preview).toMatchObject({ difference: {}, warnings: [expect.anything(), expect.anything()] });
   expect(await onlyHead()).toEqual(before);
 });
 
