@@ -23,7 +23,9 @@ export async function run(context: Context, id: string): Promise<undefined> {
   const revisions = kept
     .filter((revision) => revision.part === part)
     // Written by documentText, which made it from a PackageDocument.
-    .map(({ document, ...rest }) => ({ ...rest, document: JSON.parse(document) as PackageDocument }));
+    .map(({ revision, document, contentHash, runId, madeAt }) => {
+      return { revision, document: JSON.parse(document) as PackageDocument, contentHash, runId, madeAt };
+    });
   output.result({ command: 'package', target: cloud.target, head, revisions });
 
   output.line(`${output.style('bold', head.packageId)}  ${head.state}${head.reason ? `: ${head.reason}` : ''}`);

@@ -1,0 +1,78 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type CommandLineWorld, startCommandLineWorld } from '../../fixtures/command-line.ts';
+import { deviations, documentedShapes } from '../../fixtures/documented-shapes.ts';
+import { until } from '../../fixtures/until.ts';
+
+const answers = new Map<string, Record<string, unknown>>();
+let world: CommandLineWorld;
+
+/** One closing day, in which every list has something in it; keeps what each command answers. */
+beforeAll(async () => {
+  world = await startCommandLineWorld();
+  const { id, from, to } = world.period;
+  const ask = async (command: string, ...args: string[]) => {
+    const answer = await world.json([...command.split(' '), ...args]);
+    if ('error' in answer) throw new Error(`${command} failed: ${JSON.stringify(answer.error)}`);
+    answers.set(command, answer);
+    return answer;
+  };
+  const events = ['acme', 'globex'].map((client) => JSON.stringify(world.event(client, '2')));
+  writeFileSync(join(world.folder, 'day.ndjson'), [...events, 'no JSON'].join('\n'));
+  await ask('send', 'day.ndjson');
+  await world.count([world.event('acme', 'many')]);
+  await ask('rejected');
+  await ask('run --preview', id);
+  world.api.setFaults({ unprocessed: 1 });
+  await ask('run --follow', id, '--yes');
+  await ask('parked', id);
+  await ask('explain', 'acme', id);
+  await ask('quota');
+  const { executions } = (await ask('executions')) as { executions: { name: string }[] };
+  const name = executions[0]?.name ?? '';
+  await ask('execution', name);
+  world.api.setFaults({ unprocessed: 0 });
+  await ask('parked release', `${id}.acme`, '--reason', 'API mended', '--yes');
+  await ask('parked give-up', `${id}.globex`, '--reason', 'test client', '--yes');
+  await ask('redrive', name, '--yes');
+  await until('the end of the run', async () => {
+    const { run } = (await ask('status', id)) as { run: { status: string } };
+    return run.status === 'SUCCEEDED' ? run : undefined;
+  });
+  await world.count([world.event('acme', '1')]);
+  await ask('late', id);
+  await ask('packages', id);
+  await ask('package', `${id}.acme`);
+  await ask('usage', 'acme', '--from', from, '--to', to);
+  await ask('certificate', id);
+  await ask('certificate --verify', id);
+  await ask('reconcile', id);
+  await ask('export', id);
+  await ask('doctor');
+  await ask('run', id, '--yes');
+}, 400_000);
+
+afterAll(() => world?.stop());
+
+// An execution would have to run just when it is stopped.
+const UNASKED = ['stop'];
+const documented = documentedShapes();
+
+test('the documentation has the shape of every answer', () => {
+  expect([...documented.keys()].sort()).toEqual([...answers.keys(), ...UNASKED].sort());
+});
+
+test.each([...documented.keys()].filter((command) => !UNASKED.includes(command)))(
+  'the answer of %s has the documented shape',
+  (command) => {
+    const { schemaVersion, command: named, target, ...fields } = answers.get(command) ?? {};
+
+    expect({ schemaVersion, target }).toEqual({
+      schemaVersion: 1,
+      target: { kind: 'local', name: 'local', region: 'eu-central-1' },
+    });
+    expect(String(command).startsWith(String(named))).toBe(true);
+    expect(deviations(fields, documented.get(command) ?? new Map())).toEqual([]);
+  },
+);
