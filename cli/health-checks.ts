@@ -5,7 +5,7 @@ import { lastEndedPeriod } from '../lib/periods/periods.ts';
 import { CertificateStore } from '../lib/store/certificate-store.ts';
 import { FOUNDATION_KEY } from '../lib/store/keys.ts';
 import type { Cloud } from './cloud.ts';
-import { durationWords } from './words.ts';
+import { durationWords, plural } from './words.ts';
 
 /** What one look came to. `warning` is worth knowing, `problem` wants a person. */
 export interface Health {
@@ -34,7 +34,7 @@ export const CHECKS: Record<string, Check> = {
 
 async function configuration({ outputs, calendar, quota, target }: Cloud) {
   const windows = Object.values(quota).flat().length;
-  const zone = `${calendar.timeZone}, slices of ${calendar.sliceMinutes} min, ${windows} quota windows`;
+  const zone = `${calendar.timeZone}, slices of ${calendar.sliceMinutes} min, ${plural(windows, 'quota window')}`;
   const here = await hashHere(target.name);
   if (here !== undefined && here !== outputs.ConfigurationHash) {
     return { state: 'warning', words: `${zone}; config/${target.name}.yml here is not what is deployed` } as const;

@@ -1,11 +1,14 @@
 import { type PackageHead, packageIdOf } from '../lib/packages/package.ts';
+import { type PeriodId, periodOf } from '../lib/periods/periods.ts';
 import type { Transition } from '../lib/sending/outcomes.ts';
 import { PackageStore } from '../lib/store/package-store.ts';
 import { PackageTransitions } from '../lib/store/package-transitions.ts';
+import type { Cloud } from './cloud.ts';
 import type { Context } from './context.ts';
 import { CommandFailed, WrongUsage } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type NamedPackage, readPackageId } from './package-id.ts';
+import { latestRun } from './period-status.ts';
 import { plural } from './words.ts';
 
 /** One decision of a person about parked packages. */
@@ -41,7 +44,8 @@ export async function decideParked(context: Context, decision: ParkedDecision): 
     else output.line(`${head.packageId} changed meanwhile and was left as it is.`);
   }
   output.result({ command, target: cloud.target, reason, packages: changed });
-  output.line(`${plural(changed.length, 'package')} ${done}. Let the run go on: npx halfmonth redrive EXECUTION`);
+  output.line(`${plural(changed.length, 'package')} ${done}.`);
+  for (const periodId of new Set(named.map((each) => each.periodId))) output.line(await nextStep(cloud, periodId));
   return changed.length === heads.length ? EXIT.done : EXIT.foundProblem;
 }
 
@@ -54,6 +58,15 @@ async function loadParked(store: PackageStore, { periodId, clientId, part }: Nam
     'NOT_PARKED',
     `${id} is ${head.state}, not parked. Nothing was done. See: npx halfmonth package ${id}`,
   );
+}
+
+/** What lets the packages of a period that were decided go on. */
+async function nextStep(cloud: Cloud, periodId: PeriodId): Promise<string> {
+  const run = await latestRun(cloud, periodOf(periodId));
+  if (run?.status === 'RUNNING') return `Run ${run.runId} is running and sees to it: npx halfmonth status ${periodId}`;
+  if (run && ['FAILED', 'ABORTED', 'TIMED_OUT'].includes(run.status))
+    return `Let the run go on: npx halfmonth redrive ${run.runId}`;
+  return `Start a run for what is left: npx halfmonth run ${periodId}`;
 }
 
 /** The person at this machine, for the record. */

@@ -113,7 +113,7 @@ export function sumOf(states: Partial<StateCounts>): number {
 /** `ready 3, submitted 10, processed 287`: the states that any package is in. */
 export function statesWords(states: Partial<StateCounts>): string {
   const words = PACKAGE_STATES.filter((state) => (states[state] ?? 0) > 0).map((state) => `${state} ${states[state]}`);
-  return words.join(', ') || 'none';
+  return words.join(', ') || 'no packages yet';
 }
 
 /** A bar of the funnel. */

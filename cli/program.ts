@@ -11,7 +11,7 @@ export interface CommandModule {
 
 const EPILOGUE = `
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 found a problem.
-Every command takes --json, --local, --stage, --region and --profile. More: docs/operating.md`;
+Every command but completion takes --json, --local, --stage, --region and --profile. More: docs/operating.md`;
 
 /** All commands with their options. Nothing is loaded for them but this file and commander. */
 export function buildProgram(): Command {
@@ -57,7 +57,10 @@ export function buildProgram(): Command {
   ]).action(lazily(() => import('./commands/status.ts')));
 
   command(program, 'packages [PERIOD]', 'List packages', ['halfmonth packages 2026-11-H1 --status parked,rejected'])
-    .option('--status <states>', 'only these states, with commas between')
+    .option(
+      '--status <states>',
+      'only these, with commas between: ready, sending, submitted, processed, rejected, parked',
+    )
     .addOption(new Option('--state <states>', 'the same as --status').hideHelp())
     .option('--client <id>', 'only this client')
     .option('--limit <packages>', 'at most so many', positive, 1_000)
@@ -84,7 +87,7 @@ export function buildProgram(): Command {
 
   command(program, 'rejected', 'Events that could not count, with the reason', [
     'halfmonth rejected',
-    'halfmonth rejected --reason QUANTITY_NOT_DECIMAL --replay',
+    'halfmonth rejected --reason INVALID_QUANTITY --replay',
   ])
     .option('--reason <code>', 'only those with this reason')
     .option('--replay', 'send them to be counted again, after a fix')
@@ -112,13 +115,15 @@ export function buildProgram(): Command {
     .option('--limit <executions>', 'at most so many', positive, 20)
     .action(lazily(() => import('./commands/executions.ts')));
   command(program, 'execution <EXECUTION>', "One execution's history in plain words", [
-    'halfmonth execution 4f1c...',
+    'halfmonth execution 2026-11-H1-20261116T060000123Z',
   ]).action(lazily(() => import('./commands/execution.ts')));
-  command(program, 'redrive <EXECUTION>', 'Let a failed execution go on where it failed', ['halfmonth redrive 4f1c...'])
+  command(program, 'redrive <EXECUTION>', 'Let a failed execution go on where it failed', [
+    'halfmonth redrive 2026-11-H1-20261116T060000123Z',
+  ])
     .addOption(yes())
     .action(lazily(() => import('./commands/redrive.ts')));
   command(program, 'stop <EXECUTION>', 'Stop an execution; another run or a redrive goes on from there', [
-    'halfmonth stop 4f1c... --reason "wrong token"',
+    'halfmonth stop 2026-11-H1-20261116T060000123Z --reason "wrong token"',
   ])
     .option('--reason <text>', 'why; kept with the execution')
     .addOption(yes())
@@ -128,7 +133,7 @@ export function buildProgram(): Command {
     lazily(() => import('./commands/quota.ts')),
   );
 
-  command(program, 'certificate <PERIOD>', 'Print, save or verify the closing certificate', [
+  command(program, 'certificate [PERIOD]', 'Print, save or verify the closing certificate', [
     'halfmonth certificate 2026-11-H1',
     'halfmonth certificate 2026-11-H1 --save november-1.json',
     'halfmonth certificate 2026-11-H1 --verify november-1.json',
@@ -178,8 +183,19 @@ function command(parent: Command, form: string, description: string, examples: s
     .option('--profile <profile>', 'the AWS profile to sign in with')
     .addHelpText(
       'after',
-      `\nExample${examples.length > 1 ? 's' : ''}:\n${examples.map((line) => `  ${line}`).join('\n')}`,
+      `\nExample${examples.length > 1 ? 's' : ''}:\n${examples.map((line) => `  ${line}`).join('\n')}${meaningOf(form)}`,
     );
+}
+
+/** What the arguments of a command's form are, where that cannot be guessed. */
+function meaningOf(form: string): string {
+  const meanings = [
+    ...(form.includes('PERIOD') ? ['PERIOD is 2026-11-H1 (the 1st to the 15th) or 2026-11-H2 (the rest).'] : []),
+    ...(form.includes('[PERIOD]') ? ['Without one, the last that has ended is meant.'] : []),
+    ...(/<ID/.test(form) ? ['ID is the period and the client, as "halfmonth packages" lists them.'] : []),
+    ...(form.includes('EXECUTION') ? ['EXECUTION is a name or an ARN, as "halfmonth executions" lists them.'] : []),
+  ];
+  return meanings.length > 0 ? `\n\n${meanings.join('\n')}` : '';
 }
 
 /** Loads a command when it is called, and hands it its context, arguments and options. */

@@ -9,6 +9,7 @@ import type { Cloud } from '../cloud.ts';
 import type { Context } from '../context.ts';
 import { CommandFailed, WrongUsage } from '../errors.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { periodOrLast } from '../period-of.ts';
 import { gatherEvidence } from '../verification.ts';
 import { plural, totalsWords } from '../words.ts';
 
@@ -21,10 +22,12 @@ interface CertificateOptions {
 }
 
 /** Prints, saves or verifies the closing certificate of a period's run. */
-export async function run(context: Context, given: string, options: CertificateOptions): Promise<ExitCode> {
-  const period = periodOf(given);
+export async function run(context: Context, first: string | undefined, called: CertificateOptions): Promise<ExitCode> {
+  const { given, options } = untangled(first, called);
+  if (given !== undefined) periodOf(given);
   const cloud = await context.cloud();
   const { output } = context;
+  const period = periodOrLast(given, cloud, output);
   const store = new CertificateStore(cloud.documents, cloud.outputs.RunsTableName);
   const copy = typeof options.verify === 'string' ? readCopy(options.verify) : undefined;
   if (copy && copy.period.id !== period.id) {
@@ -39,6 +42,15 @@ export async function run(context: Context, given: string, options: CertificateO
   output.result({ command: 'certificate', target: cloud.target, certificate });
   show(context, certificate);
   return EXIT.done;
+}
+
+const PERIOD_ID = /^\d{4}-\d{2}-H[12]$/;
+
+/** `certificate --verify PERIOD` means the period, though it stands where the file of a copy would. */
+function untangled(given: string | undefined, options: CertificateOptions) {
+  const { verify } = options;
+  if (given !== undefined || typeof verify !== 'string' || !PERIOD_ID.test(verify)) return { given, options };
+  return { given: verify, options: { ...options, verify: true as const } };
 }
 
 async function find(store: CertificateStore, periodId: string, runId: string | undefined): Promise<Certificate> {

@@ -67,7 +67,7 @@ function show(context: Context, cloud: Cloud, period: Period, status: Awaited<Re
   }
   if (!status.packagesAreNow) {
     output.line(
-      `  so counted by the run; counting anew takes too long for a glance. Left now: ${statesWords(status.outstandingNow)}`,
+      `  so counted by the run; counting anew takes too long for a glance. Left now: ${sumOf(status.outstandingNow) === 0 ? 'nothing' : statesWords(status.outstandingNow)}`,
     );
   }
   if (run?.status === 'RUNNING' && run.forecast) {

@@ -193,7 +193,7 @@ function runDetails({ run, closedAt, openLateEvents }: ClientFacts): string[] {
       : []),
     ...(run
       ? [
-          `Last run: ${run.runId}, ${run.status.toLowerCase()}, started ${run.startedAt}${run.error ? `; ${run.error}` : ''}${run.status === 'RUNNING' && run.expectedEndAt ? `; sending ends about ${run.expectedEndAt}` : ''}.`,
+          `Last run: ${run.runId}, ${run.status.toLowerCase()}, started ${run.startedAt}${run.error ? `; ${run.error.replace(/\.$/, '')}` : ''}${run.status === 'RUNNING' && run.expectedEndAt ? `; sending ends about ${run.expectedEndAt}` : ''}.`,
         ]
       : []),
   ];
