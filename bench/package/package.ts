@@ -85,6 +85,9 @@ async function measureOn(tables: BenchTables, clientDays: number, hasRounds: boo
     unchanged.push(...(await work([{ tables, run: again.run, chunks: again.chunks }])).workers);
     if (hasRounds) bare.push(...(await work([{ tables, run: again.run, chunks: [] }])).workers);
   }
+  const plannerSeconds: number[] = [];
+  for (let round = 1; hasRounds && round <= Number(values.rounds); round++)
+    plannerSeconds.push(await timePlanner(round));
   const { decisions, days, slices } = await sumsOfRun(runs, 'again-1', 'package', 1);
   const records = days + slices + clients;
   const wallSeconds: Record<string, number> = {};
@@ -111,6 +114,7 @@ async function measureOn(tables: BenchTables, clientDays: number, hasRounds: boo
       peakMemoryMB: Math.round(making.workers[0]?.peakMemoryMB ?? 0),
     },
     ...(whole ? { newDailyRecordsAndPackages: whole } : {}),
+    ...(hasRounds ? { plannerClientDaysPerSecond: Math.round(clientDays / median(plannerSeconds)) } : {}),
     wallSeconds,
     chunks,
     writeUnitsPerPackage: round((making.workers[0]?.packageWriteUnits ?? 0) / clients, 2),
@@ -122,6 +126,13 @@ async function measureOn(tables: BenchTables, clientDays: number, hasRounds: boo
       packageWriteUnits: unchanged.reduce((sum, { packageWriteUnits }) => sum + packageWriteUnits, 0),
     },
   };
+
+  /** A plan as a run makes it, its chunks written. */
+  async function timePlanner(round: number): Promise<number> {
+    const started = performance.now();
+    await prepare(`plan-${round}`, 300_000);
+    return (performance.now() - started) / 1_000;
+  }
 
   /** A first close as it comes: daily records and packages are all to be written. */
   async function closeUnfolded(): Promise<{ recordsPerSecond: number }> {
@@ -202,6 +213,7 @@ function print(): void {
     ['fraction (at least 0.5)', result.fraction],
     ['records/s of one worker, every package new', result.newPackages.recordsPerSecond],
     ['records/s of one worker, daily records new too', firstCloseRate],
+    ['client-days/s of the planner', result.plannerClientDaysPerSecond ?? 0],
     ['write units per package', result.writeUnitsPerPackage],
     ['chunks of the split run', result.chunks],
     ...WORKERS.map((count): [string, number] => [`wall seconds, ${count} workers`, result.wallSeconds[count] ?? 0]),
