@@ -173,8 +173,11 @@ export function buildProgram(): Command {
 
 /** A command with the options that all have, and its examples. */
 function command(parent: Command, form: string, description: string, examples: string[]): Command {
+  const [word = ''] = form.split(' ');
+  const name = parent.parent === null ? word : `${parent.name()} ${word}`;
   return parent
     .command(form)
+    .showHelpAfterError(`See: npx halfmonth ${name} --help`)
     .description(description)
     .option('--json', 'one JSON object on standard output')
     .option('--local', 'the local cloud that runs on this machine (the default when it does)')

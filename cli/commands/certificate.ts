@@ -25,11 +25,11 @@ interface CertificateOptions {
 export async function run(context: Context, first: string | undefined, called: CertificateOptions): Promise<ExitCode> {
   const { given, options } = untangled(first, called);
   if (given !== undefined) periodOf(given);
+  const copy = typeof options.verify === 'string' ? readCopy(options.verify) : undefined;
   const cloud = await context.cloud();
   const { output } = context;
   const period = periodOrLast(given, cloud, output);
   const store = new CertificateStore(cloud.documents, cloud.outputs.RunsTableName);
-  const copy = typeof options.verify === 'string' ? readCopy(options.verify) : undefined;
   if (copy && copy.period.id !== period.id) {
     throw new WrongUsage(`${options.verify} certifies ${copy.period.id}, not ${period.id}.`);
   }
@@ -71,7 +71,9 @@ function readCopy(file: string): Certificate {
   try {
     value = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new WrongUsage(`${file} cannot be read as JSON: ${error instanceof Error ? error.message : error}`);
+    throw new WrongUsage(
+      `${file} is no saved certificate: ${error instanceof Error ? error.message : error}. Save one: npx halfmonth certificate PERIOD --save FILE`,
+    );
   }
   return readCertificate(value);
 }
