@@ -87,7 +87,9 @@ function show(context: Context, cloud: Cloud, period: Period, status: Awaited<Re
       ? `certified  ${status.certificate.hash.slice(0, 16)}..., run ${status.certificate.runId}`
       : 'certified  not yet',
   );
-  output.line(`cost       ${dollarsWords(status.estimatedCostUsd)} so far, an estimate: ${COST_BASIS}`);
+  output.line(
+    `cost       ${dollarsWords(status.estimatedCostUsd)} so far, estimated from the number of packages; see docs/cost.md`,
+  );
   if (packages.parked > 0) output.line(`next       npx halfmonth parked ${period.id}`);
 }
 
