@@ -1,9 +1,10 @@
-import type { ClientFacts } from '../lib/explanation/explain-client.ts';
+import type { ClientFacts, ExplainedDay } from '../lib/explanation/explain-client.ts';
 import { endOfPeriod, type Period } from '../lib/periods/periods.ts';
-import { readClients } from '../lib/store/client-reader.ts';
+import { type ClientRecords, readClients } from '../lib/store/client-reader.ts';
 import { bucketOf } from '../lib/store/keys.ts';
 import { LateLedger } from '../lib/store/late-ledger.ts';
 import { RunStore } from '../lib/store/run-store.ts';
+import { latestDay } from '../lib/usage/usage-so-far.ts';
 import type { Cloud } from './cloud.ts';
 import { latestRun } from './period-status.ts';
 
@@ -19,19 +20,12 @@ export async function clientFacts(cloud: Cloud, clientId: string, period: Period
     latestRun(cloud, period),
     openLateEventsOf(ledger, clientId, period),
   ]);
-  const days = records?.days ?? [];
-  const onlyCounted = [...(records?.folded.keys() ?? [])].filter((day) => !days.some((known) => known.day === day));
   return {
     clientId,
     period,
     now: Date.now(),
     periodEndsAt: endOfPeriod(period, cloud.calendar),
-    days: [...days, ...onlyCounted.map((day) => ({ day, events: 0, totals: {} }))]
-      .sort((one, other) => (one.day < other.day ? -1 : 1))
-      .map(({ day, events, totals }) => {
-        const counted = records?.folded.get(day);
-        return { day, recorded: { events, totals }, ...(counted ? { counted } : {}) };
-      }),
+    days: records ? explainedDays(records) : [],
     slices: records?.slices ?? 0,
     heads: records?.heads ?? [],
     closedAt: state?.closedAt,
@@ -45,6 +39,22 @@ export async function clientFacts(cloud: Cloud, clientId: string, period: Period
     },
     openLateEvents,
   };
+}
+
+/** Each day as it was recorded last and, where it has slices, as it stands now. */
+function explainedDays({ days, folded }: ClientRecords): ExplainedDay[] {
+  const records = new Map(days.map((record) => [record.day, record]));
+  return [...new Set([...records.keys(), ...folded.keys()])].sort().map((day) => {
+    const record = records.get(day);
+    const slices = folded.get(day);
+    const { events, totals } = record ?? { events: 0, totals: {} };
+    const counted = slices && latestDay(record, slices);
+    return {
+      day,
+      recorded: { events, totals },
+      ...(counted ? { counted: { events: counted.events, totals: counted.totals } } : {}),
+    };
+  });
 }
 
 async function recordsOf(cloud: Cloud, clientId: string, period: Period) {

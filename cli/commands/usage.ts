@@ -1,8 +1,7 @@
 import { MeterSums } from '../../lib/certificate/meter-sums.ts';
 import type { Day } from '../../lib/periods/days.ts';
-import { daysOfPeriod, nextPeriod, type Period, periodIdOfDay, periodOf } from '../../lib/periods/periods.ts';
-import { readClients } from '../../lib/store/client-reader.ts';
-import { bucketOf } from '../../lib/store/keys.ts';
+import { nextPeriod, type Period, periodIdOfDay, periodOf } from '../../lib/periods/periods.ts';
+import { readUsageSoFar } from '../../lib/store/usage-reader.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
 import type { Cloud } from '../cloud.ts';
 import type { Context } from '../context.ts';
@@ -15,7 +14,7 @@ interface UsageDay {
   totals: MeterTotals;
 }
 
-/** Shows a client's usage per day and meter, from the slices where they are kept, so that today is in it. */
+/** Shows a client's usage per day and meter, today included. */
 export async function run(
   context: Context,
   given: string,
@@ -44,16 +43,8 @@ export async function run(
 async function usageOf(cloud: Cloud, clientId: string, from: Day, to: Day): Promise<UsageDay[]> {
   const days: UsageDay[] = [];
   for (const period of periodsBetween(from, to)) {
-    for await (const records of readClients(cloud.tables, period.id, { bucket: bucketOf(clientId), only: clientId })) {
-      const kept = new Map(records.days.map((record) => [record.day, record]));
-      for (const day of daysOfPeriod(period)) {
-        const record = kept.get(day);
-        const folded = records.folded.get(day);
-        // Slices expire; what packaging folded from them stays.
-        const usage = folded && folded.events >= (record?.events ?? 0) ? folded : record;
-        if (usage) days.push({ day, events: usage.events, totals: usage.totals });
-      }
-    }
+    const used = await readUsageSoFar(cloud.tables, clientId, period.id);
+    days.push(...used.days.map(({ day, events, totals }) => ({ day, events, totals })));
   }
   return days;
 }

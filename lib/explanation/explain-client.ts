@@ -3,12 +3,12 @@ import type { Day } from '../periods/days.ts';
 import type { Period, PeriodId } from '../periods/periods.ts';
 import type { MeterTotals } from '../usage/records.ts';
 
-/** One day of a client as it is kept, and as its slices say now. */
+/** One day of a client as it was recorded last, and as it stands now. */
 export interface ExplainedDay {
   day: Day;
   /** In the daily record, as packaging folded it last. */
   recorded: { events: number; totals: MeterTotals };
-  /** In the usage slices; absent where there are none (any more). */
+  /** By its usage slices, joined with the record where some have expired; absent where no slice is kept. */
   counted?: { events: number; totals: MeterTotals };
 }
 

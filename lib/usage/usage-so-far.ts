@@ -28,7 +28,7 @@ export function usageSoFarOf(
   slices: ReadonlyMap<Day, FoldedDay>,
 ): UsageSoFar {
   const byDay = new Map(records);
-  for (const [day, folded] of slices) byDay.set(day, latest(records.get(day), folded));
+  for (const [day, folded] of slices) byDay.set(day, latestDay(records.get(day), folded));
   const days = [...byDay].map(([day, folded]) => ({ day, ...folded })).filter(({ events }) => events > 0);
   days.sort((one, other) => (one.day < other.day ? -1 : 1));
   const whole = new DayFold();
@@ -38,7 +38,12 @@ export function usageSoFarOf(
   return { clientId, period, ...whole.result(), days };
 }
 
-function latest(record: FoldedDay | undefined, folded: FoldedDay): FoldedDay {
+/**
+ * One day as it stands now.
+ * @param record its daily record, if it has one
+ * @param folded what those of its slices that are kept add up to
+ */
+export function latestDay(record: FoldedDay | undefined, folded: FoldedDay): FoldedDay {
   if (!record || passing(folded) >= passing(record)) return folded;
   return foldedSince(record, folded.lasting);
 }

@@ -1,0 +1,111 @@
+import { ExecutionDoesNotExist } from '@aws-sdk/client-sfn';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { clientFacts } from '../../../cli/client-facts.ts';
+import type { Cloud } from '../../../cli/cloud.ts';
+import { run as usage } from '../../../cli/commands/usage.ts';
+import type { Context } from '../../../cli/context.ts';
+import { explainClient } from '../../../lib/explanation/explain-client.ts';
+import { periodOf } from '../../../lib/periods/periods.ts';
+import { PackagingWorld } from '../../fixtures/packaging.ts';
+import { startTestTables, type TestTables } from '../../fixtures/tables.ts';
+
+const DAY_MILLISECONDS = 86_400_000;
+const FIRST = { clientId: 'ada', day: '2026-11-03' };
+const SECOND = { clientId: 'ada', day: '2026-11-05' };
+
+let tables: TestTables;
+let world: PackagingWorld;
+let cloud: Cloud;
+beforeEach(async () => {
+  tables = await startTestTables();
+  world = new PackagingWorld(tables);
+  const { client, documents, names } = tables;
+  const outputs = {
+    PackagesTableName: names.packages,
+    UsageSlicesTableName: names.usageSlices,
+    RunsTableName: names.runs,
+  };
+  const forgetful = {
+    send: async () => {
+      throw new ExecutionDoesNotExist({ message: 'forgotten', $metadata: {} });
+    },
+  };
+  // What the functions under test use of it.
+  cloud = {
+    documents,
+    outputs,
+    calendar: world.calendar,
+    tables: { client, ...names },
+    stepFunctions: async () => forgetful,
+  } as unknown as Cloud;
+});
+afterEach(() => tables.stop());
+
+/** The days that `usage` shows, and their sum. */
+async function shownUsage() {
+  const results: Record<string, unknown>[] = [];
+  const output = { result: (value: Record<string, unknown>) => results.push(value), table: () => {}, line: () => {} };
+  const context = { cloud: async () => cloud, output } as unknown as Context;
+  await usage(context, 'ada', { from: '2026-11-01', to: '2026-11-15' });
+  return results[0];
+}
+
+test('usage of a period that runs is what has been counted, packaged or not', async () => {
+  world.now = Date.parse('2026-11-03T12:00:00Z');
+  await world.count({ ...FIRST, quantity: '5' }, { ...SECOND, quantity: '0.25' });
+
+  expect(await shownUsage()).toMatchObject({
+    days: [
+      { day: '2026-11-03', events: 1, totals: { calls: '5' } },
+      { day: '2026-11-05', events: 1, totals: { calls: '0.25' } },
+    ],
+    totals: { calls: '5.25' },
+    events: 2,
+  });
+});
+
+describe('late usage that no run has billed, of days whose other slices have expired', () => {
+  const late = (count: number) => Array.from({ length: count }, () => ({ quantity: '1' }));
+
+  beforeEach(async () => {
+    const close = world.now;
+    world.now = Date.parse('2026-11-03T12:00:00Z');
+    await world.count(
+      ...late(10).map((event) => ({ ...FIRST, ...event })),
+      ...late(3).map((event) => ({ ...SECOND, ...event })),
+    );
+    world.now = close;
+    await world.close();
+    world.now += 25 * DAY_MILLISECONDS;
+    // Fewer late events than the record of the first day has, more than that of the second.
+    await world.count(
+      ...late(5).map((event) => ({ ...FIRST, ...event })),
+      ...late(5).map((event) => ({ ...SECOND, ...event })),
+    );
+    world.now += 60 * DAY_MILLISECONDS;
+    await world.expireSlices();
+  });
+
+  test('is added to what was recorded, by `usage`', async () => {
+    expect(await shownUsage()).toMatchObject({
+      days: [
+        { day: '2026-11-03', events: 15, totals: { calls: '15' } },
+        { day: '2026-11-05', events: 8, totals: { calls: '8' } },
+      ],
+      totals: { calls: '23' },
+      events: 23,
+    });
+  });
+
+  test('is added to what was recorded, by `explain`', async () => {
+    const facts = await clientFacts(cloud, 'ada', periodOf('2026-11-H1'));
+
+    expect(facts.days.map(({ recorded, counted }) => [recorded.events, counted?.events])).toEqual([
+      [10, 15],
+      [3, 8],
+    ]);
+    const { details } = explainClient(facts);
+    expect(details[0]).toContain('Usage: 23 events');
+    expect(details[0]).toContain('13 folded into daily records so far');
+  });
+});
