@@ -8,10 +8,12 @@ import {
   CANARY_CHUNK,
   type Canary,
   canarySelection,
+  judgementIsDue,
   loadCanary,
   parseTaskInput,
   runContext,
   saveCanary,
+  saveJudgement,
   wholeRun,
 } from './selection.ts';
 import { wholeSecond } from './send-chunk.ts';
@@ -67,6 +69,7 @@ export async function assess(input: unknown, deciding: Deciding): Promise<Assess
   const counts = await deciding.countPackages(wholeRun(run));
   await keepCounts(run, counts.states, deciding);
   await judgeFailures(run, counts.states, deciding);
+  if (await judgementIsDue(run, deciding.runs)) await saveJudgement(run, { isDue: false }, deciding.runs);
   const { ready, sending, submitted, parked } = counts.states;
   if (ready + sending + submitted === 0 && parked > 0) {
     await tell(deciding, { type: 'Packages Parked', detail: { ...named(run), parked } });

@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import type { PackageSelection } from '../store/outstanding-packages.ts';
 import { InvoiceApiRefusedCredentials } from './errors.ts';
 import { parseTaskInput, runContext, selectionOf } from './selection.ts';
-import { FAILURES_WORTH_A_LOOK, TURNS_PER_CHUNK, wholeSecond } from './send-chunk.ts';
+import { isWorthALook, TURNS_PER_CHUNK, wholeSecond } from './send-chunk.ts';
 import { SendTurn, type SendTurnResult } from './send-turn.ts';
 import type { SendingWithApi } from './sending.ts';
 import { readStatuses, statusRounds, typicalAgeOf } from './status-round.ts';
@@ -15,6 +15,8 @@ const checkInput = z.object({
   turns: z._default(z.number(), 0),
   /** Packages rejected or parked since this chunk began. */
   rejected: z._default(z.number(), 0),
+  /** Packages of which the outcome became known since this chunk began. */
+  finished: z._default(z.number(), 0),
   ...statusRounds,
   done: z._default(z.boolean(), false),
 });
@@ -30,20 +32,22 @@ export type CheckChunkState = z.output<typeof checkInput>;
  * @throws InvalidTaskInput
  */
 export async function checkChunk(input: unknown, sending: SendingWithApi): Promise<CheckChunkState> {
-  const { run, chunk, booking, turns, rejected, done, ...rounds } = parseTaskInput(checkInput, input);
-  if (done) return { run, chunk, booking, turns, rejected, ...rounds, done };
+  const { run, chunk, booking, turns, rejected, finished, done, ...rounds } = parseTaskInput(checkInput, input);
+  if (done) return { run, chunk, booking, turns, rejected, finished, ...rounds, done };
   const selection = await selectionOf(run, chunk, sending.runs);
   const read = await readStatuses({ run, chunk, rounds }, selection, sending);
   const sent = await sendAgain(`${run.runId}/send/${chunk}`, selection, sending, typicalAgeOf(read.rounds));
   const failed = rejected + (read.result?.rejected ?? 0) + (sent.result?.rejected ?? 0);
   const nextAt = Math.min(read.nextAt, sent.nextAt);
-  const isForAssess = sending.settings.failureShareLimit < 1 && failed >= FAILURES_WORTH_A_LOOK;
+  const known = finished + (read.result?.finished ?? 0);
+  const isForAssess = isWorthALook(failed, known, sending.settings.failureShareLimit);
   return {
     run,
     chunk,
     booking: { startsAt: Number.isFinite(nextAt) ? wholeSecond(nextAt + 999) : booking.startsAt },
     turns: turns + 1,
     rejected: failed,
+    finished: known,
     ...read.rounds,
     done: !Number.isFinite(nextAt) || isForAssess || turns + 1 >= TURNS_PER_CHUNK,
   };

@@ -48,16 +48,29 @@ export function bucketChunks(packages: number, packagesPerChunk: number): string
   });
 }
 
+/** The packages that are sent first. */
 export function canarySelection(run: RunContext, { clients }: Canary): PackageSelection {
   return { ...wholeRun(run), clients };
 }
 
+/** The canary of a run; undefined while none is chosen. */
 export function loadCanary(run: RunContext, runs: RunStore): Promise<Canary | undefined> {
   return runs.loadValue<Canary>(run.runId, 'canary', []);
 }
 
+/** Keeps the canary of a run, or that it passed. */
 export function saveCanary(run: RunContext, canary: Canary, runs: RunStore): Promise<void> {
   return runs.saveValue(run.runId, 'canary', [], canary);
+}
+
+/** Whether so many packages of a run failed that nothing more is sent before `assess` has judged. */
+export async function judgementIsDue(run: RunContext, runs: RunStore): Promise<boolean> {
+  return (await runs.loadValue<{ isDue: boolean }>(run.runId, 'judgement', []))?.isDue ?? false;
+}
+
+/** Asks `assess` for its judgement, or records that it has judged. */
+export function saveJudgement(run: RunContext, judgement: { isDue: boolean }, runs: RunStore): Promise<void> {
+  return runs.saveValue(run.runId, 'judgement', [], judgement);
 }
 
 const period = z.object({ id: z.string(), from: z.string(), to: z.string() });

@@ -1,11 +1,11 @@
 import * as z from 'zod/mini';
 import { bookTurn, type TurnRequest } from '../quota/calendar.ts';
-import type { PackageSelection } from '../store/outstanding-packages.ts';
+import { BUCKETS } from '../store/keys.ts';
 import { InvoiceApiRefusedCredentials } from './errors.ts';
-import { parseTaskInput, runContext, selectionOf } from './selection.ts';
+import { CANARY_CHUNK, judgementIsDue, parseTaskInput, runContext, saveJudgement, selectionOf } from './selection.ts';
 import { SendTurn, type SendTurnResult } from './send-turn.ts';
 import type { Sending, SendingWithApi } from './sending.ts';
-import { NO_STATUS_ROUNDS, readStatuses, statusRounds } from './status-round.ts';
+import { dropBooking, NO_STATUS_ROUNDS, readStatuses, statusRounds } from './status-round.ts';
 import { inTurn, momentOf } from './turns.ts';
 
 const chunkInput = z.object({ run: runContext, chunk: z.string() });
@@ -22,9 +22,11 @@ const sendInput = z.object({
   remaining: z.number(),
   /** Turns so far. */
   turns: z.number(),
-  /** Packages that were accepted, rejected or parked since this chunk began, and those of them that were not accepted. */
+  /** What came of sending since this chunk began: packages accepted, rejected or parked, and those not accepted. */
   settled: z._default(z.number(), 0),
   rejected: z._default(z.number(), 0),
+  /** What came of reading since then: packages that were found finished, and those that had failed. */
+  found: z._default(z.object({ finished: z.number(), rejected: z.number() }), { finished: 0, rejected: 0 }),
   rounds: z._default(z.object(statusRounds), NO_STATUS_ROUNDS),
   /** Milliseconds since the epoch: until then, nobody asks what became of what has been sent. 0 before the first turn. */
   readAt: z._default(z.number(), 0),
@@ -40,9 +42,11 @@ export type SendChunkState = z.output<typeof sendInput>;
  */
 export const TURNS_PER_CHUNK = 1_500;
 /** So many failures in one chunk, and a limit on them, call for a decision. */
-export const FAILURES_WORTH_A_LOOK = 20;
-/** Status reads between two turns of sending are left to a later one when the Lambda has less time than this. */
-const TIME_FOR_READING_MILLISECONDS = 120_000;
+const FAILURES_WORTH_A_LOOK = 20;
+/** Sending gets so many times the time that reading between its turns took: two percent are what may be lost. */
+const TURN_TO_READING = 50;
+/** The chunk of all packages. */
+const EVERYTHING = `0-${BUCKETS - 1}`;
 
 /**
  * Books the first turn of a chunk. Booking again for the same chunk replaces.
@@ -60,22 +64,26 @@ export async function bookQuota(input: unknown, sending: Sending): Promise<SendC
     turns: 0,
     settled: 0,
     rejected: 0,
+    found: { finished: 0, rejected: 0 },
     rounds: NO_STATUS_ROUNDS,
     readAt: 0,
-    done: false,
   };
-  return { run, chunk, booking: { startsAt: wholeSecond(startsAt) }, remaining, ...nothingYet };
+  // When too many have failed, assess decides before any other chunk begins.
+  const done = await judgementIsDue(run, sending.runs);
+  return { run, chunk, booking: { startsAt: wholeSecond(startsAt) }, remaining, ...nothingYet, done };
 }
 
 /**
- * Sends one turn of a chunk and books the next, or says when to come again, or that the chunk is done. Between two turns it
- * asks what became of what has been sent: at a slow API that is hours before the last package is.
+ * Sends one turn of a chunk and books the next, or says when to come again, or that the chunk is done. Before a turn it
+ * asks now and then what became of what the run has sent: at a slow API that is hours before the last package is.
  * @throws InvoiceApiRefusedCredentials when the API answers 401 or 403, also with a token read anew
  * @throws InvalidTaskInput
  */
 export async function sendChunk(input: unknown, sending: SendingWithApi): Promise<SendChunkState> {
-  const state = parseTaskInput(sendInput, input);
-  if (state.done) return state;
+  const before = parseTaskInput(sendInput, input);
+  if (before.done) return before;
+  const state = await withStatusesRead(before, sending);
+  if (isForAssess(state, sending)) return endForAssess(state, sending);
   const selection = await selectionOf(state.run, state.chunk, sending.runs);
   const request = turnRequest(state.run.runId, state.chunk, state.remaining);
   const answer = await inTurn(sending, request, ({ pacer, health }) =>
@@ -91,30 +99,53 @@ export async function sendChunk(input: unknown, sending: SendingWithApi): Promis
     settled: state.settled + result.settled,
     rejected: state.rejected + result.rejected,
   };
+  if (isForAssess(sent, sending)) return endForAssess(sent, sending);
   if (!result.remaining) return { ...sent, remaining: 0, done: true };
-  const read = await readBetweenTurns(sent, selection, sending);
-  if (isForAssess(read, sending)) return { ...read, done: true };
-  return nextTurn(await bookNext(read, result, sending));
+  return nextTurn(await bookNext(sent, result, sending));
 }
 
-async function readBetweenTurns(
-  state: SendChunkState,
-  selection: PackageSelection,
-  sending: SendingWithApi,
-): Promise<SendChunkState> {
+/**
+ * Reads before a turn of sending, when the windows that both share have just become free; what a turn has left of them is
+ * seldom a request. All of the run's packages, since chunks may be days apart.
+ */
+async function withStatusesRead(state: SendChunkState, sending: SendingWithApi): Promise<SendChunkState> {
   const { clock, settings } = sending;
+  const startedAt = clock.now();
+  // What has just been sent is asked for after a while; before the first turn there is nothing.
+  if (state.readAt === 0) return { ...state, readAt: startedAt + settings.pollStartMilliseconds };
+  if (startedAt < state.readAt) return state;
+  const selection = await selectionOf(
+    state.run,
+    state.chunk === CANARY_CHUNK ? CANARY_CHUNK : EVERYTHING,
+    sending.runs,
+  );
+  const read = await readStatuses({ run: state.run, chunk: EVERYTHING, rounds: state.rounds }, selection, sending);
+  // Whoever sends is not kept waiting by a booking that nobody would come for.
+  if (!read.result) await dropBooking(state.run, EVERYTHING, sending);
   const now = clock.now();
-  // What has just been sent is asked for after a while; the first turn is always too young.
-  if (state.readAt === 0) return { ...state, readAt: now + settings.pollStartMilliseconds };
-  if (now < state.readAt || sending.remainingMilliseconds() < TIME_FOR_READING_MILLISECONDS) return state;
-  const read = await readStatuses(state, selection, sending);
-  const readAt = Number.isFinite(read.nextAt) ? read.nextAt : clock.now() + settings.pollStartMilliseconds;
-  return { ...state, rounds: read.rounds, readAt, rejected: state.rejected + (read.result?.rejected ?? 0) };
+  const soonest = now + (now - startedAt) * TURN_TO_READING;
+  const readAt = Math.max(soonest, Number.isFinite(read.nextAt) ? read.nextAt : now + settings.pollStartMilliseconds);
+  const found = {
+    finished: state.found.finished + (read.result?.finished ?? 0),
+    rejected: state.found.rejected + (read.result?.rejected ?? 0),
+  };
+  return { ...state, rounds: read.rounds, readAt, found };
+}
+
+async function endForAssess(state: SendChunkState, sending: Sending): Promise<SendChunkState> {
+  await saveJudgement(state.run, { isDue: true }, sending.runs);
+  return { ...state, done: true };
 }
 
 /** Whether so many packages failed that `assess` should judge before the rest is sent. */
-function isForAssess({ rejected, settled }: SendChunkState, { settings }: Sending): boolean {
-  return rejected >= FAILURES_WORTH_A_LOOK && rejected > settled * settings.failureShareLimit;
+function isForAssess({ rejected, settled, found }: SendChunkState, { settings }: Sending): boolean {
+  const isTooMany = (failed: number, known: number) => isWorthALook(failed, known, settings.failureShareLimit);
+  return isTooMany(rejected, settled) || isTooMany(found.rejected, found.finished);
+}
+
+/** Whether so many packages of one chunk failed that somebody should judge the whole run. */
+export function isWorthALook(failed: number, known: number, failureShareLimit: number): boolean {
+  return failed >= FAILURES_WORTH_A_LOOK && failed > known * failureShareLimit;
 }
 
 async function bookNext(

@@ -37,6 +37,18 @@ export interface StatusRound {
 /** With fewer outcomes, nobody knows how long this API takes. */
 const OUTCOMES_FOR_A_PACE = 10;
 
+/** Takes back the booking of a round that somebody else's turn prevented. */
+export function dropBooking(run: RunContext, chunk: string, { calendar }: SendingWithApi): Promise<unknown> {
+  const id = turnIdOf(run, chunk);
+  return calendar.change((current) => ({
+    calendar: { ...current, booked: current.booked.filter((booked) => booked.id !== id) },
+  }));
+}
+
+function turnIdOf(run: RunContext, chunk: string): string {
+  return `${run.runId}/status/${chunk}`;
+}
+
 /**
  * Asks in one turn what became of a chunk's submitted packages.
  * @throws InvoiceApiRefusedCredentials when the API answers 401 or 403
@@ -50,7 +62,7 @@ export async function readStatuses(
   const submitted = await sending.outstanding.count(selection, 'submitted');
   if (submitted === 0) return { rounds, nextAt: Number.POSITIVE_INFINITY };
   const request = {
-    id: `${run.runId}/status/${chunk}`,
+    id: turnIdOf(run, chunk),
     kind: 'status' as const,
     requests: Math.ceil(submitted / 50) + 2,
   };

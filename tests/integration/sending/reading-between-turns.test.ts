@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { assess } from '../../../lib/sending/assess.ts';
 import { wholeRun } from '../../../lib/sending/selection.ts';
 import { bookQuota, type SendChunkState, sendChunk } from '../../../lib/sending/send-chunk.ts';
 import type { SendingSettings } from '../../../lib/sending/sending.ts';
@@ -37,19 +38,23 @@ function sendingByTheHour(settings: Partial<SendingSettings> = {}): { sending: T
   return { sending, passHour };
 }
 
-test('what became of packages is known while others still wait for the quota', async () => {
-  invoiceApi = await startTestInvoiceApi({ profile: 'perfect' });
-  // Processing takes no time, but is not done when the submission is answered.
-  await makePackages(tables, 3 * PACKAGES_AN_HOUR);
-  const { sending, passHour } = sendingByTheHour();
-  const api = sending.api;
+/** Processing takes no time, but is not done when a submission is answered. */
+function answerBeforeProcessing(sending: TestSending): void {
+  const { api } = sending;
   sending.api = {
     ...api,
-    submit: async (request) => {
-      const outcome = await api.submit(request);
+    submit: async (...request) => {
+      const outcome = await api.submit(...request);
       return outcome.kind === 'accepted' ? { ...outcome, status: 'queued' } : outcome;
     },
   };
+}
+
+test('what became of packages is known while others still wait for the quota', async () => {
+  invoiceApi = await startTestInvoiceApi({ profile: 'perfect' });
+  await makePackages(tables, 3 * PACKAGES_AN_HOUR);
+  const { sending, passHour } = sendingByTheHour();
+  answerBeforeProcessing(sending);
 
   const first = await sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
   passHour();
@@ -57,7 +62,38 @@ test('what became of packages is known while others still wait for the quota', a
 
   expect(second).toMatchObject({ done: false, settled: 2 * PACKAGES_AN_HOUR });
   const { states } = await sending.countPackages(wholeRun(testRun()));
-  expect(states).toMatchObject({ ready: PACKAGES_AN_HOUR, submitted: 0, processed: 2 * PACKAGES_AN_HOUR });
+  expect(states).toMatchObject({
+    ready: PACKAGES_AN_HOUR,
+    submitted: PACKAGES_AN_HOUR,
+    processed: PACKAGES_AN_HOUR,
+  });
+});
+
+test('reading takes a request or two of a window that both kinds share, and leaves no booking behind', async () => {
+  invoiceApi = await startTestInvoiceApi({ profile: 'perfect' });
+  await makePackages(tables, 3 * PACKAGES_AN_HOUR);
+  const { sending, passHour } = sendingByTheHour({
+    quota: { send: [], status: [], shared: [{ requests: PACKAGES_AN_HOUR, seconds: 3600 }] },
+  });
+  answerBeforeProcessing(sending);
+
+  const first = await sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
+  // Somebody else's turn keeps the second from reading.
+  passHour();
+  const now = sending.clock.now();
+  const other = { id: 'other', kind: 'send', requests: 1, clock: 'other', openedAt: now - 1_000 } as const;
+  await sending.calendar.change((calendar) => ({
+    calendar: { ...calendar, open: { ...other, until: now + 60_000, expiresAt: now + 60_000 } },
+  }));
+  const second = await sendChunk(first, sending);
+  await sending.calendar.change(({ open: _ended, ...calendar }) => ({ calendar }));
+  passHour();
+  const third = await sendChunk(second, sending);
+
+  expect(second).toMatchObject({ settled: PACKAGES_AN_HOUR, done: false });
+  expect(third).toMatchObject({ settled: 2 * PACKAGES_AN_HOUR - 1, done: false });
+  const { booked } = await sending.calendar.load();
+  expect(booked.map(({ id }) => id)).toEqual(['run-1/send/0-15']);
 });
 
 test('when more packages fail than the limit allows, assess decides before the rest is sent', async () => {
@@ -68,7 +104,24 @@ test('when more packages fail than the limit allows, assess decides before the r
   const state: SendChunkState = await sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
 
   expect(state).toMatchObject({ done: true, rejected: PACKAGES_AN_HOUR });
+  expect(await bookQuota({ run: testRun(), chunk: '8-15' }, sending)).toMatchObject({ done: true });
+  await expect(assess({ run: testRun() }, sending)).rejects.toMatchObject({
+    name: 'TooManyPackagesFailed',
+    failed: PACKAGES_AN_HOUR,
+  });
   expect(invoiceApi.simulator.report().requests.total).toBe(PACKAGES_AN_HOUR);
+});
+
+test('when the limit bears what failed, assess lets the chunks go on', async () => {
+  invoiceApi = await startTestInvoiceApi({ profile: 'perfect', faults: { invalid: 1 } });
+  await makePackages(tables, 3 * PACKAGES_AN_HOUR);
+  const { sending } = sendingByTheHour({ failureShareLimit: 0.1 });
+  await sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
+
+  const lenient = { ...sending, settings: { ...sending.settings, failureShareLimit: 1 } };
+  await expect(assess({ run: testRun() }, lenient)).resolves.toMatchObject({ next: 'send' });
+
+  expect(await bookQuota({ run: testRun(), chunk: '8-15' }, lenient)).toMatchObject({ done: false });
 });
 
 test('a state of the release before, which knows nothing of reading between turns, goes on', async () => {
