@@ -63,6 +63,18 @@ export class TooManyPackagesFailed extends HalfmonthError {
   }
 }
 
+/** The index of outstanding packages does not show yet what the table holds; trying again helps. */
+export class OutstandingIndexBehind extends HalfmonthError {
+  readonly code = 'OUTSTANDING_INDEX_BEHIND';
+
+  constructor(periodId: string, seen: number, wanted: number) {
+    super(
+      `The canary of ${periodId} needs ${wanted} packages that wait to be sent, and the index shows ${seen} so far. Step ` +
+        'Functions tries again; if it gave up, redrive the execution.',
+    );
+  }
+}
+
 /** The execution's history is nearly full. */
 export class TooManyRounds extends HalfmonthError {
   readonly code = 'TOO_MANY_ROUNDS';

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { forecastEnd } from '../quota/forecast.ts';
 import type { RunContext } from '../runs/run.ts';
 import { tell } from './assess.ts';
+import { OutstandingIndexBehind } from './errors.ts';
 import {
   bucketChunks,
   CANARY_CHUNK,
@@ -28,6 +29,7 @@ const TYPICAL_LATENCY_MILLISECONDS = 1_000;
 /**
  * Splits what is ready into chunks, chooses the canary before the first package is sent, and records when sending will be
  * done.
+ * @throws OutstandingIndexBehind for a moment after packaging, when a canary is to be chosen
  * @throws InvalidTaskInput
  */
 export async function planSends(input: unknown, deciding: Deciding): Promise<SendPlan> {
@@ -35,19 +37,19 @@ export async function planSends(input: unknown, deciding: Deciding): Promise<Sen
   const selection = wholeRun(run);
   const { states } = await deciding.countPackages(selection);
   const packages = states.ready + states.sending;
-  const isCanaryTurn = await canaryIsNext(run, packages, deciding);
+  const isCanaryTurn = await canaryIsNext(run, states.ready, deciding);
   const expectedEndAt = await forecast(run, packages, deciding);
   const chunks = isCanaryTurn ? [CANARY_CHUNK] : bucketChunks(packages, deciding.settings.packagesPerChunk);
   return { chunks, expectedEndAt };
 }
 
 /** Whether only the canary's packages may be sent now; chooses them when nobody has. */
-async function canaryIsNext(run: RunContext, waiting: number, deciding: Deciding): Promise<boolean> {
+async function canaryIsNext(run: RunContext, ready: number, deciding: Deciding): Promise<boolean> {
   const size = run.canary ?? deciding.settings.canary;
   if (size === 0) return false;
   const known = await loadCanary(run, deciding.runs);
   if (known) return !known.passed;
-  if (waiting <= size) return false;
+  if (ready <= size) return false;
   const clients = new Set<string>();
   let chosen = 0;
   for await (const { clientId } of deciding.outstanding.inState(wholeRun(run), 'ready')) {
@@ -56,6 +58,8 @@ async function canaryIsNext(run: RunContext, waiting: number, deciding: Deciding
     clients.add(clientId);
     chosen += 1;
   }
+  // The index follows the table after a moment; a smaller canary would pass for the one that was asked for.
+  if (chosen < size) throw new OutstandingIndexBehind(run.period.id, chosen, size);
   await saveCanary(run, { clients: [...clients], size: chosen, passed: false }, deciding.runs);
   return true;
 }
