@@ -19,64 +19,76 @@ const LOG_RETENTION_DAYS = [
 ] as const;
 
 /** The settings of one stage, as a person writes them in `config/<stage>.yml`. */
-export const settingsSchema = z.strictObject({
-  billing: z.strictObject({
-    timeZone,
-    sliceMinutes: z.union([1, 5, 10, 15, 30, 60].map((minutes) => z.literal(minutes))),
-    eventMaxAgeDays: count,
-    graceHours: z
-      .int()
-      .min(0)
-      .max(10 * 24),
-  }),
-  ingest: z.strictObject({
-    batchSize: count.max(10_000),
-    batchWindowSeconds: z.int().min(0).max(300),
-    maximumConcurrency: z.int().min(2).max(1000),
-    writeConcurrency: count.max(200),
-    memoryMegabytes: z.int().min(128).max(10_240),
-    timeoutSeconds: z.int().min(1).max(900),
-    /** Instances kept warm; each costs money by the hour. 0: none, Lambda starts them as needed. */
-    provisionedConcurrency: z.int().min(0).max(1000),
-  }),
-  packaging: z.strictObject({
-    recordsPerSecond: count,
-    targetSeconds: count.max(600),
-    maximumConcurrency: count.max(1000),
-    memoryMegabytes: z.int().min(128).max(10_240),
-    timeoutSeconds: z.int().min(10).max(900),
-  }),
-  invoiceApi: z.strictObject({
-    sendQuota: quota,
-    statusQuota: quota,
-    sharedQuota: quota,
-    maximumConcurrency: count.max(200),
-    requestTimeoutSeconds: count.max(300),
-    attemptsLimit: count.max(50),
-    processingDeadlineSeconds: count,
-    pollStartSeconds: count,
-    pollMaximumSeconds: count,
-  }),
-  sending: z.strictObject({
-    packagesPerChunk: count,
-    memoryMegabytes: z.int().min(128).max(10_240),
-    timeoutSeconds: z.int().min(10).max(900),
-    canary: z.int().nonnegative(),
-    failureShareLimit: z.number().min(0).max(1),
-  }),
-  operations: z.strictObject({
-    scheduleEnabled: z.boolean(),
-    logRetentionDays: z.literal(LOG_RETENTION_DAYS),
-    /** Tables and queues survive the removal of the stack, and tables refuse to be deleted. */
-    retainData: z.boolean(),
-    /** Who gets the alarms by mail; AWS asks the address once to confirm. */
-    alarmEmail: z.email().optional(),
-    /** Events should be counted within this time; an older one on the queue raises an alarm. */
-    oldestEventMinutes: count.max(14 * 24 * 60),
-    /** A period should be closed this long after its schedule. */
-    closeWithinHours: count.max(14 * 24),
-  }),
-});
+export const settingsSchema = z
+  .strictObject({
+    billing: z.strictObject({
+      timeZone,
+      sliceMinutes: z.union([1, 5, 10, 15, 30, 60].map((minutes) => z.literal(minutes))),
+      eventMaxAgeDays: count,
+      graceHours: z
+        .int()
+        .min(0)
+        .max(10 * 24),
+    }),
+    ingest: z.strictObject({
+      batchSize: count.max(10_000),
+      batchWindowSeconds: z.int().min(0).max(300),
+      maximumConcurrency: z.int().min(2).max(1000),
+      writeConcurrency: count.max(200),
+      memoryMegabytes: z.int().min(128).max(10_240),
+      timeoutSeconds: z.int().min(1).max(900),
+      /** Instances kept warm; each costs money by the hour. 0: none, Lambda starts them as needed. */
+      provisionedConcurrency: z.int().min(0).max(1000),
+    }),
+    packaging: z.strictObject({
+      recordsPerSecond: count,
+      targetSeconds: count.max(600),
+      maximumConcurrency: count.max(1000),
+      memoryMegabytes: z.int().min(128).max(10_240),
+      timeoutSeconds: z.int().min(10).max(900),
+    }),
+    invoiceApi: z
+      .strictObject({
+        sendQuota: quota,
+        statusQuota: quota,
+        sharedQuota: quota,
+        maximumConcurrency: count.max(200),
+        requestTimeoutSeconds: count.max(300),
+        attemptsLimit: count.max(50),
+        processingDeadlineSeconds: count,
+        pollStartSeconds: count,
+        pollMaximumSeconds: count,
+      })
+      .refine(({ pollStartSeconds, pollMaximumSeconds }) => pollStartSeconds <= pollMaximumSeconds, {
+        path: ['pollMaximumSeconds'],
+        error: 'must be at least pollStartSeconds',
+      }),
+    sending: z.strictObject({
+      packagesPerChunk: count,
+      memoryMegabytes: z.int().min(128).max(10_240),
+      timeoutSeconds: z.int().min(10).max(900),
+      canary: z.int().nonnegative(),
+      failureShareLimit: z.number().min(0).max(1),
+    }),
+    operations: z.strictObject({
+      scheduleEnabled: z.boolean(),
+      logRetentionDays: z.literal(LOG_RETENTION_DAYS),
+      /** Tables and queues survive the removal of the stack, and tables refuse to be deleted. */
+      retainData: z.boolean(),
+      /** Who gets the alarms by mail; AWS asks the address once to confirm. */
+      alarmEmail: z.email().optional(),
+      /** Events should be counted within this time; an older one on the queue raises an alarm. */
+      oldestEventMinutes: count.max(14 * 24 * 60),
+      /** A period should be closed this long after its schedule. */
+      closeWithinHours: count.max(14 * 24),
+    }),
+  })
+  .refine(({ invoiceApi, sending }) => sending.timeoutSeconds >= 2 * invoiceApi.requestTimeoutSeconds + 20, {
+    path: ['sending', 'timeoutSeconds'],
+    // A turn ends a request's time-out and ten seconds before its Lambda does; with less it would be over before it begins.
+    error:
+      'must be at least twice invoiceApi.requestTimeoutSeconds and 20 more, or no turn of sending has time to begin',
+  });
 
 /** The settings of one stage, checked. */
 export type Settings = z.infer<typeof settingsSchema>;

@@ -49,6 +49,16 @@ describe('a fault is named with its file and its path', () => {
       /operations\.logRetentionDays: /,
     ],
     ['an address that is none', { operations: { alarmEmail: 'on call' } }, /operations\.alarmEmail: .*email/],
+    [
+      'a longest wait below the shortest',
+      { invoiceApi: { pollStartSeconds: 60, pollMaximumSeconds: 30 } },
+      /invoiceApi\.pollMaximumSeconds: .*pollStartSeconds/,
+    ],
+    [
+      'a sender without time for a request',
+      { invoiceApi: { requestTimeoutSeconds: 120 }, sending: { timeoutSeconds: 130 } },
+      /sending\.timeoutSeconds: .*requestTimeoutSeconds/,
+    ],
     ['a missing value', { operations: { retainData: undefined } }, /operations\.retainData: /],
   ])('%s', (_, changes, expected) => {
     expect(faultsOf(settings(changes as unknown as Tree))).toMatch(expected);
