@@ -31,14 +31,14 @@ export async function startMeasuredApi(profile: ProfileName, seed: number, clock
     lastAcceptedAt: () => lastAcceptedAt,
     api: {
       ...adapter,
-      submit: async (request) => {
-        const outcome = await onClock(clock, () => adapter.submit(request));
+      submit: async (request, options) => {
+        const outcome = await onClock(clock, () => adapter.submit(request, options));
         const { packageId } = JSON.parse(request.body) as { packageId: string };
         if (outcome.kind === 'accepted' && !accepted.has(packageId)) lastAcceptedAt = clock.now();
         if (outcome.kind === 'accepted') accepted.add(packageId);
         return outcome;
       },
-      statusOf: (packageIds) => onClock(clock, () => adapter.statusOf(packageIds)),
+      statusOf: (packageIds, options) => onClock(clock, () => adapter.statusOf(packageIds, options)),
     },
     async stop() {
       adapter.close();

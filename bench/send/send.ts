@@ -53,12 +53,11 @@ for (const name of wanted.filter(isProfileName)) {
 if (values.json) console.log(JSON.stringify({ profiles }));
 
 function print(profile: ProfileName, way: string, measured: Measurement): void {
-  if (values.json) {
-    console.error(`${profile} ${way} done`);
-    return;
-  }
   const figures = Object.entries(measured).map(([name, value]) => `${name} ${value}`);
-  console.log(`${profile} ${way}: ${figures.join(', ')}`);
+  const line = `${profile} ${way}: ${figures.join(', ')}`;
+  // With --json, standard output is one document.
+  if (values.json) console.error(line);
+  else console.log(line);
 }
 
 async function onEmptyTables<Result>(work: (tables: BenchTables) => Promise<Result>): Promise<Result> {

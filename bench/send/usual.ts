@@ -21,7 +21,8 @@ function usualDefinition(concurrency: number): StateMachineDefinition {
   const task = (name: string, next: string) => ({
     Type: 'Task',
     Resource: `arn:aws:lambda:eu-central-1:000000000000:function:${name}`,
-    Retry: [{ ErrorEquals: ['TryAgain'], ...RETRY }],
+    // One more than counted, so that giving up is ours to say and not the engine's.
+    Retry: [{ ErrorEquals: ['TryAgain'], ...RETRY, MaxAttempts: RETRY.MaxAttempts + 2 }],
     Next: next,
   });
   // The engine's own type wants each state spelled out.
@@ -86,6 +87,8 @@ export async function measureUsual(profile: ProfileName, seed: number): Promise<
       if (isTooLong()) return { ...item, status: item.status === 'final' ? 'final' : 'gave-up' };
       const key = `${name} ${item.clientId} ${item.submission}`;
       const failed = failures.get(key) ?? 0;
+      // Here the Map would fail with all its items; this way the others are still measured.
+      if (failed > RETRY.MaxAttempts) return { ...item, status: 'gave-up' };
       const backoff = Math.min(RETRY.MaxDelaySeconds, RETRY.IntervalSeconds * RETRY.BackoffRate ** (failed - 1));
       await clock.sleep(failed === 0 ? waitFirst : backoff * Math.random() * 1000);
       const startedAt = clock.now();
