@@ -13,13 +13,22 @@ export interface HistoryLine {
 const STATES: Record<string, string> = {
   OpenPeriod: 'opens the period and takes its lock',
   Plan: 'splits the clients into chunks',
+  PlanAgain: 'everything is sent; plans what had to wait, or the account',
   PackageChunks: 'works on the chunks: packages, then the account',
+  PackageChunk: 'works on the clients of one chunk',
   Assess: 'counts the packages and decides what comes next',
   PlanSends: 'plans what to send and forecasts the end',
   SendChunks: 'sends what is ready, at the pace of the quota',
-  WaitForProcessing: 'waits until it is time to ask the API',
-  WaitForProcessingAgain: 'waits until it is time to ask the API',
+  BookQuota: 'books the first turn in the quota calendar',
+  WaitForTurn: 'waits for its turn',
+  SendChunk: 'sends in its turn, and books the next',
+  WaitForNextTurn: 'waits for its turn',
+  SendChunkAgain: 'sends in its turn, and books the next',
   CheckChunks: 'asks the API what became of the packages',
+  WaitForProcessing: 'waits until it is time to ask the API',
+  CheckChunk: 'asks what became of the packages of one chunk',
+  WaitForProcessingAgain: 'waits until it is time to ask the API',
+  CheckChunkAgain: 'asks what became of the packages of one chunk',
   ClosePeriod: 'makes the certificate and closes the period',
 };
 
@@ -53,6 +62,8 @@ function wordsOf(event: HistoryEvent): string | undefined {
       return `redriven (${event.executionRedrivenEventDetails?.redriveCount ?? 1})`;
     case 'MapRunStarted':
       return `  its chunks run as ${mapRunStartedEventDetails?.mapRunArn?.split(':').at(-1) ?? 'a map run'}`;
+    case 'MapRunRedriven':
+      return '  its chunks that failed are tried again';
     case 'MapRunFailed':
       return `  its chunks failed. ${failureWords(event.mapRunFailedEventDetails ?? {})}`;
     case 'LambdaFunctionFailed':

@@ -1,11 +1,12 @@
 import { type HistoryEvent, paginateGetExecutionHistory } from '@aws-sdk/client-sfn';
 import type { Context } from '../context.ts';
-import { describeExecution, executionArnOf } from '../executions.ts';
+import { describeExecution, executionArnOf, failureWords } from '../executions.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { failedChunks } from '../failed-chunks.ts';
 import { historyWords } from '../history-words.ts';
 import { durationWords } from '../words.ts';
 
-/** Tells the history of an execution in plain words. */
+/** Tells the history of an execution in plain words, and where it failed at a Map, why its chunks did. */
 export async function run(context: Context, given: string): Promise<ExitCode> {
   const cloud = await context.cloud();
   const client = await cloud.stepFunctions();
@@ -19,12 +20,15 @@ export async function run(context: Context, given: string): Promise<ExitCode> {
   );
   for await (const page of pages) events.push(...(page.events ?? []));
   const history = historyWords(events);
+  const { chunks, isCut } = await failedChunks(client, events);
   const { name, status = '', startDate, stopDate, input, redriveStatus } = execution;
   output.result({
     command: 'execution',
     target: cloud.target,
     execution: { name, executionArn, status, startedAt: startDate, endedAt: stopDate ?? null, input, redriveStatus },
     history,
+    failedChunks: chunks,
+    failedChunksAreCut: isCut,
   });
   const took = (stopDate?.getTime() ?? Date.now()) - (startDate?.getTime() ?? Date.now());
   output.line(`${output.style('bold', name ?? given)}  ${status.toLowerCase()}, ${durationWords(took)}`);
@@ -32,6 +36,11 @@ export async function run(context: Context, given: string): Promise<ExitCode> {
   for (const { at, words, isFailure } of history) {
     output.line(`${at}  ${isFailure ? output.style('red', words) : words}`);
   }
+  for (const chunk of chunks) {
+    output.line(output.style('red', `a chunk failed. ${failureWords(chunk)}`));
+    output.line(`  its history: npx halfmonth execution ${chunk.executionArn}`);
+  }
+  if (isCut) output.line(`More chunks failed than these ${chunks.length}: the rest is in the Step Functions console.`);
   const isBad = ['FAILED', 'TIMED_OUT', 'ABORTED'].includes(status);
   if (isBad && redriveStatus === 'REDRIVABLE') output.line(`When the cause is mended: npx halfmonth redrive ${name}`);
   return isBad ? EXIT.foundProblem : EXIT.done;

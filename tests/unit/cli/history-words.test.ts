@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { failureWords } from '../../../cli/executions.ts';
 import { historyWords } from '../../../cli/history-words.ts';
@@ -26,4 +27,23 @@ test('an execution is told in plain words, with why it failed', () => {
 
 test('a cause that is no JSON is told as it is', () => {
   expect(failureWords({ error: 'StoppedByOperator', cause: 'wrong token' })).toBe('StoppedByOperator: wrong token');
+});
+
+test('every state that does something or waits has words', () => {
+  const definition = readFileSync(new URL('../../../statemachines/billing-period.asl.yml', import.meta.url), 'utf8');
+  const states = [...definition.matchAll(/^( +)(\w+):\n\1 {2}Type: (Task|Map|Wait)$/gm)].map(([, , name, type]) => ({
+    name: String(name),
+    type: String(type),
+  }));
+
+  const untold = states.filter(({ name, type }) => {
+    const entered = { id: 1, type: `${type}StateEntered`, timestamp, stateEnteredEventDetails: { name } } as const;
+    // The types of events are those of states with a suffix.
+    return historyWords([entered as Parameters<typeof historyWords>[0][number]]).length === 0;
+  });
+
+  expect(states.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['PlanAgain', 'SendChunkAgain', 'CheckChunks']),
+  );
+  expect(untold).toEqual([]);
 });
