@@ -1,47 +1,32 @@
 import type { PackageReport } from '../lib/invoice-api/invoice-api.ts';
 import type { PeriodId } from '../lib/periods/periods.ts';
+import { listPeriod, PeriodNotListed } from '../lib/sending/period-listing.ts';
+import { turnId, turnTaker, turnWaitWords } from './api-turns.ts';
 import type { Cloud } from './cloud.ts';
 import { CommandFailed } from './errors.ts';
-
-const TRIES = 20;
-const LONGEST_WAIT_MILLISECONDS = 60_000;
+import type { Output } from './output.ts';
 
 /**
- * All that the invoice API holds for a period, page by page. Waits as long as the API asks for when it has no room.
+ * All that the invoice API holds for a period. Takes its turns beside the runs that send, and says for whom it waits.
  * @throws CommandFailed when it does not answer or refuses
  */
-export async function listedByApi(cloud: Cloud, periodId: PeriodId): Promise<PackageReport[]> {
+export async function listedByApi(cloud: Cloud, periodId: PeriodId, output: Output): Promise<PackageReport[]> {
   const api = await cloud.invoiceApi();
-  const packages: PackageReport[] = [];
+  let said: string | undefined;
   try {
-    let cursor: string | undefined;
-    for (let tries = 0; tries < TRIES; ) {
-      const outcome = await api.listPeriod(periodId, cursor);
-      if (outcome.kind === 'listed') {
-        packages.push(...outcome.packages);
-        cursor = outcome.nextCursor;
-        tries = 0;
-        if (cursor === undefined) return packages;
-      } else if (outcome.kind === 'throttled' || outcome.kind === 'unknown') {
-        tries += 1;
-        const asked = outcome.kind === 'throttled' ? outcome.retryAfterMilliseconds : undefined;
-        await new Promise((resolve) =>
-          setTimeout(resolve, Math.min(asked ?? 250 * 2 ** tries, LONGEST_WAIT_MILLISECONDS)),
-        );
-        if (tries === TRIES) throw unanswered(cloud, outcome.reason);
-      } else {
-        throw unanswered(cloud, outcome.reason);
-      }
-    }
-    return packages;
+    return await listPeriod({ ...turnTaker(cloud), api }, periodId, turnId(`listing of ${periodId}`), (wait) => {
+      const whom = `${wait.reason} ${wait.open?.id}`;
+      if (whom !== said) output.note(`Waiting: ${turnWaitWords(wait)}`);
+      said = whom;
+    });
+  } catch (error) {
+    if (!(error instanceof PeriodNotListed)) throw error;
+    throw new CommandFailed(
+      'INVOICE_API',
+      `The invoice API at ${cloud.outputs.InvoiceApiUrl} did not list the period: ${error.message}. Try: npx halfmonth doctor`,
+      { cause: error },
+    );
   } finally {
     api.close();
   }
-}
-
-function unanswered(cloud: Cloud, reason: string): CommandFailed {
-  return new CommandFailed(
-    'INVOICE_API',
-    `The invoice API at ${cloud.outputs.InvoiceApiUrl} did not list the period: ${reason}. Try: npx halfmonth doctor`,
-  );
 }

@@ -32,6 +32,9 @@ export interface CloudOutputs {
   ConfigurationHash: string;
 }
 
+/** How long a command waits for one answer of the invoice API. */
+export const API_TIMEOUT_MILLISECONDS = 30_000;
+
 /** More than any command has under way at once. */
 const MAXIMUM_SOCKETS = 64;
 
@@ -84,7 +87,7 @@ export class Cloud {
     return httpInvoiceApi({
       baseUrl: this.outputs.InvoiceApiUrl,
       token: parameterToken(this.outputs.InvoiceApiTokenParameter, this.#configuration).provide,
-      timeoutMilliseconds: 30_000,
+      timeoutMilliseconds: API_TIMEOUT_MILLISECONDS,
       maximumConnections: 2,
     });
   }

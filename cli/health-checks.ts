@@ -2,8 +2,11 @@ import { DescribeStateMachineCommand } from '@aws-sdk/client-sfn';
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { lastEndedPeriod } from '../lib/periods/periods.ts';
+import { inTurnAfterWaiting } from '../lib/sending/turn-wait.ts';
+import type { TurnUnderWay } from '../lib/sending/turns.ts';
 import { CertificateStore } from '../lib/store/certificate-store.ts';
 import { FOUNDATION_KEY } from '../lib/store/keys.ts';
+import { turnId, turnTaker, turnWaitWords } from './api-turns.ts';
 import type { Cloud } from './cloud.ts';
 import { durationWords, plural } from './words.ts';
 
@@ -17,6 +20,8 @@ export interface Health {
 type Check = (cloud: Cloud) => Promise<Omit<Health, 'check'>>;
 
 const CLOCK_WARNING_MILLISECONDS = 2_000;
+/** So long `doctor` waits for room in the quota of the invoice API. */
+const LONGEST_WAIT_FOR_QUOTA_MILLISECONDS = 5_000;
 
 /** Each by itself: one that fails does not hide the others. */
 export const CHECKS: Record<string, Check> = {
@@ -94,12 +99,25 @@ async function queueDepth(cloud: Cloud, QueueUrl: string, what: string, whenAny:
   return { state, words: `about ${waiting} messages ${what}, ${inHand} in hand${next}` };
 }
 
-/** A listing changes nothing at the API; it costs one status read of the quota. */
+/** A listing changes nothing at the API; it costs one status read of the quota, so it waits its turn, if not for long. */
 async function invoiceApi(cloud: Cloud) {
   const api = await cloud.invoiceApi();
   try {
     const { id } = lastEndedPeriod(Date.now(), cloud.calendar);
-    const outcome = await api.listPeriod(id);
+    const request = { id: turnId('doctor'), kind: 'status', requests: 1 } as const;
+    const latest = Date.now() + LONGEST_WAIT_FOR_QUOTA_MILLISECONDS;
+    const list = async ({ pacer, health }: TurnUnderWay) => {
+      const departure = await pacer.next();
+      if (typeof departure === 'string') return undefined;
+      const outcome = await api.listPeriod(id);
+      departure.answered();
+      health.heard(outcome);
+      return outcome;
+    };
+    const answer = await inTurnAfterWaiting(turnTaker(cloud), request, list, ({ until }) => until <= latest);
+    if ('gaveUp' in answer) return { state: 'warning', words: `not asked: ${turnWaitWords(answer.gaveUp)}` } as const;
+    const outcome = answer.result;
+    if (!outcome) return { state: 'warning', words: 'not asked: the quota of the invoice API is in use.' } as const;
     const latency = Math.round(outcome.exchange.latencyMilliseconds);
     const where = cloud.outputs.InvoiceApiUrl;
     if (outcome.kind === 'listed') return { state: 'good', words: `${where} answers in ${latency} ms` } as const;

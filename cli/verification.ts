@@ -8,6 +8,7 @@ import type { CertificateStore } from '../lib/store/certificate-store.ts';
 import { BUCKETS } from '../lib/store/keys.ts';
 import { listedByApi } from './api-listing.ts';
 import type { Cloud } from './cloud.ts';
+import type { Output } from './output.ts';
 
 const BUCKETS_AT_ONCE = 4;
 
@@ -22,7 +23,7 @@ export async function gatherEvidence(
   cloud: Cloud,
   store: CertificateStore,
   certificate: Certificate,
-  { withApi }: { withApi: boolean },
+  { withApi, output }: { withApi: boolean; output: Output },
 ): Promise<Evidence & { isLatest: boolean }> {
   const { period, run, previous } = certificate;
   const all = await store.list(period.id);
@@ -38,7 +39,7 @@ export async function gatherEvidence(
       : undefined,
     lists,
     ...(books ?? {}),
-    ...(withApi ? { api: (await listedByApi(cloud, period.id)).map(acknowledgementOf) } : {}),
+    ...(withApi ? { api: (await listedByApi(cloud, period.id, output)).map(acknowledgementOf) } : {}),
   };
 }
 

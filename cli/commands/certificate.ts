@@ -17,7 +17,7 @@ interface CertificateOptions {
   run?: string;
   save?: string;
   verify?: string | true;
-  /** False with `--without-api`. */
+  /** True with `--without-api`. */
   withoutApi?: boolean;
 }
 
@@ -86,7 +86,7 @@ async function verify(
   withApi: boolean,
 ): Promise<ExitCode> {
   const { output } = context;
-  const evidence = await gatherEvidence(cloud, store, certificate, { withApi });
+  const evidence = await gatherEvidence(cloud, store, certificate, { withApi, output });
   const disagreement = verifyCertificate(certificate, evidence);
   const { hash, run: certified, period } = certificate;
   const against = { tables: evidence.isLatest, api: withApi };

@@ -5,7 +5,7 @@ import { CHECKS, type Health } from '../health-checks.ts';
 const SIGNS = { good: 'ok', warning: 'look', problem: 'BAD' } as const;
 const COLOURS = { good: 'green', warning: 'yellow', problem: 'red' } as const;
 
-/** Looks whether all is in order; sends nothing and changes nothing. */
+/** Looks whether all is in order; sends nothing and changes nothing but the quota calendar, where it takes its turn to ask. */
 export async function run(context: Context): Promise<ExitCode> {
   const cloud = await context.cloud();
   const { output } = context;

@@ -21,7 +21,7 @@ export async function run(context: Context, given: string): Promise<ExitCode> {
   const period = periodOf(given);
   const cloud = await context.cloud();
   const { output } = context;
-  const theirs = await listedByApi(cloud, period.id);
+  const theirs = await listedByApi(cloud, period.id, output);
   const ours: ReconciledHead[] = [];
   for await (const head of new PackageReader(cloud.dynamodb, cloud.outputs.PackagesTableName).heads(period.id)) {
     const { packageId, state, revision, contentHash, lastProcessedRevision, everSent } = head;

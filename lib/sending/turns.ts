@@ -1,8 +1,8 @@
-import type { CalendarMoment } from '../quota/calendar.ts';
+import type { CalendarMoment, QuotaCalendar } from '../quota/calendar.ts';
 import { closeTurn, type OpenTurn, openTurn, type TurnRequest } from '../quota/calendar.ts';
 import { Pacer } from '../quota/pacer.ts';
 import { ApiHealth } from './api-health.ts';
-import type { Sending, SendingWithApi } from './sending.ts';
+import type { Sending, SendingSettings, SendingWithApi } from './sending.ts';
 
 /** A longer turn would keep another run waiting. */
 const LONGEST_TURN_MILLISECONDS = 300_000;
@@ -15,11 +15,22 @@ export interface TurnUnderWay {
   health: ApiHealth;
 }
 
-/** Either the turn's result, or when to come again (milliseconds since the epoch). */
-export type TurnAnswer<Result> = { result: Result } | { waitUntil: number };
+/** Whoever takes turns: tasks that send, and commands that only read. */
+export interface TurnTaker
+  extends Pick<Sending, 'clock' | 'clockId' | 'calendar' | 'metrics'>,
+    Pick<SendingWithApi, 'remainingMilliseconds'> {
+  settings: Pick<SendingSettings, 'quota' | 'requestTimeoutMilliseconds'>;
+}
+
+/** Either the turn's result, or when to come again (milliseconds since the epoch) and the calendar that says so. */
+export type TurnAnswer<Result> = { result: Result } | { waitUntil: number; calendar: QuotaCalendar };
 
 /** Now, by our clock, under our quota. */
-export function momentOf({ settings, clock, clockId }: Sending): CalendarMoment {
+export function momentOf({
+  settings,
+  clock,
+  clockId,
+}: Pick<TurnTaker, 'settings' | 'clock' | 'clockId'>): CalendarMoment {
   return { quota: settings.quota, now: clock.now(), clock: clockId };
 }
 
@@ -28,7 +39,7 @@ export function momentOf({ settings, clock, clockId }: Sending): CalendarMoment 
  * @throws whatever the work throws
  */
 export async function inTurn<Result>(
-  sending: SendingWithApi,
+  sending: TurnTaker,
   request: TurnRequest,
   work: (turn: TurnUnderWay) => Promise<Result>,
 ): Promise<TurnAnswer<Result>> {
@@ -43,7 +54,7 @@ export async function inTurn<Result>(
       requestTimeout: settings.requestTimeoutMilliseconds,
     }),
   );
-  if ('waitUntil' in opened) return { waitUntil: opened.waitUntil };
+  if ('waitUntil' in opened) return opened;
   const pacer = new Pacer(opened.turn, opened.calendar.past, settings.quota, clock);
   pacer.holdUntil(opened.calendar.blockedUntil);
   const health = new ApiHealth(pacer, clock, settings.quota, opened.calendar.blocksInARow);
@@ -54,7 +65,7 @@ export async function inTurn<Result>(
   }
 }
 
-async function close(sending: SendingWithApi, turn: OpenTurn, { pacer, health }: TurnUnderWay): Promise<void> {
+async function close(sending: TurnTaker, turn: OpenTurn, { pacer, health }: TurnUnderWay): Promise<void> {
   const { calendar, metrics } = sending;
   const { blockedUntil, answered } = health;
   const report = {

@@ -1,0 +1,140 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { Cloud } from '../../../cli/cloud.ts';
+import { run as reconcile } from '../../../cli/commands/reconcile.ts';
+import type { Context } from '../../../cli/context.ts';
+import { CHECKS } from '../../../cli/health-checks.ts';
+import { BillingCalendar } from '../../../lib/periods/days.ts';
+import { closeTurn, EMPTY_CALENDAR, openTurn } from '../../../lib/quota/calendar.ts';
+import type { Quota } from '../../../lib/quota/quota.ts';
+import { inTurn } from '../../../lib/sending/turns.ts';
+import { QuotaCalendarStore } from '../../../lib/store/quota-calendar-store.ts';
+import { startTestInvoiceApi, TEST_PERIOD, type TestInvoiceApi, until } from '../../fixtures/invoice-api.ts';
+import { sendingOn } from '../../fixtures/sending.ts';
+import { startTestTables, type TestTables } from '../../fixtures/tables.ts';
+
+const NO_QUOTA: Quota = { send: [], status: [], shared: [] };
+
+let tables: TestTables;
+let invoiceApi: TestInvoiceApi | undefined;
+let notes: string[];
+beforeEach(async () => {
+  tables = await startTestTables();
+  notes = [];
+});
+afterEach(async () => {
+  await invoiceApi?.stop();
+  invoiceApi = undefined;
+  await tables.stop();
+});
+
+const calendar = () => new QuotaCalendarStore(tables.documents, tables.names.runs, 'invoice-api');
+
+/** What the commands under test use of a cloud whose API they know to have a quota. */
+function cloudWith({ api, simulator }: TestInvoiceApi, quota: Quota): Cloud {
+  const { client: dynamodb, documents, names } = tables;
+  return {
+    target: { kind: 'local', name: 'test', region: 'eu-central-1' },
+    dynamodb,
+    documents,
+    outputs: { PackagesTableName: names.packages, RunsTableName: names.runs, InvoiceApiUrl: simulator.url },
+    quota,
+    calendar: new BillingCalendar('UTC', 5),
+    invoiceApi: async () => ({ ...api, close: () => {} }),
+  } as unknown as Cloud;
+}
+
+function reconcileOn(cloud: Cloud) {
+  const output = {
+    result: () => {},
+    table: () => {},
+    line: () => {},
+    style: (_: string, text: string) => text,
+    note: (text: string) => notes.push(text),
+  };
+  return reconcile({ cloud: async () => cloud, output } as unknown as Context, TEST_PERIOD);
+}
+
+test('reconcile beside a spent window waits for room and breaks no quota', async () => {
+  const quota: Quota = { ...NO_QUOTA, shared: [{ requests: 3, seconds: 2 }] };
+  const started = await startTestInvoiceApi({ quota: { shared: [{ requests: 3, seconds: 2 }] } });
+  invoiceApi = started;
+  await inTurn(
+    sendingOn(tables, started.api, { quota }),
+    { id: 'run-1/status/0-15', kind: 'status', requests: 3 },
+    async ({ pacer }) => {
+      for (let request = 0; request < 3; request++) {
+        const departure = await pacer.next();
+        if (typeof departure === 'string') throw new Error(departure);
+        await started.api.statusOf([`${TEST_PERIOD}.acme`]);
+        departure.answered();
+      }
+    },
+  );
+
+  const exitCode = await reconcileOn(cloudWith(started, quota));
+
+  expect(exitCode).toBe(0);
+  expect(started.simulator.report()).toMatchObject({ violations: 0, requests: { total: 4 } });
+});
+
+test('reconcile waits for the run whose turn it is, and says so', async () => {
+  const started = await startTestInvoiceApi();
+  invoiceApi = started;
+  const moment = () => ({ quota: NO_QUOTA, now: Date.now(), clock: 'run' });
+  const request = { id: 'run-1/send/0-15', kind: 'send', requests: 100 } as const;
+  const limits = { longest: 60_000, requestTimeout: 1_000 };
+  const opened = await calendar().change((current) => openTurn(current, request, moment(), limits));
+  if (!('turn' in opened)) throw new Error('the turn was not opened');
+  const { turn } = opened;
+
+  const reconciled = reconcileOn(cloudWith(started, NO_QUOTA));
+  await until(() => notes.length > 0);
+  const requestsMeanwhile = started.simulator.report().requests.total;
+  const report = { sent: [], answered: true };
+  await calendar().change((current) => ({ calendar: closeTurn(current, turn, report, moment()) }));
+
+  expect(await reconciled).toBe(0);
+  expect(notes).toEqual([expect.stringContaining('Waiting: run run-1 has its turn at the invoice API until')]);
+  expect(requestsMeanwhile).toBe(0);
+  expect(started.simulator.report().requests.total).toBe(1);
+  expect((await calendar().load()).open).toBeUndefined();
+});
+
+test('what the API asks of reconcile, it asks of every run: to stay away is written down, and kept to', async () => {
+  const started = await startTestInvoiceApi({ quota: { status: [{ requests: 1, seconds: 1 }] } });
+  invoiceApi = started;
+  await started.api.statusOf([`${TEST_PERIOD}.acme`]);
+
+  const exitCode = await reconcileOn(cloudWith(started, NO_QUOTA));
+
+  expect(exitCode).toBe(0);
+  expect(started.simulator.report()).toMatchObject({ violations: 1, requests: { total: 3 } });
+  expect((await calendar().load()).blockedUntil).toBeGreaterThan(0);
+});
+
+test('doctor does not ask an API that asked everybody to stay away, and keeps no room in the calendar', async () => {
+  const started = await startTestInvoiceApi();
+  invoiceApi = started;
+  await calendar().change(() => ({ calendar: { ...EMPTY_CALENDAR, blockedUntil: Date.now() + 600_000 } }));
+
+  const health = await CHECKS['invoice API']?.(cloudWith(started, NO_QUOTA));
+
+  expect(health).toMatchObject({
+    state: 'warning',
+    words: expect.stringContaining('not asked: the invoice API asked everybody to stay away until'),
+  });
+  expect(started.simulator.report().requests.total).toBe(0);
+  expect((await calendar().load()).booked).toEqual([]);
+});
+
+test('doctor asks where there is room, and the calendar knows of its request', async () => {
+  const started = await startTestInvoiceApi();
+  invoiceApi = started;
+
+  const health = await CHECKS['invoice API']?.(
+    cloudWith(started, { ...NO_QUOTA, status: [{ requests: 5, seconds: 600 }] }),
+  );
+
+  expect(health).toMatchObject({ state: 'good' });
+  expect((await calendar().load()).past).toMatchObject([{ kind: 'status', count: 1 }]);
+});
