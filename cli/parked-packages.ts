@@ -1,9 +1,11 @@
-import { type PackageHead, packageIdOf } from '../lib/packages/package.ts';
+import pLimit from 'p-limit';
+import { type PackageHead, type PackageState, packageIdOf } from '../lib/packages/package.ts';
 import { type PeriodId, periodOf } from '../lib/periods/periods.ts';
-import type { Transition } from '../lib/sending/outcomes.ts';
+import { isRejectedByApi, type Transition } from '../lib/sending/outcomes.ts';
 import { PackageStore } from '../lib/store/package-store.ts';
 import { PackageTransitions } from '../lib/store/package-transitions.ts';
 import type { Cloud } from './cloud.ts';
+import { packagesOf } from './commands/packages.ts';
 import type { Context } from './context.ts';
 import { CommandFailed, WrongUsage } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -11,10 +13,14 @@ import { type NamedPackage, readPackageId } from './package-id.ts';
 import { latestRun } from './period-status.ts';
 import { plural } from './words.ts';
 
-/** One decision of a person about parked packages. */
+/** One decision of a person about packages that are parked or rejected. */
 export interface ParkedDecision {
   command: string;
   ids: string[];
+  /** Besides, all that the API rejected in this period. */
+  allRejectedOf?: string | undefined;
+  /** The states in which a package can be so decided. */
+  states: readonly PackageState[];
   reason: string;
   /** Asked before anything is changed. */
   question: (heads: readonly PackageHead[]) => string;
@@ -22,41 +28,60 @@ export interface ParkedDecision {
   done: string;
 }
 
-/** Applies a person's decision to parked packages, all or none; the reason stays with each. */
+/** How many packages are written side by side. */
+const WRITES_AT_ONCE = 16;
+
+/** Applies a person's decision to packages, all or none; the reason stays with each. */
 export async function decideParked(context: Context, decision: ParkedDecision): Promise<ExitCode> {
-  const { command, ids, reason, question, transition, done } = decision;
+  const { command, ids, allRejectedOf, states, reason, question, transition, done } = decision;
   if (reason.trim() === '') throw new WrongUsage('--reason says nothing: write why, it is kept with the package.');
   const named = [...new Set(ids)].map(readPackageId);
+  const period = allRejectedOf === undefined ? undefined : periodOf(allRejectedOf);
   const { output } = context;
   const cloud = await context.cloud();
   const { PackagesTableName } = cloud.outputs;
   const store = new PackageStore(cloud.documents, PackagesTableName);
-  const heads = await Promise.all(named.map((each) => loadParked(store, each)));
+  const heads = await Promise.all(named.map((each) => loadDecidable(store, each, states)));
+  if (period) {
+    for await (const head of packagesOf(cloud, period, ['rejected']))
+      if (isRejectedByApi(head) && !ids.includes(head.packageId)) heads.push(head);
+    if (heads.length === 0) {
+      output.result({ command, target: cloud.target, reason, packages: [] });
+      output.line(`The API has rejected no package of ${period.id}.`);
+      return EXIT.done;
+    }
+  }
   if (!(await context.confirm(question(heads)))) {
     output.line('Nothing was done.');
     return EXIT.failed;
   }
   const transitions = new PackageTransitions(cloud.documents, PackagesTableName);
+  const limit = pLimit(WRITES_AT_ONCE);
   const changed: string[] = [];
-  for (const head of heads) {
+  const decide = async (head: PackageHead): Promise<void> => {
     const { change, attempt } = transition(head, `${reason.trim()} (${who()})`, Date.now());
     if (await transitions.apply(head, change, attempt)) changed.push(head.packageId);
     else output.line(`${head.packageId} changed meanwhile and was left as it is.`);
-  }
+  };
+  await Promise.all(heads.map((head) => limit(decide, head)));
   output.result({ command, target: cloud.target, reason, packages: changed });
   output.line(`${plural(changed.length, 'package')} ${done}.`);
-  for (const periodId of new Set(named.map((each) => each.periodId))) output.line(await nextStep(cloud, periodId));
+  for (const periodId of new Set(heads.map((each) => each.periodId))) output.line(await nextStep(cloud, periodId));
   return changed.length === heads.length ? EXIT.done : EXIT.foundProblem;
 }
 
-async function loadParked(store: PackageStore, { periodId, clientId, part }: NamedPackage): Promise<PackageHead> {
+async function loadDecidable(
+  store: PackageStore,
+  { periodId, clientId, part }: NamedPackage,
+  states: readonly PackageState[],
+): Promise<PackageHead> {
   const id = packageIdOf(periodId, clientId, part);
   const head = await store.loadHead(periodId, clientId, part);
   if (!head) throw new CommandFailed('NO_PACKAGE', `There is no package ${id}. Nothing was done.`);
-  if (head.state === 'parked') return head;
+  if (states.includes(head.state)) return head;
   throw new CommandFailed(
     'NOT_PARKED',
-    `${id} is ${head.state}, not parked. Nothing was done. See: npx halfmonth package ${id}`,
+    `${id} is ${head.state}, not ${states.join(' or ')}. Nothing was done. See: npx halfmonth package ${id}`,
   );
 }
 

@@ -88,9 +88,11 @@ export function buildProgram(): Command {
   command(program, 'rejected', 'Events that could not count, with the reason', [
     'halfmonth rejected',
     'halfmonth rejected --reason INVALID_QUANTITY --replay',
+    'halfmonth rejected --reason TOO_OLD --discard',
   ])
     .option('--reason <code>', 'only those with this reason')
     .option('--replay', 'send them to be counted again, after a fix')
+    .option('--discard', 'remove them for good, when corrected events were sent or they are not to count')
     .option('--limit <messages>', 'look at no more than so many', positive, 1_000)
     .addOption(yes())
     .action(lazily(() => import('./commands/rejected.ts')));
@@ -98,9 +100,11 @@ export function buildProgram(): Command {
   const parked = command(program, 'parked [PERIOD]', 'Packages that wait for a person', [
     'halfmonth parked 2026-11-H1',
   ]).action(lazily(() => import('./commands/parked.ts')));
-  command(parked, 'release <ID...>', 'Send parked packages again', [
+  command(parked, 'release [ID...]', 'Send parked or rejected packages again', [
     'halfmonth parked release 2026-11-H1.acme --reason "API mended, ticket 4711"',
+    'halfmonth parked release --rejected 2026-11-H1 --reason "customers are registered now"',
   ])
+    .option('--rejected <period>', 'all that the API rejected in this period; given up ones are released by their ids')
     .requiredOption('--reason <text>', 'why; kept with the package')
     .addOption(yes())
     .action(lazily(() => import('./commands/parked-release.ts')));
@@ -195,7 +199,7 @@ function meaningOf(form: string): string {
   const meanings = [
     ...(form.includes('PERIOD') ? ['PERIOD is 2026-11-H1 (the 1st to the 15th) or 2026-11-H2 (the rest).'] : []),
     ...(form.includes('[PERIOD]') ? ['Without one, the last that has ended is meant.'] : []),
-    ...(/<ID/.test(form) ? ['ID is the period and the client, as "halfmonth packages" lists them.'] : []),
+    ...(/[<[]ID/.test(form) ? ['ID is the period and the client, as "halfmonth packages" lists them.'] : []),
     ...(form.includes('EXECUTION') ? ['EXECUTION is a name or an ARN, as "halfmonth executions" lists them.'] : []),
   ];
   return meanings.length > 0 ? `\n\n${meanings.join('\n')}` : '';

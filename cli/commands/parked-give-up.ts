@@ -9,6 +9,7 @@ export function run(context: Context, ids: string[], options: { reason: string }
   return decideParked(context, {
     command: 'parked give-up',
     ids,
+    states: ['parked'],
     reason: options.reason,
     question: (heads) => {
       const sent = heads.filter(({ everSent }) => everSent).length;

@@ -124,8 +124,10 @@ function verdictOfPackage(head: PackageHead, facts: ClientFacts): Verdict {
       return {
         isDone: false,
         needsPerson: true,
-        headline: `${packageId} revision ${head.revision} is rejected for good${because(reason)}`,
-        next: 'The next run sends a new revision when the usage changes. Until then this client is not billed for it.',
+        headline: `${packageId} revision ${head.revision} is rejected${because(reason)}`,
+        next:
+          `Mend the cause, then: npx halfmonth parked release ${packageId} --reason TEXT, and redrive the run or start one. ` +
+          'Until then, or until the usage changes, this client is not billed for it.',
       };
     case 'ready':
       return waits(

@@ -9,7 +9,7 @@ import type { PackageHead } from './package.ts';
  * - `discard`: a package nobody has seen is deleted, since nothing is left to bill;
  * - `wait`: the content changed, but what became of the current revision is not known yet, or of one in another part whose meters
  *   are to move here;
- * - `keep`: nothing changed;
+ * - `keep`: nothing changed; what was rejected stays so until a person releases it;
  * - `none`: nothing to bill, and nothing was ever.
  */
 export type PackageDecision = 'create' | 'revise' | 'replace' | 'withdraw' | 'discard' | 'wait' | 'keep' | 'none';

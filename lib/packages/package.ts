@@ -2,7 +2,7 @@ import type { PeriodId } from '../periods/periods.ts';
 
 /**
  * `ready` waits to be sent; `sending` is leased by a sender; `submitted` was accepted and is being worked on;
- * `processed` and `rejected` are final for the revision; `parked` waits for a person.
+ * `processed` is final for the revision; `rejected` too, unless a person releases it; `parked` waits for a person.
  * An `unprocessed` answer makes it `ready` again with the next submission number.
  */
 export const PACKAGE_STATES = ['ready', 'sending', 'submitted', 'processed', 'rejected', 'parked'] as const;
@@ -36,7 +36,10 @@ export interface PackageHead {
   parts: number;
   state: PackageState;
   revision: number;
-  /** Grows only when the invoice API itself said `unprocessed`: a new idempotency key. */
+  /**
+   * Grows only when the invoice API itself said that it did nothing: `unprocessed`, or `rejected` and a person released it. A
+   * new idempotency key.
+   */
   submission: number;
   /** SHA-256 in hex over the current revision's content without revision, submission and difference. */
   contentHash: string;

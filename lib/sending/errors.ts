@@ -39,7 +39,7 @@ export class CanaryFailed extends HalfmonthError {
     super(
       `${failed} of the ${size} packages of ${periodId} that were sent first failed, more than the ` +
         `${percent(limit)} that sending.failureShareLimit allows. The others were not touched. See why with: npx halfmonth ` +
-        `packages ${periodId} --status rejected,parked. When the cause is mended, or the limit raised, redrive the execution.`,
+        `packages ${periodId} --status rejected,parked. ${howToGoOn(periodId)}`,
     );
     this.failed = failed;
     this.size = size;
@@ -56,7 +56,7 @@ export class TooManyPackagesFailed extends HalfmonthError {
     super(
       `${failed} of ${finished} finished packages of ${periodId} were rejected or parked, more than the ` +
         `${percent(limit)} that sending.failureShareLimit allows. What was not sent yet was left alone. See why with: npx ` +
-        `halfmonth packages ${periodId} --status rejected,parked. When the cause is mended, or the limit raised, redrive.`,
+        `halfmonth packages ${periodId} --status rejected,parked. ${howToGoOn(periodId)}`,
     );
     this.failed = failed;
     this.finished = finished;
@@ -90,6 +90,14 @@ export class TooManyRounds extends HalfmonthError {
 /** A task of the state machine was called with something else than the state machine gives it. */
 export class InvalidTaskInput extends HalfmonthError {
   readonly code = 'INVALID_TASK_INPUT';
+}
+
+/** A redrive alone would find the same packages failed. */
+function howToGoOn(periodId: string): string {
+  return (
+    `When the cause is mended, let them be sent again with: npx halfmonth parked release --rejected ${periodId} --reason ` +
+    'TEXT (parked ones by their ids); or raise the limit. Then redrive the execution.'
+  );
 }
 
 function percent(share: number): string {

@@ -85,15 +85,24 @@ export function abandoned(head: PackageHead, now: number): Transition {
   };
 }
 
-/** A person wants it tried again: attempts begin anew, under the same key, since an earlier one may have arrived. */
+/**
+ * A person wants it tried again: attempts begin anew, under the same key, since an earlier one may have arrived. Only what the API
+ * itself rejected gets a new key: it said that it billed nothing, and under the old one would answer as before.
+ */
 export function released(head: PackageHead, reason: string, now: number): Transition {
+  const submission = isRejectedByApi(head) ? head.submission + 1 : head.submission;
   return {
-    change: { ...UNLEASED, state: 'ready', attemptCount: 0, reason: undefined },
+    change: { ...UNLEASED, state: 'ready', submission, attemptCount: 0, reason: undefined },
     attempt: attemptOf(head, 'release', 'ready', now, undefined, reason),
   };
 }
 
-/** A person gives it up: it will not be sent, and not be billed. A later revision may be. */
+/** Whether the API said no to a package, and not a person, who cannot know whether an earlier send has arrived. */
+export function isRejectedByApi({ state, attempts }: PackageHead): boolean {
+  return state === 'rejected' && attempts.at(-1)?.action !== 'give-up';
+}
+
+/** A person gives it up: it will not be sent, and not be billed, unless it is released again. A later revision may be. */
 export function givenUp(head: PackageHead, reason: string, now: number): Transition {
   return {
     change: { ...UNLEASED, state: 'rejected', reason: `given up: ${reason}` },

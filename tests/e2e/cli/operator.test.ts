@@ -155,9 +155,9 @@ describe('a run that ends with parked packages', () => {
     );
   });
 
-  test('release refuses what is not parked, and changes nothing', async () => {
+  test('give-up refuses what is not parked, and changes nothing', async () => {
     const { exitCode, stderr } = await world.halfmonth([
-      ...['parked', 'release', `${id}.hooli`, '--reason', 'again', '--yes'],
+      ...['parked', 'give-up', `${id}.hooli`, '--reason', 'again', '--yes'],
     ]);
 
     expect(exitCode).toBe(1);

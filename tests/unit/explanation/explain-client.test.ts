@@ -81,7 +81,7 @@ describe('why is a client not done?', () => {
 
   test.each([
     ['parked', 'waits for a person: 8 attempts are spent'],
-    ['rejected', 'rejected for good: 8 attempts are spent'],
+    ['rejected', 'is rejected: 8 attempts are spent'],
   ] as const)('it is %s, which needs a person', (state, words) => {
     const explained = explainClient(facts({ heads: [head({ state, reason: '8 attempts are spent' })] }));
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { SubmitOutcome } from '../../../lib/invoice-api/invoice-api.ts';
 import type { PackageHead } from '../../../lib/packages/package.ts';
-import { abandoned, afterSending, afterStatus, released } from '../../../lib/sending/outcomes.ts';
+import { abandoned, afterSending, afterStatus, givenUp, released } from '../../../lib/sending/outcomes.ts';
 
 const NOW = Date.parse('2026-11-16T03:00:00Z');
 const exchange = { httpStatus: 202, latencyMilliseconds: 80, requestId: 'request-7' };
@@ -104,8 +104,26 @@ describe('sending', () => {
   test('a released package begins its attempts anew under the same key', () => {
     const parked = leased({ state: 'parked', attemptCount: 3, reason: 'spent' });
     const { change, attempt } = released(parked, 'the API was down', NOW);
-    expect(change).toEqual({ leaseUntil: undefined, state: 'ready', attemptCount: 0, reason: undefined });
+    expect(change).toEqual({
+      leaseUntil: undefined,
+      state: 'ready',
+      submission: parked.submission,
+      attemptCount: 0,
+      reason: undefined,
+    });
     expect(attempt).toMatchObject({ action: 'release', reason: 'the API was down' });
+  });
+
+  test('what the API rejected is released under a new key, for it said that it billed nothing', () => {
+    const { attempt } = sent({ kind: 'invalid', exchange, reason: 'HTTP 400: no such client' });
+    const rejected = leased({ state: 'rejected', attemptCount: 1, attempts: [attempt] });
+    expect(released(rejected, 'registered', NOW).change).toMatchObject({ state: 'ready', submission: 2 });
+  });
+
+  test('what a person gave up is released under the same key, which may have arrived', () => {
+    const { attempt } = givenUp(leased({ state: 'parked' }), 'by mistake', NOW);
+    const rejected = leased({ state: 'rejected', attempts: [attempt] });
+    expect(released(rejected, 'not a test client', NOW).change).toMatchObject({ state: 'ready', submission: 1 });
   });
 });
 
