@@ -66,7 +66,7 @@ export function buildProgram(): Command {
     .option('--limit <packages>', 'at most so many', positive, 1_000)
     .action(lazily(() => import('./commands/packages.ts')));
 
-  command(program, 'package <ID>', 'One package whole, with every attempt', [
+  command(program, 'package <ID>', 'One package whole, with its last attempts and every decision', [
     'halfmonth package 2026-11-H1.acme',
   ]).action(lazily(() => import('./commands/package.ts')));
 

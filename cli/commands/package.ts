@@ -7,7 +7,7 @@ import { CommandFailed } from '../errors.ts';
 import { readPackageId } from '../package-id.ts';
 import { plural } from '../words.ts';
 
-/** Shows one package whole: its state, every attempt that is kept, its revisions and the current content. */
+/** Shows one package whole: its state, its last attempts and every decision of a person, its revisions and the current content. */
 export async function run(context: Context, id: string): Promise<undefined> {
   const { periodId, clientId, part } = readPackageId(id);
   const cloud = await context.cloud();
@@ -34,7 +34,7 @@ export async function run(context: Context, id: string): Promise<undefined> {
       `${plural(head.attemptCount, 'attempt')}, last processed revision ${head.lastProcessedRevision || 'none'}`,
   );
   output.line();
-  output.line(output.style('bold', 'attempts'));
+  output.line(output.style('bold', 'last attempts, and every release and give-up'));
   for (const attempt of head.attempts) output.line(`  ${attemptWords(attempt)}`);
   if (head.attempts.length === 0) output.line('  none yet');
   output.line();

@@ -55,7 +55,7 @@ export interface PackageHead {
   everSent: boolean;
   /** Sends of this revision so far, whatever came of them. */
   attemptCount: number;
-  /** The last attempts, oldest first. */
+  /** The last exchanges with the API, and every decision of a person, oldest first. */
   attempts: PackageAttempt[];
   /** Milliseconds since the epoch: until then the sender that took it has it to itself. */
   leaseUntil?: number;

@@ -3,7 +3,10 @@ import { type DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import type { PackageAttempt, PackageHead } from '../packages/package.ts';
 import { packageHeadItem } from './package-store.ts';
 
-/** A head keeps this many attempts, the latest: each rewrite costs write units by the item's size. */
+/**
+ * A head keeps this many exchanges with the API, the latest: each rewrite costs write units by the item's size. What people decided
+ * is kept whole: there is little of it, and it is to be accounted for.
+ */
 export const ATTEMPTS_KEPT = 10;
 
 /** What a transition changes. An optional field that is given as undefined is removed. */
@@ -13,10 +16,17 @@ export type HeadChange = {
 
 /** The head after a change, with the attempt in its history. */
 export function changedHead(head: PackageHead, change: HeadChange, attempt?: PackageAttempt): PackageHead {
-  const attempts = attempt ? [...head.attempts, attempt].slice(-ATTEMPTS_KEPT) : head.attempts;
+  const attempts = attempt ? keptOf([...head.attempts, attempt]) : head.attempts;
   const entries = Object.entries({ ...head, ...change, attempts, version: head.version + 1 });
   // Only fields of PackageHead went in; taking out undefined ones removes optional fields alone.
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as unknown as PackageHead;
+}
+
+/** All decisions of people, and the latest exchanges, in their order. */
+function keptOf(attempts: readonly PackageAttempt[]): PackageAttempt[] {
+  const isExchange = ({ action }: PackageAttempt) => action === 'send' || action === 'check';
+  let dropped = attempts.filter(isExchange).length - ATTEMPTS_KEPT;
+  return attempts.filter((attempt) => !isExchange(attempt) || dropped-- <= 0);
 }
 
 /** What sending and checking do to package heads: each change is compare-and-set on the head's version. */

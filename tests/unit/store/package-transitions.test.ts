@@ -1,0 +1,64 @@
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import type { PackageAttempt, PackageHead } from '../../../lib/packages/package.ts';
+import { ATTEMPTS_KEPT, changedHead } from '../../../lib/store/package-transitions.ts';
+
+const head: PackageHead = {
+  packageId: '2026-11-H1.acme',
+  periodId: '2026-11-H1',
+  clientId: 'acme',
+  part: 1,
+  parts: 1,
+  state: 'ready',
+  revision: 1,
+  submission: 1,
+  contentHash: 'c0ffee',
+  lastProcessedRevision: 0,
+  everSent: true,
+  attemptCount: 0,
+  attempts: [],
+  runId: 'run-1',
+  version: 1,
+};
+
+const attempts = fc
+  .array(fc.constantFrom('send', 'check', 'release', 'give-up'), { maxLength: 60 })
+  .map((actions) =>
+    actions.map(
+      (action, index): PackageAttempt => ({ at: `${index}`, action, revision: 1, submission: 1, outcome: 'x' }),
+    ),
+  );
+const historyAfter = (made: readonly PackageAttempt[]) =>
+  made.reduce((before, attempt) => changedHead(before, {}, attempt), head).attempts;
+const isExchange = ({ action }: PackageAttempt) => action === 'send' || action === 'check';
+
+describe('the history of a package', () => {
+  test('keeps every decision of a person, and the latest exchanges with the API, in order', () => {
+    fc.assert(
+      fc.property(attempts, (made) => {
+        const kept = historyAfter(made);
+        const exchanges = made.filter(isExchange).slice(-ATTEMPTS_KEPT);
+        expect(kept).toEqual(made.filter((attempt) => !isExchange(attempt) || exchanges.includes(attempt)));
+      }),
+    );
+  });
+
+  test('a release survives any number of tries after it', () => {
+    const release: PackageAttempt = {
+      at: '0',
+      action: 'release',
+      revision: 1,
+      submission: 1,
+      outcome: 'ready',
+      reason: 'mended',
+    };
+    const tries = Array.from({ length: 30 }, (_, index): PackageAttempt => {
+      return { at: `${index + 1}`, action: 'send', revision: 1, submission: 1, outcome: 'unknown:time-out' };
+    });
+
+    const kept = historyAfter([release, ...tries]);
+
+    expect(kept).toHaveLength(1 + ATTEMPTS_KEPT);
+    expect(kept[0]).toEqual(release);
+  });
+});
