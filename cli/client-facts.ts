@@ -10,10 +10,7 @@ import { latestRun } from './period-status.ts';
 
 /** Reads all that is known of one client in one period. */
 export async function clientFacts(cloud: Cloud, clientId: string, period: Period): Promise<ClientFacts> {
-  const ledger = new LateLedger(cloud.documents, {
-    packages: cloud.outputs.PackagesTableName,
-    usageSlices: cloud.outputs.UsageSlicesTableName,
-  });
+  const ledger = new LateLedger(cloud.tables);
   const [records, state, run, openLateEvents] = await Promise.all([
     recordsOf(cloud, clientId, period),
     new RunStore(cloud.documents, cloud.outputs.RunsTableName).loadPeriodState(period.id),
@@ -66,6 +63,6 @@ async function recordsOf(cloud: Cloud, clientId: string, period: Period) {
 
 async function openLateEventsOf(ledger: LateLedger, clientId: string, period: Period): Promise<number> {
   let events = 0;
-  for await (const line of ledger.lines(period.id)) if (!line.billed && line.clientId === clientId) events += 1;
+  for await (const _line of ledger.open(period.id, clientId)) events += 1;
   return events;
 }

@@ -2,6 +2,7 @@ import { Metrics } from '@aws-lambda-powertools/metrics';
 import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
 import { serviceName } from '../lib/config/service-name.ts';
 import { watchingEnvironment } from '../lib/config/watching-environment.ts';
 import { healthMetrics } from '../lib/observability/health-metrics.ts';
@@ -16,4 +17,9 @@ const metrics = new Metrics();
 /** Every hour: turns what ended periods leave to be done into metrics, on which the alarms rest. */
 export const handler = middy()
   .use(logMetrics(metrics))
-  .handler(async () => healthMetrics(metrics, await watchPeriods(resources)));
+  .handler(async (_event: unknown, context: Context) =>
+    healthMetrics(
+      metrics,
+      await watchPeriods({ ...resources, remainingMilliseconds: () => context.getRemainingTimeInMillis() }),
+    ),
+  );

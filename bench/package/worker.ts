@@ -61,7 +61,7 @@ async function packageAll(): Promise<number> {
     packages: new PackageStore(documents, tables.packages),
     certificates: new CertificateStore(documents, tables.runs),
     dailyRecords: new DailyRecordWriter(documents, tables.dailyRecords),
-    lateLedger: new LateLedger(documents, tables),
+    lateLedger: new LateLedger({ client, ...tables }),
     writeConcurrency: 32,
     remainingMilliseconds: () => 900_000,
     now: () => Date.parse(run.startedAt),

@@ -11,10 +11,7 @@ export async function run(
 ): Promise<undefined> {
   const cloud = await context.cloud();
   const period = periodOrLast(given, cloud, context.output);
-  const ledger = new LateLedger(cloud.documents, {
-    packages: cloud.outputs.PackagesTableName,
-    usageSlices: cloud.outputs.UsageSlicesTableName,
-  });
+  const ledger = new LateLedger(cloud.tables);
   const events: LateLine[] = [];
   for await (const line of ledger.lines(period.id)) if (!options.open || !line.billed) events.push(line);
   const notYetBilled = await ledger.notYetBilled(period.id);

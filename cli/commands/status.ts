@@ -24,11 +24,10 @@ export async function run(context: Context, given: string | undefined): Promise<
 
 async function statusOf(cloud: Cloud, period: Period) {
   const runs = new RunStore(cloud.documents, cloud.outputs.RunsTableName);
-  const tables = { packages: cloud.outputs.PackagesTableName, usageSlices: cloud.outputs.UsageSlicesTableName };
   const [run, state, late, certificates, outstanding] = await Promise.all([
     latestRun(cloud, period),
     runs.loadPeriodState(period.id),
-    new LateLedger(cloud.documents, tables).notYetBilled(period.id),
+    new LateLedger(cloud.tables).notYetBilled(period.id),
     new CertificateStore(cloud.documents, cloud.outputs.RunsTableName).list(period.id, 1),
     summarizeOutstanding(cloud.documents, cloud.outputs.PackagesTableName, period.id),
   ]);

@@ -1,11 +1,12 @@
 import * as z from 'zod/mini';
-import { readEnvironment, requiredText, timeZoneName, wholeNumber } from './environment.ts';
+import { readEnvironment, requiredText, timeZoneName, wholeNumber, yesOrNo } from './environment.ts';
 
 const schema = z.object({
   BILLING_TIME_ZONE: timeZoneName(),
   SLICE_MINUTES: wholeNumber(1, 60),
   EVENT_MAX_AGE_DAYS: wholeNumber(1),
   GRACE_HOURS: wholeNumber(0),
+  SCHEDULE_ENABLED: yesOrNo(),
   USAGE_SLICES_TABLE: requiredText(),
   DAILY_RECORDS_TABLE: requiredText(),
   PACKAGES_TABLE: requiredText(),

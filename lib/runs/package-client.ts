@@ -38,7 +38,7 @@ export function packageClient(
   const { clientId, heads } = records;
   const client = { clientId, usage: settled.usage, heads };
   const planned = planPackages(client, frame);
-  const isUnchanged = settled.changedDays.length === 0 && records.late.size === 0;
+  const isUnchanged = settled.changedDays.length === 0 && records.late.length === 0;
   if (Array.isArray(planned) && isUnchanged && isAllKept(planned, runId)) {
     countDecisions(planned, heads.length > 0, sums);
     return undefined;
@@ -65,16 +65,14 @@ async function recordLate(
   { period }: PackagingFrame,
   lateLedger: LateLedger,
 ): Promise<void> {
-  const partition = clientPartition(period.id, clientId);
-  for (const [sliceSortKey, events] of late) {
-    if (!foldedDays.has(dayOfSlice(sliceSortKey))) continue;
-    await lateLedger.record(partition, sliceSortKey, events, ({ meter }) => {
-      const part = partOfMeter(meter, planned[0]?.parts ?? 1);
-      const holder = planned.find((each) => each.part === part);
-      const revision = holder && revisionOf(holder);
-      return revision === undefined ? undefined : { part, revision };
-    });
-  }
+  const settled = late.filter(({ sortKey }) => foldedDays.has(dayOfSlice(sortKey)));
+  if (settled.length === 0) return;
+  await lateLedger.record(clientPartition(period.id, clientId), clientId, settled, ({ meter }) => {
+    const part = partOfMeter(meter, planned[0]?.parts ?? 1);
+    const holder = planned.find((each) => each.part === part);
+    const revision = holder && revisionOf(holder);
+    return revision === undefined ? undefined : { part, revision };
+  });
 }
 
 /** The revision that says what a package should say; 0 where there is nothing to say, nothing while it has to wait. */

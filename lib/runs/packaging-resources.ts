@@ -16,20 +16,21 @@ export function packagingResources(
   const { USAGE_SLICES_TABLE, DAILY_RECORDS_TABLE, PACKAGES_TABLE, RUNS_TABLE } = environment;
   const client = createDynamoDbClient();
   const documents = createDocumentClient(client);
+  const tables = {
+    client,
+    usageSlices: USAGE_SLICES_TABLE,
+    dailyRecords: DAILY_RECORDS_TABLE,
+    packages: PACKAGES_TABLE,
+  };
   return {
     calendar: new BillingCalendar(environment.BILLING_TIME_ZONE, environment.SLICE_MINUTES),
     eventMaxAgeDays: environment.EVENT_MAX_AGE_DAYS,
-    tables: {
-      client,
-      usageSlices: USAGE_SLICES_TABLE,
-      dailyRecords: DAILY_RECORDS_TABLE,
-      packages: PACKAGES_TABLE,
-    },
+    tables,
     runs: new RunStore(documents, RUNS_TABLE),
     packages: new PackageStore(documents, PACKAGES_TABLE),
     certificates: new CertificateStore(documents, RUNS_TABLE),
     dailyRecords: new DailyRecordWriter(documents, DAILY_RECORDS_TABLE),
-    lateLedger: new LateLedger(documents, { packages: PACKAGES_TABLE, usageSlices: USAGE_SLICES_TABLE }),
+    lateLedger: new LateLedger(tables),
     writeConcurrency: 32,
     now: Date.now,
   };

@@ -1,5 +1,6 @@
 import type { BillingCalendar } from '../periods/days.ts';
 import { endOfPeriod, lastEndedPeriod, type Period, type PeriodId, previousPeriod } from '../periods/periods.ts';
+import { BUCKETS } from '../store/keys.ts';
 import type { LateLedger } from '../store/late-ledger.ts';
 import type { OutstandingPackages } from '../store/outstanding-packages.ts';
 import type { RunStore } from '../store/run-store.ts';
@@ -7,26 +8,34 @@ import type { Notifications } from './notifications.ts';
 
 const MILLISECONDS_PER_HOUR = 3_600_000;
 const MILLISECONDS_PER_DAY = 24 * MILLISECONDS_PER_HOUR;
-const ALL_BUCKETS = { from: 0, to: 15 };
+const ALL_BUCKETS = { from: 0, to: BUCKETS - 1 };
 /** An event for EventBridge holds 256 KB (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html). */
 const METERS_TOLD = 200;
 
 /** How far back is looked at least: what waits for a person, or for a run, does not go away by itself. */
 const WATCHED_DAYS = 366;
 
+/** Late usage is read no further when this little time is left, so that what was found is still told. */
+const TIME_MARGIN_MILLISECONDS = 30_000;
+
 /** What the periods of the last year leave to be done; all zero when nothing does. */
 export interface PeriodHealth {
-  /** How long the schedule of the longest overdue period is past. */
-  hoursSinceSchedule: number;
+  /** How long the schedule of the longest overdue period is past; absent where no schedule runs. */
+  hoursSinceSchedule?: number;
   /** Packages that wait for a person. */
   packagesParked: number;
-  /** Late events of closed periods that no package holds yet. */
-  lateUsageUnbilled: number;
+  /**
+   * Late events of closed periods that no package holds yet: at least so many, where time ran short. Absent where it ran short before any
+   * was found, since nobody knows then.
+   */
+  lateUsageUnbilled?: number;
 }
 
 /** What watching needs. */
 export interface WatchResources {
   calendar: BillingCalendar;
+  /** Whether a schedule closes periods; nobody expects it where none does. */
+  isScheduled: boolean;
   /** Hours between the end of a period and its scheduled run. */
   graceHours: number;
   /** Events older than this are not counted. */
@@ -36,20 +45,25 @@ export interface WatchResources {
   late: Pick<LateLedger, 'notYetBilled'>;
   notifications: Notifications;
   hasUsage: (periodId: PeriodId) => Promise<boolean>;
+  /** Milliseconds left to this call. */
+  remainingMilliseconds: () => number;
   /** Milliseconds since the epoch. */
   now: () => number;
 }
 
 /**
- * Looks at every ended period of the last year, and of as long as events can still reach it, and says what of it is not done: a close that did not
- * happen, packages that wait for a person, late usage that no package holds. Tells the world about the latter; changes nothing.
+ * Looks at every ended period of the last year, and of as long as events can still reach it, and says what of it is not done: a
+ * close that did not happen, packages that wait for a person, late usage that no package holds. Tells the world about the latter;
+ * changes nothing.
  */
 export async function watchPeriods(resources: WatchResources): Promise<PeriodHealth> {
-  const healths = await Promise.all(periodsToWatch(resources).map((period) => healthOf(period, resources)));
+  const periods = await Promise.all(periodsToWatch(resources).map((period) => standingOf(period, resources)));
+  const closed = periods.flatMap(({ periodId, isClosed }) => (isClosed ? [periodId] : []));
+  const late = await lateUsageOf(closed, resources);
   return {
-    hoursSinceSchedule: Math.max(0, ...healths.map((health) => health.hoursSinceSchedule)),
-    packagesParked: healths.reduce((sum, health) => sum + health.packagesParked, 0),
-    lateUsageUnbilled: healths.reduce((sum, health) => sum + health.lateUsageUnbilled, 0),
+    ...(resources.isScheduled ? { hoursSinceSchedule: Math.max(0, ...periods.map(({ overdue }) => overdue)) } : {}),
+    packagesParked: periods.reduce((sum, { parked }) => sum + parked, 0),
+    ...(late === undefined ? {} : { lateUsageUnbilled: late }),
   };
 }
 
@@ -65,13 +79,23 @@ function periodsToWatch({ calendar, eventMaxAgeDays, now }: WatchResources): Per
   return periods;
 }
 
-async function healthOf(period: Period, resources: WatchResources): Promise<PeriodHealth> {
+/** How one period stands. */
+interface Standing {
+  periodId: PeriodId;
+  isClosed: boolean;
+  /** Hours since its schedule, 0 if it is closed. */
+  overdue: number;
+  parked: number;
+}
+
+async function standingOf(period: Period, resources: WatchResources): Promise<Standing> {
   const { runs, outstanding } = resources;
-  const state = await runs.loadPeriodState(period.id);
+  const isClosed = Boolean((await runs.loadPeriodState(period.id))?.lastClosedAt);
   return {
-    hoursSinceSchedule: state?.lastClosedAt ? 0 : await hoursOverdue(period, resources),
-    packagesParked: await outstanding.count({ periodId: period.id, buckets: ALL_BUCKETS }, 'parked'),
-    lateUsageUnbilled: state?.lastClosedAt ? await lateUsageOf(period.id, resources) : 0,
+    periodId: period.id,
+    isClosed,
+    overdue: isClosed ? 0 : await hoursOverdue(period, resources),
+    parked: await outstanding.count({ periodId: period.id, buckets: ALL_BUCKETS }, 'parked'),
   };
 }
 
@@ -81,10 +105,23 @@ async function hoursOverdue(period: Period, { calendar, graceHours, hasUsage, no
   return hours > 0 && (await hasUsage(period.id)) ? hours : 0;
 }
 
-/** Before a period is closed once, its next run bills everything. */
-async function lateUsageOf(periodId: PeriodId, { late, notifications }: WatchResources): Promise<number> {
-  const { events, totals } = await late.notYetBilled(periodId);
-  const told = Object.fromEntries(Object.entries(totals).slice(0, METERS_TOLD));
-  if (events > 0) await notifications.notify({ type: 'Late Usage', detail: { periodId, events, totals: told } });
-  return events;
+/**
+ * Late usage that waits for a run, and tells of it. Before a period is closed once, its next run bills everything.
+ * @param closed the periods to look at, one after the other, since each may have much of it
+ */
+async function lateUsageOf(
+  closed: readonly PeriodId[],
+  { late, notifications, remainingMilliseconds }: WatchResources,
+): Promise<number | undefined> {
+  const isTimeUp = () => remainingMilliseconds() < TIME_MARGIN_MILLISECONDS;
+  let sum = 0;
+  let isComplete = true;
+  for (const periodId of closed) {
+    const { events, totals, isPartial } = await late.notYetBilled(periodId, isTimeUp);
+    const told = Object.fromEntries(Object.entries(totals).slice(0, METERS_TOLD));
+    if (events > 0) await notifications.notify({ type: 'Late Usage', detail: { periodId, events, totals: told } });
+    sum += events;
+    if (isPartial) isComplete = false;
+  }
+  return isComplete || sum > 0 ? sum : undefined;
 }

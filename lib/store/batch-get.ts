@@ -15,8 +15,16 @@ export class ReadThrottled extends HalfmonthError {
   readonly code = 'READ_THROTTLED';
 }
 
+/** How items are read. */
+export interface BatchGetOptions {
+  /** The attributes that are wanted; all of them without. */
+  projection?: string;
+  /** Twice the price, and as the items are now. */
+  isConsistent?: boolean;
+}
+
 /**
- * Reads many items by their keys, not consistently, a hundred a request. What the table puts off is asked for again, with
+ * Reads many items by their keys, a hundred a request. What the table puts off is asked for again, with
  * growing pauses.
  * @throws ReadThrottled when it keeps putting keys off
  */
@@ -24,14 +32,14 @@ export async function batchGet(
   client: DynamoDBClient,
   table: string,
   keys: readonly PrimaryKey[],
-  projection?: string,
+  options: BatchGetOptions = {},
 ): Promise<RawItem[]> {
   const batches: PrimaryKey[][] = [];
   for (let start = 0; start < keys.length; start += BATCH_GET_LIMIT) {
     batches.push(keys.slice(start, start + BATCH_GET_LIMIT));
   }
   const limit = pLimit(CONCURRENT_BATCHES);
-  const items = await limit.map(batches, (batch) => getBatch(client, table, batch, projection));
+  const items = await limit.map(batches, (batch) => getBatch(client, table, batch, options));
   return items.flat();
 }
 
@@ -39,10 +47,13 @@ async function getBatch(
   client: DynamoDBClient,
   table: string,
   keys: readonly PrimaryKey[],
-  projection: string | undefined,
+  { projection, isConsistent }: BatchGetOptions,
 ): Promise<RawItem[]> {
   const items: RawItem[] = [];
-  const shape = projection === undefined ? {} : { ProjectionExpression: projection };
+  const shape = {
+    ...(projection === undefined ? {} : { ProjectionExpression: projection }),
+    ...(isConsistent ? { ConsistentRead: true } : {}),
+  };
   let pending: BatchGetItemCommandOutput['UnprocessedKeys'] = {
     [table]: { ...shape, Keys: keys.map(({ pk, sk }) => ({ pk: { S: pk }, sk: { S: sk } })) },
   };

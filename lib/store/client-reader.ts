@@ -5,12 +5,11 @@ import { DayFold, type FoldedDay } from '../packages/day-fold.ts';
 import type { PackageHead } from '../packages/package.ts';
 import type { Day } from '../periods/days.ts';
 import type { PeriodId } from '../periods/periods.ts';
-import type { LateEvent } from '../usage/records.ts';
 import { dailyRecordsOf, type StoredDay } from './daily-record-items.ts';
 import { AFTER_EVERYTHING, periodPartition, SEPARATOR } from './keys.ts';
 import { packageHeadOf } from './package-store.ts';
 import { queryPages, type RawItem, textOf } from './query-pages.ts';
-import { dayOfSlice, lateEventsOf, SLICE_PROJECTION, sliceUsageOf } from './slice-items.ts';
+import { dayOfSlice, type LatePage, latePageOf, SLICE_PROJECTION, sliceUsageOf } from './slice-items.ts';
 
 /** All that is known of one client in one period. */
 export interface ClientRecords {
@@ -22,8 +21,8 @@ export interface ClientRecords {
   folded: Map<Day, FoldedDay>;
   /** Usage slices read, pages counted one by one. */
   slices: number;
-  /** Slices that hold late events, by their sort keys; empty for nearly all clients. */
-  late: Map<string, LateEvent[]>;
+  /** Slice pages that hold late events; none for nearly all clients. */
+  late: LatePage[];
   /** The client's packages, in the order of parts. */
   heads: PackageHead[];
 }
@@ -68,7 +67,7 @@ export async function* readClients(
       days: [],
       folded: new Map(),
       slices: 0,
-      late: new Map(),
+      late: [],
       heads: [],
     };
     const dayItems: RawItem[] = [];
@@ -78,7 +77,7 @@ export async function* readClients(
     await slices.takeAll(clientId, (item) => {
       records.slices += 1;
       addSlice(folds, item);
-      if (item.late) records.late.set(textOf(item, 'sk'), lateEventsOf(item));
+      if (item.late) records.late.push(latePageOf(item));
     });
     for (const [day, fold] of folds) records.folded.set(day, fold.result());
     // Written as packageHeadItem, read back as the same.

@@ -32,7 +32,9 @@ export class DailyRecordStore implements DailyRecordMarks {
   async learn(marks: readonly DayMark[]): Promise<void> {
     const unknown = marks.filter((mark) => !this.#known.has(nameOf(mark)));
     const days = new Map(unknown.map(({ clientId, day }) => [`${clientId}#${day}`, dailyRecordKey(clientId, day)]));
-    for (const item of await batchGet(this.#client, this.#table, [...days.values()], 'sk, sliceMarks')) {
+    for (const item of await batchGet(this.#client, this.#table, [...days.values()], {
+      projection: 'sk, sliceMarks',
+    })) {
       for (const mark of item.sliceMarks?.NS ?? []) this.#remember(`${item.sk?.S}#${mark}`);
     }
   }

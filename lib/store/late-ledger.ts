@@ -1,9 +1,15 @@
+import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { DecimalSum } from '../decimal/decimal.ts';
 import { packageIdOf } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { LateEvent, MeterTotals } from '../usage/records.ts';
-import { AFTER_EVERYTHING, BUCKETS, lateLedgerKey, periodPartition, SEPARATOR } from './keys.ts';
+import { batchGet } from './batch-get.ts';
+import { createDocumentClient } from './document-client.ts';
+import { AFTER_EVERYTHING, BUCKETS, lateLedgerKey, type PrimaryKey, periodPartition, SEPARATOR } from './keys.ts';
+import { LatePages, type ListedPage } from './late-pages.ts';
+import type { LatePage } from './slice-items.ts';
 
 /** A late event that a package speaks for. */
 export interface BilledLateEvent extends LateEvent {
@@ -24,130 +30,225 @@ export interface OpenLateUsage {
   events: number;
   /** Exact sums by meter. */
   totals: MeterTotals;
+  /** There may be more: time ran short before all of it was read. */
+  isPartial?: true;
+}
+
+/** Where an event is billed. */
+export interface Billing {
+  part: number;
+  revision: number;
+}
+
+/** Where the ledger is kept, and the late events that it speaks of. */
+export interface LateLedgerTables {
+  client: DynamoDBClient;
+  packages: string;
+  usageSlices: string;
 }
 
 const PREFIX = `late${SEPARATOR}`;
 
 /**
- * What became of events that were counted after their period's close. Usage slices list them and go away in time; the
- * ledger, beside the packages, stays.
+ * What became of events that were counted after their period's close. The pages of usage slices list them; the ledger, beside
+ * the packages, says how each was billed. A page is listed in an index until the ledger knows all its late events, so what is open is
+ * found without reading what is billed.
  */
 export class LateLedger {
+  readonly #client: DynamoDBClient;
   readonly #documents: DynamoDBDocumentClient;
-  readonly #tables: { packages: string; usageSlices: string };
+  readonly #table: string;
+  readonly #pages: LatePages;
 
-  constructor(documents: DynamoDBDocumentClient, tables: { packages: string; usageSlices: string }) {
-    this.#documents = documents;
-    this.#tables = tables;
+  constructor({ client, packages, usageSlices }: LateLedgerTables) {
+    this.#client = client;
+    this.#documents = createDocumentClient(client);
+    this.#table = packages;
+    this.#pages = new LatePages(client, usageSlices);
   }
 
   /**
-   * Records in which revision late events of one slice page are billed. An event that is in the ledger stays as it is, so the
-   * same call again changes nothing.
+   * Records in which revision late events of a client's slice pages are billed, and takes pages out of the index of which all are.
+   * First the one, then the other, so that a page which was left in between is only looked at once more. An event that is in
+   * the ledger stays as it is, so the same call again changes nothing.
+   * @param pages as they were read, with their versions
    * @param billingOf the part and revision that hold an event, or nothing while none does
    */
   async record(
     partition: string,
-    sliceSortKey: string,
-    late: readonly LateEvent[],
-    billingOf: (event: LateEvent) => { part: number; revision: number } | undefined,
+    clientId: string,
+    pages: readonly LatePage[],
+    billingOf: (event: LateEvent) => Billing | undefined,
   ): Promise<void> {
-    const known = await this.#load(partition, sliceSortKey);
-    const identities = new Set(known.map(({ identity }) => identity));
-    const added = late.flatMap((event): BilledLateEvent[] => {
-      const billing = identities.has(event.identity) ? undefined : billingOf(event);
-      return billing ? [{ ...event, ...billing }] : [];
-    });
-    if (added.length === 0) return;
-    await this.#documents.send(
-      new PutCommand({
-        TableName: this.#tables.packages,
-        Item: { ...lateLedgerKey(partition, sliceSortKey), events: [...known, ...added] },
-      }),
-    );
+    const left = new Map(pages.map((page) => [page.sortKey, page]));
+    for await (const { sortKey, events } of this.#recorded(partition, clientId)) {
+      const page = left.get(sortKey);
+      if (!page) continue;
+      left.delete(sortKey);
+      await this.#settle(partition, page, events, billingOf);
+    }
+    for (const page of left.values()) await this.#settle(partition, page, [], billingOf);
   }
 
   /** Every late event of a period with what became of it: the billed ones first, then the open ones. */
   async *lines(periodId: PeriodId): AsyncGenerator<LateLine> {
+    // Read before the ledger: what a run records meanwhile is then in one of the two, and told once.
+    const open = new Map<string, LateLine>();
+    for await (const line of this.open(periodId)) open.set(lineKey(line), line);
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      for await (const { sortKey, events } of this.#billedIn(periodPartition(periodId, bucket))) {
+      for await (const { sortKey, events } of this.#recorded(periodPartition(periodId, bucket))) {
         const clientId = clientOf(sortKey);
         for (const { part, revision, ...event } of events) {
+          open.delete(lineKey({ clientId, ...event }));
           yield { clientId, ...event, billed: { packageId: packageIdOf(periodId, clientId, part), revision } };
         }
       }
     }
-    yield* this.#open(periodId);
+    yield* open.values();
   }
 
-  /** How much late usage of a period is in no package yet. */
-  async notYetBilled(periodId: PeriodId): Promise<OpenLateUsage> {
+  /**
+   * The late events of a period that no package holds yet.
+   * @param clientId only this client's
+   */
+  async *open(periodId: PeriodId, clientId?: string): AsyncGenerator<LateLine> {
+    for await (const pages of this.#pages.listed(periodId, clientId)) yield* await this.#openOf(pages);
+  }
+
+  /**
+   * How much late usage of a period is in no package yet.
+   * @param isTimeUp asked before each megabyte; once it says so, what was found so far is the answer
+   */
+  async notYetBilled(periodId: PeriodId, isTimeUp: () => boolean = () => false): Promise<OpenLateUsage> {
     const sums = new Map<string, DecimalSum>();
     let events = 0;
-    for await (const { meter, quantity } of this.#open(periodId)) {
-      events += 1;
-      sums.set(meter, (sums.get(meter) ?? new DecimalSum()).add(quantity));
-    }
-    return { events, totals: Object.fromEntries([...sums].map(([meter, sum]) => [meter, sum.toString()])) };
-  }
-
-  async *#open(periodId: PeriodId): AsyncGenerator<LateLine> {
-    for await (const { pk, sk, late } of this.#lateSlices(periodId)) {
-      const billed = new Set((await this.#load(pk, sk)).map(({ identity }) => identity));
-      for (const event of late) if (!billed.has(event.identity)) yield { clientId: clientOf(sk), ...event };
-    }
-  }
-
-  async #load(partition: string, sliceSortKey: string): Promise<BilledLateEvent[]> {
-    const { Item } = await this.#documents.send(
-      new GetCommand({
-        TableName: this.#tables.packages,
-        Key: lateLedgerKey(partition, sliceSortKey),
-        ConsistentRead: true,
-      }),
-    );
-    // Written by record alone.
-    return (Item?.events as BilledLateEvent[] | undefined) ?? [];
-  }
-
-  async *#billedIn(partition: string): AsyncGenerator<{ sortKey: string; events: BilledLateEvent[] }> {
-    let start: Record<string, unknown> | undefined;
-    do {
-      const { Items = [], LastEvaluatedKey } = await this.#documents.send(
-        new QueryCommand({
-          TableName: this.#tables.packages,
-          KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
-          ExpressionAttributeValues: { ':pk': partition, ':from': PREFIX, ':to': PREFIX + AFTER_EVERYTHING },
-          ExclusiveStartKey: start,
-        }),
-      );
-      // Written by record alone.
-      for (const { sk, events } of Items as { sk: string; events: BilledLateEvent[] }[]) {
-        yield { sortKey: sk.slice(PREFIX.length), events };
+    const found = (): OpenLateUsage => ({
+      events,
+      totals: Object.fromEntries([...sums].map(([meter, sum]) => [meter, sum.toString()])),
+    });
+    if (isTimeUp()) return { ...found(), isPartial: true };
+    for await (const pages of this.#pages.listed(periodId)) {
+      if (isTimeUp()) return { ...found(), isPartial: true };
+      for (const { meter, quantity } of await this.#openOf(pages)) {
+        events += 1;
+        sums.set(meter, (sums.get(meter) ?? new DecimalSum()).add(quantity));
       }
-      start = LastEvaluatedKey;
-    } while (start);
+    }
+    return found();
   }
 
-  async *#lateSlices(periodId: PeriodId): AsyncGenerator<{ pk: string; sk: string; late: LateEvent[] }> {
+  /** Records one page's late events and, when the ledger knows them all, takes the page out of the index. */
+  async #settle(
+    partition: string,
+    page: LatePage,
+    recorded: readonly BilledLateEvent[],
+    billingOf: (event: LateEvent) => Billing | undefined,
+  ): Promise<void> {
+    const key = { pk: partition, sk: page.sortKey };
+    let known = recorded;
+    for (;;) {
+      const identities = new Set(known.map(({ identity }) => identity));
+      const missing = page.events.filter(({ identity }) => !identities.has(identity));
+      const added = missing.flatMap((event): BilledLateEvent[] => {
+        const billing = billingOf(event);
+        return billing ? [{ ...event, ...billing }] : [];
+      });
+      if (added.length === 0 || (await this.#append(key, known, added))) {
+        if (page.isListed && added.length === missing.length) await this.#pages.unlist(key, page.version);
+        return;
+      }
+      // Another writer has recorded something: there is less to record with each time.
+      known = await this.#load(key);
+    }
+  }
+
+  /** Only if the ledger holds what it was thought to hold, since two writers could otherwise undo each other. */
+  async #append(
+    page: PrimaryKey,
+    known: readonly BilledLateEvent[],
+    added: readonly BilledLateEvent[],
+  ): Promise<boolean> {
+    try {
+      await this.#documents.send(
+        new PutCommand({
+          TableName: this.#table,
+          Item: { ...lateLedgerKey(page.pk, page.sk), events: [...known, ...added] },
+          // Events are only ever added, so their number is a version.
+          ...(known.length === 0
+            ? { ConditionExpression: 'attribute_not_exists(pk)' }
+            : {
+                ConditionExpression: 'size(#events) = :known',
+                ExpressionAttributeNames: { '#events': 'events' },
+                ExpressionAttributeValues: { ':known': known.length },
+              }),
+        }),
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return false;
+      throw error;
+    }
+  }
+
+  /** What the ledger does not know of the late events of some pages. */
+  async #openOf(pages: readonly ListedPage[]): Promise<LateLine[]> {
+    const keys = pages.map(({ pk, sk }) => lateLedgerKey(pk, sk));
+    const billed = new Set<string>();
+    for (const item of await batchGet(this.#client, this.#table, keys, { isConsistent: true })) {
+      const { pk, sk, events } = unmarshall(item) as LedgerItem;
+      for (const { identity } of events) billed.add(eventKey(pk, sk.slice(PREFIX.length), identity));
+    }
+    return pages.flatMap(({ pk, sk, events }) =>
+      events
+        .filter(({ identity }) => !billed.has(eventKey(pk, sk, identity)))
+        .map((event) => ({ clientId: clientOf(sk), ...event })),
+    );
+  }
+
+  async #load(page: PrimaryKey): Promise<BilledLateEvent[]> {
+    const { Item } = await this.#documents.send(
+      new GetCommand({ TableName: this.#table, Key: lateLedgerKey(page.pk, page.sk), ConsistentRead: true }),
+    );
+    return (Item as LedgerItem | undefined)?.events ?? [];
+  }
+
+  /** The ledger of a partition, or of one client in it, in the order of slice pages. */
+  async *#recorded(
+    partition: string,
+    clientId?: string,
+  ): AsyncGenerator<{ sortKey: string; events: BilledLateEvent[] }> {
+    const prefix = clientId === undefined ? PREFIX : PREFIX + clientId + SEPARATOR;
     let start: Record<string, unknown> | undefined;
     do {
       const { Items = [], LastEvaluatedKey } = await this.#documents.send(
         new QueryCommand({
-          TableName: this.#tables.usageSlices,
-          IndexName: 'lateUsage',
-          KeyConditionExpression: 'latePeriod = :period',
-          ExpressionAttributeValues: { ':period': periodId },
+          TableName: this.#table,
+          ConsistentRead: true,
+          KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+          ExpressionAttributeValues: { ':pk': partition, ':from': prefix, ':to': prefix + AFTER_EVERYTHING },
           ExclusiveStartKey: start,
         }),
       );
-      // The index holds slices with late events alone, as counting wrote them.
-      yield* Items as { pk: string; sk: string; late: LateEvent[] }[];
+      for (const { sk, events } of Items as LedgerItem[]) yield { sortKey: sk.slice(PREFIX.length), events };
       start = LastEvaluatedKey;
     } while (start);
   }
 }
 
+/** As it is written here, and nowhere else. */
+interface LedgerItem extends PrimaryKey {
+  events: BilledLateEvent[];
+}
+
 function clientOf(sliceSortKey: string): string {
   return sliceSortKey.slice(0, sliceSortKey.indexOf(SEPARATOR));
+}
+
+function eventKey(...parts: string[]): string {
+  return parts.join(SEPARATOR);
+}
+
+/** An identity comes once in a slice; the same event sent under another time is in another. */
+function lineKey({ clientId, identity, eventTime }: LateLine): string {
+  return eventKey(clientId, identity, eventTime);
 }

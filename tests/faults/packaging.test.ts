@@ -6,6 +6,8 @@ import { bodyOf, type PackageDocument } from '../../lib/packages/document.ts';
 import { idempotencyKeyOf, type PackageHead } from '../../lib/packages/package.ts';
 import { daysOfPeriod, endOfPeriod, nextPeriod, type Period, periodOf } from '../../lib/periods/periods.ts';
 import type { RunContext } from '../../lib/runs/run.ts';
+import { lateEventsOf } from '../../lib/store/slice-items.ts';
+import { scan } from '../fixtures/counting.ts';
 import { FAULTS, type Fault, FaultyClient } from '../fixtures/faulty-client.ts';
 import { PackagingWorld } from '../fixtures/packaging.ts';
 import { startTestTables, type TestTables } from '../fixtures/tables.ts';
@@ -173,6 +175,16 @@ async function lastProcessedTotals(world: PackagingWorld): Promise<Record<string
   return totals;
 }
 
+/** Every late event on a slice page is in the ledger once, and what the ledger calls open is not yet billed. */
+async function expectAllLateUsageIsKnown(world: PackagingWorld): Promise<void> {
+  const pages = (await scan(tables.client, tables.names.usageSlices)).filter(({ pk }) => pk?.S?.startsWith(period.id));
+  const late = pages.flatMap((page) => lateEventsOf(page).map(({ identity }) => identity));
+  const lines = await world.lateLines(period.id);
+  expect(lines.map(({ identity }) => identity).sort()).toEqual(late.sort());
+  const open = lines.filter(({ billed }) => !billed);
+  expect((await world.lateLedger.notYetBilled(period.id)).events).toBe(open.length);
+}
+
 test('any history of usage, runs and failures ends with what was last processed = true totals', async () => {
   await fc.assert(
     fc.asyncProperty(histories, sometimes, async (history, expires) => {
@@ -205,8 +217,10 @@ test('any history of usage, runs and failures ends with what was last processed 
       }
 
       for (const step of history) {
-        if (step.kind === 'run') await execute(world, honest, books, step, nextRun());
-        else await countOne(`client-${step.client}`, days[step.day] ?? '', `meter-${step.meter}`, step.quantity);
+        if (step.kind === 'run') {
+          await execute(world, honest, books, step, nextRun());
+          await expectAllLateUsageIsKnown(honest);
+        } else await countOne(`client-${step.client}`, days[step.day] ?? '', `meter-${step.meter}`, step.quantity);
       }
       // What was rejected stays so until something changes.
       const rejected = (await honest.heads(period.id)).filter(({ state }) => state === 'rejected');
@@ -220,6 +234,8 @@ test('any history of usage, runs and failures ends with what was last processed 
       expect(world.statuses.get(world.arnOf(`${period.id}-run-${runs}`))).toBe('SUCCEEDED');
       const expected = Object.fromEntries(Object.entries(truth).filter(([, amount]) => amount !== '0'));
       expect(await lastProcessedTotals(honest)).toEqual(expected);
+      await expectAllLateUsageIsKnown(honest);
+      expect(await honest.lateLedger.notYetBilled(period.id)).toEqual({ events: 0, totals: {} });
     }),
     { numRuns: HISTORIES },
   );

@@ -35,6 +35,7 @@ function world({
   const store: Pick<RunStore, 'loadPeriodState'> = { loadPeriodState: async (periodId) => states[periodId] };
   return {
     calendar: new BillingCalendar('UTC', 5),
+    isScheduled: true,
     graceHours: 26,
     eventMaxAgeDays: 30,
     // The one method is all that watching calls.
@@ -49,6 +50,7 @@ function world({
       },
     },
     hasUsage: async (periodId) => usage.includes(periodId),
+    remainingMilliseconds: () => 300_000,
     now: () => now,
   };
 }
@@ -134,5 +136,36 @@ describe('late usage of a closed period', () => {
     const states = { ...ALL_CLOSED, '2026-11-H1': begun };
     expect((await watchPeriods(world({ states, late, told }))).lateUsageUnbilled).toBe(0);
     expect(told).toEqual([]);
+  });
+});
+
+test('where no schedule runs, nothing is said of how long a period is overdue', async () => {
+  const health = await watchPeriods({ ...world({ parked: { '2026-11-H1': 2 } }), isScheduled: false });
+  expect(health).toEqual({ packagesParked: 2, lateUsageUnbilled: 0 });
+});
+
+describe('when time runs short while late usage is read', () => {
+  /** Late usage of which no more than `readable` periods can be read. */
+  const outOfTimeAfter = (readable: number): WatchResources => {
+    let read = 0;
+    return {
+      ...world({ states: ALL_CLOSED }),
+      remainingMilliseconds: () => (read < readable ? 300_000 : 29_999),
+      late: {
+        notYetBilled: async (_periodId, isTimeUp) => {
+          if (isTimeUp?.()) return { events: 0, totals: {}, isPartial: true };
+          read += 1;
+          return { events: 4, totals: { api_calls: '7' } };
+        },
+      },
+    };
+  };
+
+  test('what was found is told, at least so much', async () => {
+    expect(await watchPeriods(outOfTimeAfter(1))).toMatchObject({ packagesParked: 0, lateUsageUnbilled: 4 });
+  });
+
+  test('nothing is called none when nothing was read', async () => {
+    expect(await watchPeriods(outOfTimeAfter(0))).toEqual({ hoursSinceSchedule: 0, packagesParked: 0 });
   });
 });
