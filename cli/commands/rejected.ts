@@ -1,58 +1,107 @@
-import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { Cloud } from '../cloud.ts';
 import type { Context } from '../context.ts';
+import { WrongUsage } from '../errors.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { giveBack, type RejectedEntry, remove, takeRejected } from '../rejected-messages.ts';
+import { giveBack, type RejectedEntry, remove, type TakenMessages, takeRejected } from '../rejected-messages.ts';
 import { plural } from '../words.ts';
 
 interface RejectedOptions {
   reason?: string;
   replay?: boolean;
+  discard?: boolean;
   limit: number;
 }
 
-/** Shows events that could not be counted, and sends them to be counted again after a fix. */
+/** Shows events that could not be counted; sends them to be counted again after a fix, or removes them for good. */
 export async function run(context: Context, options: RejectedOptions): Promise<ExitCode> {
+  if (options.replay && options.discard) throw new WrongUsage('Give --replay or --discard, not both.');
   const cloud = await context.cloud();
   const client = await cloud.queues();
-  const { output } = context;
   const queue = cloud.outputs.RejectedQueueUrl;
-  const { entries, incomplete } = await takeRejected(client, queue, options.limit);
-  const wanted = entries.filter(({ reason }) => options.reason === undefined || reason === options.reason);
-  const kept = new Set([...entries.flatMap(({ receiptHandles }) => receiptHandles), ...incomplete]);
+  const taken = await takeRejected(client, queue, options.limit);
+  const { entries, incomplete, notRead } = taken;
+  const isWanted = ({ reason }: RejectedEntry) => options.reason === undefined || reason === options.reason;
+  const wanted = entries.filter(isWanted);
+  const kept = new Set([...entries, ...incomplete].flatMap(({ receiptHandles }) => receiptHandles));
+  const done = ({ receiptHandles }: RejectedEntry) => {
+    for (const handle of receiptHandles) kept.delete(handle);
+  };
   let replayed = 0;
+  let discarded = 0;
   try {
-    show(context, entries, wanted);
-    if (
-      options.replay &&
-      wanted.length > 0 &&
-      (await context.confirm(`Count ${plural(wanted.length, 'event')} again?`))
-    ) {
-      for (const { body, receiptHandles } of wanted) {
-        // First in, then out: a crash between the two leaves it in both, and counting it twice does no harm.
-        await client.send(new SendMessageCommand({ QueueUrl: cloud.outputs.EventsQueueUrl, MessageBody: body }));
-        await remove(client, queue, receiptHandles);
-        for (const handle of receiptHandles) kept.delete(handle);
-        replayed += 1;
-      }
-      output.line(
-        `${plural(replayed, 'event')} sent to be counted again. What is still wrong with them comes back here.`,
-      );
-    }
+    show(context, taken, wanted);
+    if (options.replay) replayed = await replay(context, cloud, client, wanted, done);
+    // The other parts of what is incomplete may lie beyond the limit, unless all was read.
+    const unwanted = notRead > 0 ? wanted : [...wanted, ...incomplete.filter(isWanted)];
+    if (options.discard) discarded = await discard(context, client, queue, unwanted, done);
   } finally {
     await giveBack(client, queue, [...kept]);
   }
   const events = wanted.map(({ receiptHandles: _, ...entry }) => entry);
-  output.result({ command: 'rejected', target: cloud.target, events, total: entries.length, replayed });
-  return wanted.length > replayed ? EXIT.foundProblem : EXIT.done;
+  const total = entries.length;
+  const isCut = notRead > 0;
+  context.output.result({
+    command: 'rejected',
+    target: cloud.target,
+    events,
+    total,
+    isCut,
+    notRead,
+    replayed,
+    discarded,
+  });
+  return isCut || wanted.length > replayed + discarded ? EXIT.foundProblem : EXIT.done;
 }
 
-function show({ output }: Context, all: readonly RejectedEntry[], wanted: readonly RejectedEntry[]): void {
+async function replay(
+  context: Context,
+  cloud: Cloud,
+  client: SQSClient,
+  wanted: readonly RejectedEntry[],
+  done: (entry: RejectedEntry) => void,
+): Promise<number> {
+  if (wanted.length === 0 || !(await context.confirm(`Count ${plural(wanted.length, 'event')} again?`))) return 0;
+  for (const entry of wanted) {
+    // First in, then out: a crash between the two leaves it in both, and counting it twice does no harm.
+    await client.send(new SendMessageCommand({ QueueUrl: cloud.outputs.EventsQueueUrl, MessageBody: entry.body }));
+    await remove(client, cloud.outputs.RejectedQueueUrl, entry.receiptHandles);
+    done(entry);
+  }
+  context.output.line(
+    `${plural(wanted.length, 'event')} sent to be counted again. What is still wrong with them comes back here.`,
+  );
+  return wanted.length;
+}
+
+async function discard(
+  context: Context,
+  client: SQSClient,
+  queue: string,
+  unwanted: readonly RejectedEntry[],
+  done: (entry: RejectedEntry) => void,
+): Promise<number> {
+  if (unwanted.length === 0) return 0;
+  const question = `Discard ${plural(unwanted.length, 'rejected event')} for good? Nothing else keeps them, and they are never billed.`;
+  if (!(await context.confirm(question))) return 0;
+  for (const entry of unwanted) {
+    await remove(client, queue, entry.receiptHandles);
+    done(entry);
+  }
+  context.output.line(`${plural(unwanted.length, 'rejected event')} discarded.`);
+  return unwanted.length;
+}
+
+const SHOWN = 50;
+
+function show({ output }: Context, taken: TakenMessages, wanted: readonly RejectedEntry[]): void {
+  const { entries, incomplete, notRead } = taken;
   const byReason = new Map<string, number>();
-  for (const { reason } of all) byReason.set(reason, (byReason.get(reason) ?? 0) + 1);
+  for (const { reason } of entries) byReason.set(reason, (byReason.get(reason) ?? 0) + 1);
   output.table(
     [{ heading: 'received' }, { heading: 'reason' }, { heading: 'what' }, { heading: 'event' }],
     wanted
-      .slice(0, 50)
+      .slice(0, SHOWN)
       .map(({ receivedAt, reason, message, body }) => [
         receivedAt,
         reason,
@@ -60,7 +109,15 @@ function show({ output }: Context, all: readonly RejectedEntry[], wanted: readon
         body.replaceAll(/\s+/g, ' ').slice(0, 60),
       ]),
   );
-  if (wanted.length > 50) output.line(`and ${wanted.length - 50} more; all with --json`);
+  if (wanted.length > SHOWN) output.line(`and ${wanted.length - SHOWN} more; all with --json`);
   const counts = [...byReason].map(([reason, count]) => `${reason} ${count}`).join(', ');
-  output.line(all.length === 0 ? 'No rejected event.' : `${plural(all.length, 'rejected event')}: ${counts}`);
+  if (entries.length > 0) output.line(`${plural(entries.length, 'rejected event')}: ${counts}`);
+  else if (incomplete.length === 0 && notRead === 0) output.line('No rejected event.');
+  if (incomplete.length > 0)
+    output.line(`${plural(incomplete.length, 'rejected event')} of which parts were not read.`);
+  if (notRead > 0) {
+    output.line(
+      `This is not all: about ${plural(notRead, 'message')} more on the queue, beyond --limit or being looked at by somebody else.`,
+    );
+  }
 }

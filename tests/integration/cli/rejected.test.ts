@@ -1,0 +1,133 @@
+import { type ReceiveMessageCommandInput, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { Cloud } from '../../../cli/cloud.ts';
+import { run as rejected } from '../../../cli/commands/rejected.ts';
+import type { Context } from '../../../cli/context.ts';
+import { giveBack, takeRejected } from '../../../cli/rejected-messages.ts';
+import { type SqsEngine, startSqsEngine } from '../../../local/engines/sqs-engine.ts';
+import { LOCAL_CREDENTIALS } from '../../fixtures/tables.ts';
+
+const REGION = 'eu-central-1';
+
+let engine: SqsEngine;
+let client: SQSClient;
+let queue: string;
+let lines: string[];
+let questions: string[];
+beforeEach(async () => {
+  engine = await startSqsEngine({ region: REGION });
+  client = new SQSClient({ region: REGION, endpoint: engine.endpoint, credentials: LOCAL_CREDENTIALS });
+  queue = engine.ensureQueue({
+    name: 'rejected',
+    arn: `arn:aws:sqs:${REGION}:000000000000:rejected`,
+    attributes: { VisibilityTimeout: '30' },
+  }).url;
+  lines = [];
+  questions = [];
+});
+afterEach(async () => {
+  client.destroy();
+  await engine.stop();
+});
+
+async function reject(reason: string, count: number, more: object = {}): Promise<void> {
+  for (let index = 0; index < count; index++) {
+    const message = { rejectionId: `${reason}-${index}`, reason, message: 'why', body: '{}', ...more };
+    const MessageBody = JSON.stringify({ ...message, receivedAt: '2026-11-01T00:00:00.000Z' });
+    await client.send(new SendMessageCommand({ QueueUrl: queue, MessageBody }));
+  }
+}
+
+/** Calls the command; whoever is asked says yes. */
+async function call(options: Partial<Parameters<typeof rejected>[1]> = {}) {
+  let result: Record<string, unknown> = {};
+  const context = {
+    cloud: async () => ({ outputs: { RejectedQueueUrl: queue }, queues: async () => client }) as unknown as Cloud,
+    output: {
+      result: (value: Record<string, unknown>) => {
+        result = value;
+      },
+      table: () => {},
+      line: (text: string) => lines.push(text),
+    },
+    confirm: async (question: string) => questions.push(question) > 0,
+  };
+  const exitCode = await rejected(context as unknown as Context, { limit: 1_000, ...options });
+  return { exitCode, result };
+}
+
+test('a list that the limit cut says so, and about how many more there are', async () => {
+  await reject('TOO_OLD', 5);
+
+  const { exitCode, result } = await call({ limit: 3 });
+
+  expect(result).toMatchObject({ total: 3, isCut: true, notRead: 2 });
+  expect(lines.join('\n')).toContain('This is not all: about 2 messages more');
+  expect(exitCode).toBe(3);
+});
+
+test('an empty answer is not taken for an empty queue while the queue says that it holds messages', async () => {
+  await reject('TOO_OLD', 2);
+  const waits: (number | undefined)[] = [];
+  // As servers that hold none of them answer: the engine has one server only.
+  client.middlewareStack.add(
+    (next) => (args) => {
+      if (!('VisibilityTimeout' in args.input)) return next(args);
+      waits.push((args.input as ReceiveMessageCommandInput).WaitTimeSeconds);
+      return waits.length > 2 ? next(args) : Promise.resolve({ response: {}, output: { $metadata: {} } });
+    },
+    { step: 'initialize', priority: 'high' },
+  );
+
+  const { result } = await call();
+
+  expect(result).toMatchObject({ total: 2, isCut: false, notRead: 0 });
+  expect(waits.filter((seconds) => !seconds)).toEqual([]);
+});
+
+test('messages that somebody else looks at are spoken of', async () => {
+  await reject('TOO_OLD', 2);
+  await takeRejected(client, queue, 10);
+
+  const { result } = await call();
+
+  expect(result).toMatchObject({ total: 0, notRead: 2 });
+  expect(lines).not.toContain('No rejected event.');
+});
+
+test('giving back what became visible by itself does no harm', async () => {
+  await reject('TOO_OLD', 12);
+  const { entries } = await takeRejected(client, queue, 100);
+  const handles = entries.flatMap(({ receiptHandles }) => receiptHandles);
+  await giveBack(client, queue, handles);
+
+  await giveBack(client, queue, handles);
+
+  expect((await call()).result).toMatchObject({ total: 12 });
+});
+
+test('discard removes what has the reason, and nothing else', async () => {
+  await reject('TOO_OLD', 11);
+  await reject('NO_DATA', 1);
+
+  const { exitCode, result } = await call({ reason: 'TOO_OLD', discard: true });
+
+  expect(questions).toEqual([expect.stringContaining('Discard 11 rejected events for good?')]);
+  expect(result).toMatchObject({ total: 12, discarded: 11, replayed: 0 });
+  expect(exitCode).toBe(0);
+  const left = await call();
+  expect(left.result).toMatchObject({ total: 1, events: [{ reason: 'NO_DATA' }] });
+});
+
+test('discard of all leaves no part of what was rejected in parts and lost one', async () => {
+  await reject('NOT_JSON', 1, { part: { number: 1, of: 2 } });
+
+  await call({ discard: true });
+
+  expect((await call()).result).toMatchObject({ total: 0, notRead: 0 });
+  expect(lines.at(-1)).toBe('No rejected event.');
+});
+
+test('replay and discard at once are refused before anything is read', async () => {
+  await expect(call({ replay: true, discard: true })).rejects.toThrow('not both');
+});
