@@ -100,11 +100,20 @@ function funnel(names: string) {
   ];
 }
 
-function invoiceApi(names: string, { invoiceApi: { sharedQuota, sendQuota } }: Settings) {
-  const windows = [sharedQuota, sendQuota]
-    .filter((quota) => quota !== 'none')
-    .flatMap((quota) => quota.split(','))
-    .map((window) => window.split('/').map(Number) as [number, number]);
+/** A line for each window of a quota, as `25/1,5000/86400` has them: what it allows in a minute on average. */
+function quotaLines(what: string, quota: string) {
+  if (quota === 'none') return [];
+  return quota.split(',').map((window) => {
+    // The settings have checked that a window is `requests/seconds`.
+    const [requests, seconds] = window.split('/').map(Number) as [number, number];
+    return {
+      label: `${what}: ${requests} in ${seconds} s, as a minute's share`,
+      value: Math.max(1, Math.round((requests * 60) / seconds)),
+    };
+  });
+}
+
+function invoiceApi(names: string, { invoiceApi: { sharedQuota, sendQuota, statusQuota } }: Settings) {
   return [
     {
       title: 'Invoice API: requests against the quota',
@@ -112,16 +121,17 @@ function invoiceApi(names: string, { invoiceApi: { sharedQuota, sendQuota } }: S
       period: 60,
       metrics: [
         [{ expression: 'sent + read', label: 'requests a minute', id: 'requests' }],
-        own(names, 'PackagesSent', { id: 'sent', visible: false }),
-        own(names, 'StatusReads', { id: 'read', visible: false }),
+        own(names, 'PackagesSent', { id: 'sent', label: 'sent' }),
+        own(names, 'StatusReads', { id: 'read', label: 'status reads' }),
         own(names, 'RequestsThrottled', { label: 'throttled' }),
         own(names, 'RequestsUnknown', { label: 'outcome unknown' }),
       ],
       annotations: {
-        horizontal: windows.map(([requests, seconds]) => ({
-          label: `quota ${requests}/${seconds} s, as a minute's share`,
-          value: Math.max(1, Math.round((requests * 60) / Math.max(60, seconds))),
-        })),
+        horizontal: [
+          ...quotaLines('quota of all requests', sharedQuota),
+          ...quotaLines('quota of sends', sendQuota),
+          ...quotaLines('quota of status reads', statusQuota),
+        ],
       },
     },
     {
