@@ -42,7 +42,10 @@ export interface ConnectionOptions {
 
 /** Makes requests to one origin over kept connections. */
 export interface Connections {
-  exchange(request: HttpRequest): Promise<HttpResult>;
+  /** Begins the time of one request, for {@link exchange}: what the caller does before that is within it. */
+  timeout(): AbortSignal;
+  /** @param onLeft called when the request has been written to a kept connection; never for one on a new connection */
+  exchange(request: HttpRequest, signal: AbortSignal, onLeft?: () => void): Promise<HttpResult>;
   /** Closes the kept connections; the next request opens new ones. */
   close(): void;
 }
@@ -65,11 +68,12 @@ export function openConnections(options: ConnectionOptions): Connections {
 
   return {
     close,
-    async exchange(request) {
+    timeout: () => (options.timeoutSignal ?? AbortSignal.timeout)(options.timeoutMilliseconds),
+    async exchange(request, signal, onLeft) {
       if (underWay === 0 && Date.now() - lastUsed > options.idleMilliseconds) close();
       underWay += 1;
       try {
-        return await exchangeOnce(request, agents, options);
+        return await exchangeOnce({ request, signal, onLeft }, agents, options);
       } finally {
         underWay -= 1;
         lastUsed = Date.now();
@@ -88,13 +92,18 @@ function newAgents(maximumConnections: number): Agents {
   return { plain: new PlainAgent(agentOptions), tls: new TlsAgent(agentOptions) };
 }
 
-async function exchangeOnce(request: HttpRequest, agents: Agents, options: ConnectionOptions): Promise<HttpResult> {
+interface TimedRequest {
+  request: HttpRequest;
+  signal: AbortSignal;
+  onLeft: (() => void) | undefined;
+}
+
+async function exchangeOnce(timed: TimedRequest, agents: Agents, options: ConnectionOptions): Promise<HttpResult> {
   const started = performance.now();
   const elapsed = (): number => Math.round(performance.now() - started);
-  const signal = (options.timeoutSignal ?? AbortSignal.timeout)(options.timeoutMilliseconds);
   let head: { status: number; headers: HeaderFields } | undefined;
   try {
-    const response = await responseTo(request, agents, signal);
+    const response = await responseTo(timed, agents);
     head = { status: response.statusCode ?? 0, headers: response.headers };
     const text = await boundedText(response, options.maximumAnswerBytes);
     if (text !== undefined) return { kind: 'answer', ...head, text, latencyMilliseconds: elapsed() };
@@ -102,7 +111,7 @@ async function exchangeOnce(request: HttpRequest, agents: Agents, options: Conne
     return { kind: 'no-answer', cause: 'malformed-answer', ...head, reason, latencyMilliseconds: elapsed() };
   } catch (error) {
     const failure = { kind: 'no-answer' as const, ...head, latencyMilliseconds: elapsed() };
-    if (signal.aborted) {
+    if (timed.signal.aborted) {
       return { ...failure, cause: 'time-out', reason: `no whole answer within ${options.timeoutMilliseconds} ms` };
     }
     const code = codeOf(error);
@@ -110,7 +119,7 @@ async function exchangeOnce(request: HttpRequest, agents: Agents, options: Conne
   }
 }
 
-async function responseTo(request: HttpRequest, agents: Agents, signal: AbortSignal): Promise<IncomingMessage> {
+async function responseTo({ request, signal, onLeft }: TimedRequest, agents: Agents): Promise<IncomingMessage> {
   const { method, url, headers } = request;
   const outgoing =
     url.protocol === 'https:'
@@ -118,6 +127,12 @@ async function responseTo(request: HttpRequest, agents: Agents, signal: AbortSig
       : plainRequest(url, { method, headers, signal, agent: agents.plain });
   // A connection may fail once more after its answer began; reading the body tells us, and nobody else must be told.
   outgoing.on('error', () => {});
+  // `finish` comes when the socket has taken the last byte. On a new one that says little: a TCP connection is open for us
+  // before the server has accepted it. Two rounds of the event loop give a busy machine time to pass the bytes on; to say so
+  // late is always safe.
+  outgoing.once('finish', () => {
+    if (onLeft && outgoing.reusedSocket) setImmediate(() => setImmediate(onLeft));
+  });
   outgoing.end(request.body);
   // Node emits one argument with `response`, the message.
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];

@@ -8,6 +8,7 @@ import type {
   Invalid,
   InvoiceApi,
   PeriodOutcome,
+  RequestOptions,
   StatusOutcome,
   SubmitOutcome,
   Throttled,
@@ -26,7 +27,7 @@ export interface HttpInvoiceApiOptions {
   /** `https://invoices.example.com`, or with a path in front of `/v1`. */
   baseUrl: string;
   token: TokenProvider;
-  /** From the call to the last byte of the answer. */
+  /** From the call to the last byte of the answer, the token's reading included: nothing leaves after it. */
   timeoutMilliseconds: number;
   /** Connections at most, kept open between requests. */
   maximumConnections: number;
@@ -59,22 +60,22 @@ export function httpInvoiceApi(options: HttpInvoiceApiOptions): HttpInvoiceApi {
   return {
     close: () => connections.close(),
 
-    async submit({ idempotencyKey, body }) {
+    async submit({ idempotencyKey, body }, options) {
       const bytes = Buffer.from(body, 'utf8');
       const headers = {
         'content-type': 'application/json',
         'content-length': String(bytes.length),
         'idempotency-key': idempotencyKey,
       };
-      return call({ method: 'POST', url: packagesUrl, headers, body: bytes }, submitOutcome);
+      return call({ method: 'POST', url: packagesUrl, headers, body: bytes }, submitOutcome, options);
     },
 
-    async statusOf(packageIds) {
+    async statusOf(packageIds, options) {
       if (packageIds.length === 0 || packageIds.length > IDS_PER_STATUS_READ) {
         throw new TooManyPackageIds(packageIds.length, IDS_PER_STATUS_READ);
       }
       const url = withQuery(packagesUrl, `ids=${encodedIds(packageIds)}`);
-      return call({ method: 'GET', url, headers: {} }, statusOutcome);
+      return call({ method: 'GET', url, headers: {} }, statusOutcome, options);
     },
 
     async listPeriod(periodId, cursor) {
@@ -95,14 +96,16 @@ function authorizedCaller(connections: Connections, provide: TokenProvider) {
   return async <Outcome extends object>(
     request: HttpRequest,
     outcomeOf: (result: HttpResult) => Outcome,
+    { onLeft }: RequestOptions = {},
   ): Promise<Outcome> => {
+    const signal = connections.timeout();
     const token = await provide(refused);
     // RFC 6750, section 2.1; Node would refuse a line break too, but with an error that quotes the token.
     if (!/^[A-Za-z0-9\-._~+/]+=*$/.test(token)) {
       throw new InvoiceApiMisconfigured("The invoice API's token is empty or not a bearer token (RFC 6750).");
     }
     const headers = { accept: 'application/json', authorization: `Bearer ${token}`, ...request.headers };
-    const result = await connections.exchange({ ...request, headers });
+    const result = await connections.exchange({ ...request, headers }, signal, onLeft);
     refused = result.status === 401 || result.status === 403 ? token : undefined;
     return withoutToken(outcomeOf(result), token);
   };

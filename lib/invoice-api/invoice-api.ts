@@ -107,15 +107,24 @@ export interface SubmitRequest {
   body: string;
 }
 
+/** What a caller may ask of one request besides. */
+export interface RequestOptions {
+  /**
+   * Called when the token is known and the request has been written to a connection that has carried an answer before.
+   * Not called for a request that opened a connection, or never left: of those only the answer tells that they arrived.
+   */
+  onLeft?: () => void;
+}
+
 /**
  * The invoice API as the sender sees it. Each call is exactly one request, so that whoever booked quota for it knows
  * what it spends, and each ends in an outcome: the methods reject only when no request could be made at all (the
  * token provider failed, more than 100 ids).
  */
 export interface InvoiceApi {
-  submit(request: SubmitRequest): Promise<SubmitOutcome>;
+  submit(request: SubmitRequest, options?: RequestOptions): Promise<SubmitOutcome>;
   /** @param packageIds at most 100, see `statusBatches` */
-  statusOf(packageIds: readonly string[]): Promise<StatusOutcome>;
+  statusOf(packageIds: readonly string[], options?: RequestOptions): Promise<StatusOutcome>;
   /** @param cursor the page before's `nextCursor`; undefined for the first page */
   listPeriod(periodId: string, cursor?: string): Promise<PeriodOutcome>;
 }

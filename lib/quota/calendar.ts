@@ -207,7 +207,8 @@ function withoutCrashedTurn(
   const { open, ...rest } = calendar;
   if (!open) return calendar;
   if (now <= open.expiresAt + skewOf(open, clock)) return calendar;
-  const all = { kind: open.kind, at: open.until, slack: requestTimeout, count: open.requests, clock: open.clock };
+  // The last may have waited for a token or a connection almost to its time-out.
+  const all = { kind: open.kind, at: open.expiresAt, slack: requestTimeout, count: open.requests, clock: open.clock };
   return { ...rest, past: [...calendar.past, all] };
 }
 

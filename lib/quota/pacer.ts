@@ -11,8 +11,11 @@ export interface Clock {
 /** A request that has left; say so when its answer is there. */
 export interface Departure {
   at: number;
-  /** Its bytes are out of our hands. Until then it counts as just leaving, however long a busy process takes. */
-  left(): void;
+  /**
+   * Its bytes are on a connection that was open. Until then, or until its answer if nobody says so, it counts as just
+   * leaving: reading a token and opening a connection take as long as they take.
+   */
+  left: () => void;
   answered(): void;
 }
 
@@ -21,9 +24,6 @@ export interface Departure {
  * a shorter one, turns under a quota of a minute fall into ever smaller pieces, as latencies draw them out.
  */
 export const LONGEST_QUOTA_PAUSE_MILLISECONDS = 30_000;
-
-/** A connection that carried nothing for so long may have been closed. */
-const IDLE_CONNECTION_MILLISECONDS = 1_000;
 
 /** Held requests are sifted when there are so many more than twice what was held the last time. */
 const PRUNE_FROM = 64;
@@ -41,11 +41,8 @@ export class Pacer {
   readonly #windows: { limit: QuotaLimit; held: PastRequests[]; pruneAt: number }[];
   readonly #clock: Clock;
   readonly #own: PastRequests[] = [];
-  /** Requests under way that may not have left yet: just made, or waiting for a new connection. */
+  /** Requests under way that may not have left yet: just made, or waiting for a token or a connection. */
   readonly #leaving = new Set<PastRequests>();
-  /** As many requests as were under way at once lately: so many connections are open. */
-  #connections = 0;
-  #lastDeparture = 0;
   #holdUntil = 0;
   #stopped = false;
   #queue: Promise<unknown> = Promise.resolve();
@@ -148,16 +145,11 @@ export class Pacer {
     this.#own.push(request);
     for (const window of this.#windows) this.#hold(window, request);
     this.#underWay += 1;
-    if (at - this.#lastDeparture > IDLE_CONNECTION_MILLISECONDS) this.#connections = 0;
-    this.#lastDeparture = at;
-    // Opening a connection takes as long as it takes, so only its answer tells that such a request has left.
-    const needsConnection = this.#underWay > this.#connections;
-    this.#connections = Math.max(this.#connections, this.#underWay);
     this.#leaving.add(request);
     return {
       at,
       left: () => {
-        if (!needsConnection && this.#leaving.delete(request)) request.at = this.#clock.now();
+        if (this.#leaving.delete(request)) request.at = this.#clock.now();
       },
       answered: () => {
         const now = this.#clock.now();

@@ -6,7 +6,6 @@ import type { PackageHead } from '../packages/package.ts';
 import type { Pacer } from '../quota/pacer.ts';
 import type { OutstandingPackage, PackageSelection } from '../store/outstanding-packages.ts';
 import type { ApiHealth } from './api-health.ts';
-import { departing } from './departing.ts';
 import { afterStatus } from './outcomes.ts';
 import type { SendingWithApi } from './sending.ts';
 
@@ -121,7 +120,8 @@ export class PollTurn {
     }
     let outcome: StatusOutcome;
     try {
-      outcome = await departing(departure, () => this.#sending.api.statusOf(batch.map(({ packageId }) => packageId)));
+      const packageIds = batch.map(({ packageId }) => packageId);
+      outcome = await this.#sending.api.statusOf(packageIds, { onLeft: departure.left });
     } finally {
       departure.answered();
     }

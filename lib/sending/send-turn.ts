@@ -1,5 +1,5 @@
 import pLimit, { type LimitFunction } from 'p-limit';
-import type { SubmitOutcome } from '../invoice-api/invoice-api.ts';
+import type { RequestOptions, SubmitOutcome } from '../invoice-api/invoice-api.ts';
 import { bodyOf } from '../packages/document.ts';
 import { idempotencyKeyOf, type PackageHead } from '../packages/package.ts';
 import { LONGEST_PAUSE_MILLISECONDS } from '../quota/calendar.ts';
@@ -7,7 +7,6 @@ import { LONGEST_QUOTA_PAUSE_MILLISECONDS, type Pacer } from '../quota/pacer.ts'
 import type { OutstandingPackage, PackageSelection } from '../store/outstanding-packages.ts';
 import type { ApiHealth } from './api-health.ts';
 import { ConcurrencyTuner } from './concurrency-tuner.ts';
-import { departing } from './departing.ts';
 import { abandoned, afterSending } from './outcomes.ts';
 import type { SendingWithApi } from './sending.ts';
 
@@ -43,6 +42,7 @@ export class SendTurn {
   readonly #selection: PackageSelection;
   readonly #pacer: Pacer;
   readonly #health: ApiHealth;
+  readonly #isEnough: (result: SendTurnResult) => boolean;
   readonly #tuner: ConcurrencyTuner;
   readonly #requestSlots: LimitFunction;
   readonly #preparing = pLimit(PREPARING_AHEAD);
@@ -51,11 +51,19 @@ export class SendTurn {
   #notYetLeft = 0;
   #failure: { error: unknown } | undefined;
 
-  constructor(sending: SendingWithApi, selection: PackageSelection, pacer: Pacer, health: ApiHealth) {
+  /** @param isEnough whether what came of the turn so far is a reason to send no more in it */
+  constructor(
+    sending: SendingWithApi,
+    selection: PackageSelection,
+    pacer: Pacer,
+    health: ApiHealth,
+    isEnough: (result: SendTurnResult) => boolean = () => false,
+  ) {
     this.#sending = sending;
     this.#selection = selection;
     this.#pacer = pacer;
     this.#health = health;
+    this.#isEnough = isEnough;
     this.#tuner = new ConcurrencyTuner(sending.settings.maximumConcurrency);
     this.#requestSlots = pLimit(this.#tuner.concurrency);
   }
@@ -116,7 +124,8 @@ export class SendTurn {
   }
 
   #isOver(): boolean {
-    return this.#failure !== undefined || this.#result.credentialsRefused !== undefined || this.#health.isDown;
+    if (this.#failure !== undefined || this.#result.credentialsRefused !== undefined) return true;
+    return this.#health.isDown || this.#isEnough(this.#result);
   }
 
   #fail(error: unknown): void {
@@ -175,18 +184,23 @@ export class SendTurn {
   /** One request, when its time has come; undefined when its time does not come in this turn. */
   async #request({ leased, body }: PreparedPackage, leaves: () => void): Promise<SubmitOutcome | undefined> {
     const idempotencyKey = idempotencyKeyOf(leased.packageId, leased.revision, leased.submission);
-    const outcome = await this.#paced(() => this.#sending.api.submit({ idempotencyKey, body }), leaves);
+    const submit = (options: RequestOptions): Promise<SubmitOutcome> =>
+      this.#sending.api.submit({ idempotencyKey, body }, options);
+    const outcome = await this.#paced(submit, leaves);
     // The token may have been rotated since it was read; the second request carries one that was read anew.
     if (outcome?.kind !== 'credentials-refused' || this.#isOver()) return outcome;
-    return this.#paced(() => this.#sending.api.submit({ idempotencyKey, body }), leaves);
+    return this.#paced(submit, leaves);
   }
 
-  async #paced(submit: () => Promise<SubmitOutcome>, leaves: () => void): Promise<SubmitOutcome | undefined> {
+  async #paced(
+    submit: (options: RequestOptions) => Promise<SubmitOutcome>,
+    leaves: () => void,
+  ): Promise<SubmitOutcome | undefined> {
     const departure = await this.#pacer.next();
     if (typeof departure === 'string') return undefined;
     leaves();
     try {
-      const outcome = await departing(departure, submit);
+      const outcome = await submit({ onLeft: departure.left });
       this.#health.heard(outcome);
       this.#tuner.completed({
         latencyMilliseconds: outcome.exchange.latencyMilliseconds,

@@ -428,6 +428,36 @@ describe('connections', () => {
     expect(sockets).toHaveLength(3);
   });
 
+  test('tell when a request has left: over a kept one, once the token is there; over a new one its answer must do', async () => {
+    const told: string[] = [];
+    const token = async (): Promise<string> => {
+      told.push('token');
+      return TEST_TOKEN;
+    };
+    const { api } = await startCounting({ maximumConnections: 1, token });
+    const onLeft = () => told.push('left');
+    for (const call of ['first', 'second']) {
+      told.push(call);
+      await api.statusOf(['a'], { onLeft });
+      told.push('answered');
+    }
+    await until(() => told.includes('left'));
+    expect(told.slice(0, 5)).toEqual(['first', 'token', 'answered', 'second', 'token']);
+    expect(told.slice(5).toSorted()).toEqual(['answered', 'left']);
+  });
+
+  test('are not opened for a token that comes after the time-out', async () => {
+    const { api, sockets } = await startCounting({
+      timeoutMilliseconds: 20,
+      token: async () => {
+        await new Promise((resolve) => AbortSignal.timeout(20).addEventListener('abort', resolve));
+        return TEST_TOKEN;
+      },
+    });
+    expect(await api.statusOf(['a'])).toMatchObject({ kind: 'unknown', cause: 'time-out' });
+    expect(sockets).toHaveLength(0);
+  });
+
   test('are closed on close', async () => {
     const { api, sockets } = await startCounting({});
     await api.statusOf(['a']);

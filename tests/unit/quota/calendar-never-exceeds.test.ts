@@ -25,6 +25,8 @@ interface SenderBehaviour {
   concurrency: number;
   requests: number;
   latencies: number[];
+  /** How long the token and the handshake take before a request leaves; 'untold' when nobody says that it left. */
+  departures: (number | 'untold')[];
   /** How far into its latency, or into what is tolerated, a request arrives: 0 to 1. */
   lags: number[];
   /** How late it comes to its turns. */
@@ -35,6 +37,9 @@ interface SenderBehaviour {
 }
 
 const REQUEST_TIMEOUT = 4_000;
+/** A request that leaves this late is answered within its time-out still. */
+const LATEST_DEPARTURE = 2_500;
+const LONGEST_LATENCY = REQUEST_TIMEOUT - LATEST_DEPARTURE;
 
 const windows = fc
   .uniqueArray(
@@ -50,7 +55,11 @@ const behaviour: fc.Arbitrary<SenderBehaviour> = fc.record({
   clockAhead: fc.integer({ min: -1_000, max: 1_000 }),
   concurrency: fc.integer({ min: 1, max: 6 }),
   requests: fc.integer({ min: 1, max: 40 }),
-  latencies: fc.array(fc.integer({ min: 1, max: REQUEST_TIMEOUT }), { minLength: 1, maxLength: 8 }),
+  latencies: fc.array(fc.integer({ min: 1, max: LONGEST_LATENCY }), { minLength: 1, maxLength: 8 }),
+  departures: fc.array(
+    fc.oneof(fc.constant(0), fc.integer({ min: 1, max: LATEST_DEPARTURE }), fc.constant('untold' as const)),
+    { minLength: 1, maxLength: 8 },
+  ),
   lags: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 8 }),
   lateness: fc.integer({ min: 0, max: 20_000 }),
   crash: fc.option(fc.record({ turn: fc.integer({ min: 0, max: 2 }), after: fc.integer({ min: 0, max: 15 }) }), {
@@ -69,13 +78,14 @@ test('no window ever holds more requests than it may, as the API sees them, whoe
   );
 }, 120_000);
 
-test('a short window is kept although requests take a while to arrive over connections that are open', async () => {
+test('a short window is kept although requests take a while to leave and to arrive', async () => {
   const busy = fc.record({
     kind: fc.constant<RequestKind>('send'),
     clockAhead: fc.constant(0),
     concurrency: fc.integer({ min: 1, max: 4 }),
     requests: fc.constant(80),
     latencies: fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 3, maxLength: 8 }),
+    departures: fc.array(fc.constantFrom(0, 0, 0, 1, 40, 200), { minLength: 1, maxLength: 8 }),
     lags: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 3, maxLength: 8 }),
     lateness: fc.constant(0),
     crash: fc.constant(undefined),
@@ -148,14 +158,20 @@ async function play(
           return;
         }
         sentInTurn += 1;
-        departure.left();
         const latency = sender.latencies[sequence % sender.latencies.length] ?? 1;
         const lag = sender.lags[sequence % sender.lags.length] ?? 0;
+        const leavesAfter = sender.departures[sequence % sender.departures.length] ?? 0;
         sequence += 1;
-        arrivals.push({
-          kind: sender.kind,
-          at: time.now() + lag * Math.min(latency, tolerated(quotaOfApi, sender.kind)),
-        });
+        if (leavesAfter === 'untold') {
+          arrivals.push({ kind: sender.kind, at: time.now() + lag * latency });
+        } else {
+          if (leavesAfter > 0) await clock.sleep(leavesAfter);
+          departure.left();
+          arrivals.push({
+            kind: sender.kind,
+            at: time.now() + lag * Math.min(latency, tolerated(quotaOfApi, sender.kind)),
+          });
+        }
         await clock.sleep(latency);
         departure.answered();
       }

@@ -6,7 +6,8 @@ import {
   openTurn,
   type QuotaCalendar,
 } from '../../../lib/quota/calendar.ts';
-import type { Quota } from '../../../lib/quota/quota.ts';
+import { earliest } from '../../../lib/quota/history.ts';
+import { limitsOf, type Quota } from '../../../lib/quota/quota.ts';
 
 const START = Date.parse('2026-11-16T02:00:00Z');
 const QUOTA: Quota = { send: [], status: [], shared: [] };
@@ -57,6 +58,19 @@ test('a crashed turn is over when its last request would have timed out, whoever
   // 25 s of the turn, 30 s of its last request, 2 s between two clocks.
   expect(now - START).toBeGreaterThan(57_000);
   expect(now - START).toBeLessThan(59_000);
+});
+
+test('the last request of a crashed turn may have left just before its time-out, and still counts then', () => {
+  const quota: Quota = { send: [{ requests: 5, seconds: 1 }], status: [], shared: [] };
+  const request = { id: 'crashed', kind: 'send', requests: 5 } as const;
+  const opened = openTurn(EMPTY_CALENDAR, request, { quota, now: START, clock: 'a' }, LIMITS);
+  const { expiresAt = 0 } = opened.calendar.open ?? {};
+  const now = expiresAt + 1;
+
+  const next = openTurn(opened.calendar, { ...request, id: 'next' }, { quota, now, clock: 'a' }, LIMITS);
+
+  expect(next).toHaveProperty('turn');
+  expect(earliest(next.calendar.past, limitsOf(quota), 1, now, 'a')).toBeGreaterThanOrEqual(expiresAt + 1_000);
 });
 
 test('a turn booked behind an open one is taken for its expected end, not for its latest', () => {
