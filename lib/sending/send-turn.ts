@@ -189,7 +189,8 @@ export class SendTurn {
     const outcome = await this.#paced(submit, leaves);
     // The token may have been rotated since it was read; the second request carries one that was read anew.
     if (outcome?.kind !== 'credentials-refused' || this.#isOver()) return outcome;
-    return this.#paced(submit, leaves);
+    // Without room for it, the first has been answered all the same.
+    return (await this.#paced(submit, leaves)) ?? outcome;
   }
 
   async #paced(
