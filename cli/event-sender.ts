@@ -1,12 +1,11 @@
-import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import { CommandFailed } from './errors.ts';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import { sendMessages } from '../lib/queues/send-messages.ts';
 import type { SourcedEvent } from './event-source.ts';
 
 /** A message costs by 64 KB (https://aws.amazon.com/sqs/pricing/); a little is left for what SQS adds. */
 const MESSAGE_BYTES = 64_000;
-const MESSAGES_PER_REQUEST = 10;
-const REQUESTS_AT_ONCE = 4;
-const TRIES = 8;
+/** What goes out between two words of how far it is: a few requests. */
+const MESSAGES_IN_A_ROUND = 40;
 
 /** How far sending has come: everything up to this line is on the queue. */
 export interface SendProgress {
@@ -28,11 +27,7 @@ export async function sendEvents(
   const progress: SendProgress = { line: 0, events: 0, bytes: 0 };
   for await (const round of roundsOf(events, rate === undefined ? Number.POSITIVE_INFINITY : Math.ceil(rate / 2))) {
     const bodies = round.map(({ texts }) => `[${texts.join(',')}]`);
-    const requests: string[][] = [];
-    for (let first = 0; first < bodies.length; first += MESSAGES_PER_REQUEST) {
-      requests.push(bodies.slice(first, first + MESSAGES_PER_REQUEST));
-    }
-    await Promise.all(requests.map((batch) => sendBatch(client, queueUrl, batch)));
+    await sendMessages(client, queueUrl, bodies, () => {});
     progress.line = round.at(-1)?.lastLine ?? progress.line;
     progress.bytes = round.at(-1)?.lastByte ?? progress.bytes;
     progress.events += round.reduce((sum, { texts }) => sum + texts.length, 0);
@@ -63,7 +58,7 @@ async function* roundsOf(events: AsyncIterable<SourcedEvent>, linesAtOnce: numbe
     if (message.texts.length > 0 && message.bytes + bytes > MESSAGE_BYTES) {
       round.push(message);
       message = emptyMessage();
-      if (round.length === REQUESTS_AT_ONCE * MESSAGES_PER_REQUEST) {
+      if (round.length === MESSAGES_IN_A_ROUND) {
         yield round;
         round = [];
         lines = 0;
@@ -87,23 +82,6 @@ async function* roundsOf(events: AsyncIterable<SourcedEvent>, linesAtOnce: numbe
 
 function emptyMessage(): Message {
   return { texts: [], bytes: 0, lastLine: 0, lastByte: 0 };
-}
-
-async function sendBatch(client: SQSClient, queueUrl: string, bodies: readonly string[]): Promise<void> {
-  let left = bodies.map((MessageBody, index) => ({ Id: String(index), MessageBody }));
-  for (let tries = 1; ; tries++) {
-    const { Failed = [] } = await client.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries: left }));
-    if (Failed.length === 0) return;
-    const refused = Failed.find(({ SenderFault }) => SenderFault) ?? (tries === TRIES ? Failed[0] : undefined);
-    if (refused) {
-      throw new CommandFailed(
-        'MESSAGE_REFUSED',
-        `The queue refused a message (${refused.Code}: ${refused.Message}). What was sent stays sent; go on with --resume.`,
-      );
-    }
-    left = left.filter(({ Id }) => Failed.some((failed) => failed.Id === Id));
-    await until(Date.now() + 100 * 2 ** tries);
-  }
 }
 
 async function until(instant: number): Promise<void> {

@@ -1,7 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { MAXIMUM_MESSAGE_BYTES } from '../lib/events/rejected-event.ts';
 import { WrongUsage } from './errors.ts';
+
+/** A message is an array of events. */
+const BRACKETS_BYTES = 2;
 
 /** One event as text, with the place it comes from and how far the file has been read. */
 export interface SourcedEvent {
@@ -52,7 +56,7 @@ export function readMapping(text: string): ColumnMapping {
   return mapping as unknown as ColumnMapping;
 }
 
-/** The events of a newline-delimited JSON stream; lines that are no JSON are reported and left out. */
+/** The events of a newline-delimited JSON stream; lines that are no JSON, or too long for a message, are reported and left out. */
 export async function* eventsOfNdjson(input: Readable, onBad: (bad: BadLine) => void): AsyncGenerator<SourcedEvent> {
   let line = 0;
   let bytes = 0;
@@ -61,6 +65,14 @@ export async function* eventsOfNdjson(input: Readable, onBad: (bad: BadLine) => 
     // With its line break: of two characters' width where a file comes from Windows, which is near enough.
     bytes += Buffer.byteLength(text) + 1;
     if (text.trim() === '') continue;
+    const size = Buffer.byteLength(text) + BRACKETS_BYTES;
+    if (size > MAXIMUM_MESSAGE_BYTES) {
+      onBad({
+        line,
+        reason: `it has ${size} bytes, and a message of the queue holds ${MAXIMUM_MESSAGE_BYTES}: cut it`,
+      });
+      continue;
+    }
     try {
       JSON.parse(text);
       // The text itself goes on: parsing it would cost a quantity its digits.

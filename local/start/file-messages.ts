@@ -2,10 +2,10 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { AcceptanceWindow } from '../../lib/events/consumption-event.ts';
 import { readMessage } from '../../lib/events/message.ts';
+import { MAXIMUM_MESSAGE_BYTES } from '../../lib/events/rejected-event.ts';
 import type { BillingCalendar } from '../../lib/periods/days.ts';
 import type { Expectation } from './expectation.ts';
 import { IdentityTable } from './identity-table.ts';
-import { LARGEST_MESSAGE_BYTES } from './send-messages.ts';
 
 /** A person's own events. */
 export interface EventsFile {
@@ -105,8 +105,8 @@ function send(body: string, expectation: Expectation): string {
 
 function sizeOf(line: string, number: number): number {
   const size = Buffer.byteLength(line) + 1;
-  if (size <= LARGEST_MESSAGE_BYTES - BRACKETS_BYTES) return size;
-  throw new LineTooLong(`Line ${number} has ${size} bytes; a message of the queue holds ${LARGEST_MESSAGE_BYTES}.`);
+  if (size <= MAXIMUM_MESSAGE_BYTES - BRACKETS_BYTES) return size;
+  throw new LineTooLong(`Line ${number} has ${size} bytes; a message of the queue holds ${MAXIMUM_MESSAGE_BYTES}.`);
 }
 
 function withoutByteOrderMark(line: string): string {

@@ -1,6 +1,7 @@
 import { acceptanceWindowAt } from '../../lib/events/consumption-event.ts';
 import type { BillingCalendar } from '../../lib/periods/days.ts';
 import { endOfPeriod, type PeriodId, periodOf } from '../../lib/periods/periods.ts';
+import { sendMessages } from '../../lib/queues/send-messages.ts';
 import { Expectation } from './expectation.ts';
 import { type FileFindings, fileMessages } from './file-messages.ts';
 import type { LocalService } from './local-service.ts';
@@ -8,7 +9,6 @@ import type { Progress } from './progress.ts';
 import { untilAtMost, untilDrained } from './queue-drained.ts';
 import { funnelText, type RunResult, runPeriod } from './run-period.ts';
 import { distinctEventsOf, sampleMessages } from './sample-messages.ts';
-import { sendMessages } from './send-messages.ts';
 
 /** What is counted: a sample from a seed, or a person's own events. */
 export type Load =

@@ -11,12 +11,12 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import { lastEndedPeriod } from '../../lib/periods/periods.ts';
+import { sendMessages } from '../../lib/queues/send-messages.ts';
 import { type LocalCloud, startLocalCloud } from '../../local/cloud/local-cloud.ts';
 import { type InvoiceApiSimulator, startInvoiceApiSimulator } from '../../local/invoice-api-simulator/simulator.ts';
 import { packageService } from '../../local/packaging/package-service.ts';
 import { invoiceApiEnvironment, TOKEN_PARAMETER } from '../../local/start/invoice-api-environment.ts';
 import { untilDrained } from '../../local/start/queue-drained.ts';
-import { sendMessages } from '../../local/start/send-messages.ts';
 import { consumptionEvent } from '../fixtures/consumption-events.ts';
 import { until } from '../fixtures/until.ts';
 

@@ -67,3 +67,13 @@ test('NDJSON goes on as it was written, without the lines that are no JSON', asy
   expect(texts).toEqual([[1, '{"data":{"quantity":0.10000000000000000001}}']]);
   expect(bad).toMatchObject([{ line: 3 }]);
 });
+
+test('a line that no message of the queue can hold is reported and left out, and the next one goes on', async () => {
+  const bad: BadLine[] = [];
+  const lines = [];
+  const input = Readable.from([`{"id":"${'x'.repeat(1_048_576)}"}\n{"id":"1"}\n`]);
+  for await (const { line } of eventsOfNdjson(input, (found) => bad.push(found))) lines.push(line);
+
+  expect(lines).toEqual([2]);
+  expect(bad).toEqual([{ line: 1, reason: expect.stringContaining('a message of the queue holds 1048576') }]);
+});

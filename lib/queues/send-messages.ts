@@ -1,17 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs';
+import { HalfmonthError } from '../errors/halfmonth-error.ts';
+import { MAXIMUM_MESSAGE_BYTES } from '../events/rejected-event.ts';
 
-/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
-export const LARGEST_MESSAGE_BYTES = 1_048_576;
-const LARGEST_BATCH_BYTES = 1_048_576;
+/** All messages of a request together: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
+const LARGEST_BATCH_BYTES = MAXIMUM_MESSAGE_BYTES;
 const LARGEST_BATCH_MESSAGES = 10;
 const BATCHES_IN_FLIGHT = 4;
-const TRIES = 5;
-const RETRY_MILLISECONDS = 200;
+const TRIES = 8;
+const RETRY_MILLISECONDS = 100;
 
 /** The queue did not take a message, however often it was offered. */
-export class MessageRefused extends Error {
-  override readonly name = 'MessageRefused';
+export class MessageRefused extends HalfmonthError {
   readonly code = 'MESSAGE_REFUSED';
 }
 
@@ -25,12 +25,12 @@ export async function sendMessages(
   queueUrl: string,
   bodies: Iterable<string> | AsyncIterable<string>,
   onSent: (messages: number) => void,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<void> {
   let sent = 0;
   const inFlight = new Set<Promise<void>>();
   for await (const batch of batchesOf(bodies)) {
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     const sending = sendBatch(client, queueUrl, batch, signal).then(() => {
       inFlight.delete(sending);
       sent += batch.length;
@@ -61,11 +61,16 @@ async function* batchesOf(bodies: Iterable<string> | AsyncIterable<string>): Asy
   if (batch.length > 0) yield batch;
 }
 
-async function sendBatch(client: SQSClient, queueUrl: string, batch: string[], signal: AbortSignal): Promise<void> {
+async function sendBatch(
+  client: SQSClient,
+  queueUrl: string,
+  batch: string[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
   let left: SendMessageBatchRequestEntry[] = batch.map((body, index) => ({ Id: String(index), MessageBody: body }));
   for (let attempt = 1; ; attempt++) {
     const command = new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries: left });
-    const { Failed = [] } = await client.send(command, { abortSignal: signal });
+    const { Failed = [] } = await client.send(command, signal ? { abortSignal: signal } : {});
     if (Failed.length === 0) return;
     const refused = Failed.find(({ SenderFault }) => SenderFault) ?? (attempt === TRIES ? Failed[0] : undefined);
     if (refused) {
@@ -75,6 +80,6 @@ async function sendBatch(client: SQSClient, queueUrl: string, batch: string[], s
       );
     }
     left = left.filter(({ Id }) => Failed.some((failed) => failed.Id === Id));
-    await delay(RETRY_MILLISECONDS * attempt, undefined, { signal });
+    await delay(RETRY_MILLISECONDS * 2 ** attempt, undefined, signal ? { signal } : {});
   }
 }
