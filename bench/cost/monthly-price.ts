@@ -1,20 +1,11 @@
 import { fileURLToPath } from 'node:url';
+import { readSettings } from '../../config/settings.ts';
+import { LIST_PRICES } from '../../lib/cost/list-prices.ts';
+import { PER_PACKAGE } from '../../lib/cost/run-cost.ts';
+import { EXPIRY_MARGIN_DAYS } from '../../lib/usage/slice-lifetime.ts';
 
-/** List prices in us-east-1, in US dollars, without free tiers; docs/cost.md names the pages. */
-export const PRICES = {
-  dynamoDbWriteUnits: 0.625 / 1e6,
-  dynamoDbReadUnits: 0.125 / 1e6,
-  dynamoDbGigabyteMonth: 0.25,
-  dynamoDbBackupGigabyteMonth: 0.2,
-  sqsRequests: 0.4 / 1e6,
-  lambdaGigabyteSeconds: 0.0000133334,
-  lambdaRequests: 0.2 / 1e6,
-  stateTransitions: 0.025 / 1000,
-  alarms: 0.1,
-  metrics: 0.3,
-  dashboards: 3,
-  logGigabytes: 0.5,
-} as const;
+/** How long a slice is kept in production. */
+const SLICE_DAYS = readSettings('prod').billing.eventMaxAgeDays + EXPIRY_MARGIN_DAYS;
 
 /** What one event, one package and one month use; docs/cost.md says where each comes from. */
 export const UNITS = {
@@ -25,18 +16,18 @@ export const UNITS = {
   sqsRequestsPerMessage: 0.3,
   eventsPerMessage: 7,
   eventsPerInvocation: 10_000,
-  /** The slices of a client's period, 0.7 KB for each 5 minutes. */
-  gigabytesPerClientMonth: (288 * 47 * 0.7) / 1e6,
-  writeUnitsPerPackage: 40,
-  readUnitsPerPackage: 694,
-  transitionsPerPackage: 60 / 1000,
-  lambdaGigabyteSecondsPerPackage: 2.6,
+  /** A client's slices, 0.7 KB for each 5 minutes of the days that are kept. */
+  sliceGigabytesPerClient: (288 * SLICE_DAYS * 0.7) / 1e6,
+  /** What a client's month adds for ever: 30 daily records of 0.4 KB, in the table and its index; 2 packages of 3 KB. */
+  lastingGigabytesPerClientMonth: (30 * 2 * 0.4 + 2 * 3) / 1e6,
   alarms: 33,
   metrics: 20,
   logGigabytesPerMillionEvents: 0.002,
 } as const;
 
 const PACKAGES_PER_CLIENT_MONTH = 2;
+/** Records that never expire grow month by month; the table shows them after so many. */
+const MONTHS_KEPT = 12;
 
 /** A customer of a certain size. */
 export interface Customer {
@@ -55,23 +46,25 @@ export const CUSTOMERS: Customer[] = [
 /** What each term costs in a month, in US dollars. */
 export function monthlyPrice({ clients, eventsPerMonth: events }: Customer): Record<string, number> {
   const packages = clients * PACKAGES_PER_CLIENT_MONTH;
-  const gigabytes = clients * UNITS.gigabytesPerClientMonth;
+  const gigabyteMonth = LIST_PRICES.dynamoDbGigabyteMonth + LIST_PRICES.dynamoDbBackupGigabyteMonth;
   return {
-    'counting: write units': events * UNITS.writeUnitsPerEvent * PRICES.dynamoDbWriteUnits,
-    'counting: read units': events * UNITS.readUnitsPerEvent * PRICES.dynamoDbReadUnits,
+    'counting: write units': events * UNITS.writeUnitsPerEvent * LIST_PRICES.dynamoDbWriteUnits,
+    'counting: read units': events * UNITS.readUnitsPerEvent * LIST_PRICES.dynamoDbReadUnits,
     'counting: Lambda':
-      events * UNITS.lambdaGigabyteSecondsPerEvent * PRICES.lambdaGigabyteSeconds +
-      (events / UNITS.eventsPerInvocation) * PRICES.lambdaRequests,
-    'counting: SQS': (events / UNITS.eventsPerMessage) * UNITS.sqsRequestsPerMessage * PRICES.sqsRequests,
-    'storage and point-in-time recovery':
-      gigabytes * (PRICES.dynamoDbGigabyteMonth + PRICES.dynamoDbBackupGigabyteMonth),
+      events * UNITS.lambdaGigabyteSecondsPerEvent * LIST_PRICES.lambdaGigabyteSeconds +
+      (events / UNITS.eventsPerInvocation) * LIST_PRICES.lambdaRequests,
+    'counting: SQS': (events / UNITS.eventsPerMessage) * UNITS.sqsRequestsPerMessage * LIST_PRICES.sqsRequests,
+    'storage and point-in-time recovery: slices': clients * UNITS.sliceGigabytesPerClient * gigabyteMonth,
+    'the same of what stays for ever, after a year':
+      clients * MONTHS_KEPT * UNITS.lastingGigabytesPerClientMonth * gigabyteMonth,
     'packages: write and read units':
       packages *
-      (UNITS.writeUnitsPerPackage * PRICES.dynamoDbWriteUnits + UNITS.readUnitsPerPackage * PRICES.dynamoDbReadUnits),
-    'packages: state transitions': packages * UNITS.transitionsPerPackage * PRICES.stateTransitions,
-    'packages: Lambda': packages * UNITS.lambdaGigabyteSecondsPerPackage * PRICES.lambdaGigabyteSeconds,
-    'alarms, metrics, dashboard': UNITS.alarms * PRICES.alarms + UNITS.metrics * PRICES.metrics + PRICES.dashboards,
-    logs: (events / 1e6) * UNITS.logGigabytesPerMillionEvents * PRICES.logGigabytes,
+      (PER_PACKAGE.writeUnits * LIST_PRICES.dynamoDbWriteUnits + PER_PACKAGE.readUnits * LIST_PRICES.dynamoDbReadUnits),
+    'packages: state transitions': packages * PER_PACKAGE.stateTransitions * LIST_PRICES.stateTransitions,
+    'packages: Lambda': packages * PER_PACKAGE.gigabyteSeconds * LIST_PRICES.lambdaGigabyteSeconds,
+    'alarms, metrics, dashboard':
+      UNITS.alarms * LIST_PRICES.alarms + UNITS.metrics * LIST_PRICES.metrics + LIST_PRICES.dashboards,
+    logs: (events / 1e6) * UNITS.logGigabytesPerMillionEvents * LIST_PRICES.logGigabytes,
   };
 }
 

@@ -1,8 +1,4 @@
-/**
- * List prices of us-east-1, in USD, for what packages use most (https://aws.amazon.com/dynamodb/pricing/on-demand/,
- * https://aws.amazon.com/step-functions/pricing/, https://aws.amazon.com/lambda/pricing/ on Arm).
- */
-const PRICES = { writeUnit: 0.625e-6, readUnit: 0.125e-6, stateTransition: 25e-6, gigabyteSecond: 13.3334e-6 };
+import { LIST_PRICES } from './list-prices.ts';
 
 /**
  * What one package uses from its slices to its outcome, for a client with usage in every 5 minutes; docs/cost.md says how it was
@@ -22,9 +18,9 @@ export const COST_BASIS =
 export function runCost({ packages }: { packages: number }): number {
   if (packages === 0) return 0;
   const perPackage =
-    PER_PACKAGE.writeUnits * PRICES.writeUnit +
-    PER_PACKAGE.readUnits * PRICES.readUnit +
-    PER_PACKAGE.stateTransitions * PRICES.stateTransition +
-    PER_PACKAGE.gigabyteSeconds * PRICES.gigabyteSecond;
-  return packages * perPackage + TRANSITIONS_PER_RUN * PRICES.stateTransition;
+    PER_PACKAGE.writeUnits * LIST_PRICES.dynamoDbWriteUnits +
+    PER_PACKAGE.readUnits * LIST_PRICES.dynamoDbReadUnits +
+    PER_PACKAGE.stateTransitions * LIST_PRICES.stateTransitions +
+    PER_PACKAGE.gigabyteSeconds * LIST_PRICES.lambdaGigabyteSeconds;
+  return packages * perPackage + TRANSITIONS_PER_RUN * LIST_PRICES.stateTransitions;
 }

@@ -8,6 +8,7 @@ import type { DailyRecordWriter } from '../store/daily-record-writer.ts';
 import type { LateLedger } from '../store/late-ledger.ts';
 import type { PackageStore } from '../store/package-store.ts';
 import type { RunStore, StoredChunk } from '../store/run-store.ts';
+import { COMPLETE_MARGIN_DAYS } from '../usage/slice-lifetime.ts';
 import { type AccountCollection, accountClient } from './account-client.ts';
 import { type ChunkStep, saveStep } from './chunk-steps.ts';
 import { SumsFold } from './chunk-sums.ts';
@@ -85,8 +86,6 @@ export class ChunkTooLarge extends HalfmonthError {
 export const STEPS_PER_CHUNK = 1_000;
 
 const MILLISECONDS_PER_DAY = 86_400_000;
-/** Counting keeps slices this much longer than events can reach them, and one day more. */
-const SLICES_LIVE_ON_DAYS = 14;
 /** A worker stops this long before its end, or at a fifth of its time where it has little. */
 const TIME_MARGIN_MILLISECONDS = 30_000;
 
@@ -164,7 +163,7 @@ async function processClients(
 /** Whether a day's slices may have expired, looked up once a day. */
 function frozenDays({ calendar, eventMaxAgeDays, now }: PackageChunkResources): (day: Day) => boolean {
   const known = new Map<Day, boolean>();
-  const liveFor = (eventMaxAgeDays + SLICES_LIVE_ON_DAYS) * MILLISECONDS_PER_DAY;
+  const liveFor = (eventMaxAgeDays + COMPLETE_MARGIN_DAYS) * MILLISECONDS_PER_DAY;
   const at = now();
   return (day) => {
     let isFrozen = known.get(day);

@@ -7,6 +7,7 @@ import {
 import { normalize } from '../decimal/decimal.ts';
 import { bytesOfIdentity, identityOfBytes } from '../events/identity.ts';
 import type { BillingCalendar, Day } from '../periods/days.ts';
+import { EXPIRY_MARGIN_DAYS } from '../usage/slice-lifetime.ts';
 import type { PageChange, SliceId, SlicePage } from '../usage/slice-page.ts';
 import type { ChangeOutcome, LateEntry, PageId, UsageSlices } from '../usage/usage-slices.ts';
 import { batchGet } from './batch-get.ts';
@@ -16,11 +17,6 @@ import { numberOf, queryPages, type RawItem, textOf } from './query-pages.ts';
 
 const PAGE_DIGITS = 5;
 const SECONDS_PER_DAY = 86_400;
-/**
- * Slices outlive the last event that may reach them by this much: a message that was good at the very end of the window may
- * be on its way for as long as a queue keeps it, two weeks.
- */
-const EXPIRY_MARGIN_DAYS = 15;
 
 /** Where slices are kept and for how long. */
 export interface UsageSliceStoreOptions {

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { CUSTOMERS, monthlyPrice, priceTable, UNITS } from '../../bench/cost/monthly-price.ts';
 import { readSettings } from '../../config/settings.ts';
-import { PER_PACKAGE } from '../../lib/cost/run-cost.ts';
+import { runCost } from '../../lib/cost/run-cost.ts';
+import { EXPIRY_MARGIN_DAYS } from '../../lib/usage/slice-lifetime.ts';
 import { alarmsOf } from '../../resources/alarms.ts';
 import { functionNames } from '../../resources/function-names.ts';
 
@@ -19,11 +20,15 @@ test('what does not depend on events or packages costs everybody the same', () =
   expect(new Set(fixed).size).toBe(1);
 });
 
-test('status estimates with the same units as the table', () => {
-  expect(PER_PACKAGE).toEqual({
-    writeUnits: UNITS.writeUnitsPerPackage,
-    readUnits: UNITS.readUnitsPerPackage,
-    stateTransitions: UNITS.transitionsPerPackage,
-    gigabyteSeconds: UNITS.lambdaGigabyteSecondsPerPackage,
-  });
+test('slices are priced for as long as they are kept in production', () => {
+  const { eventMaxAgeDays } = readSettings('prod').billing;
+  expect(UNITS.sliceGigabytesPerClient).toBeCloseTo((288 * (eventMaxAgeDays + EXPIRY_MARGIN_DAYS) * 0.7) / 1e6, 12);
+});
+
+test('status estimates what the table says of packages, and the run itself', () => {
+  const medium = CUSTOMERS.find(({ name }) => name === 'medium');
+  const terms = Object.entries(medium ? monthlyPrice(medium) : {}).filter(([term]) => term.startsWith('packages:'));
+  expect(terms).toHaveLength(3);
+  const ofPackages = terms.reduce((sum, [, dollars]) => sum + dollars, 0);
+  expect(2 * (runCost({ packages: 1_000 }) - runCost({ packages: 1 }))).toBeCloseTo((ofPackages * 999) / 1_000, 9);
 });
