@@ -137,7 +137,7 @@ function periodWatches(names: string, { operations }: Settings): Record<string, 
   };
 }
 
-/** Where no schedule runs, nobody expects a period to be closed. */
+/** Where no schedule runs, nobody expects a period to be closed, and `watchPeriods` does not say how long one is overdue. */
 function settingsWatch(scheduleEnabled: boolean): 'breaching' | 'notBreaching' {
   return scheduleEnabled ? 'breaching' : 'notBreaching';
 }

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { Metrics } from '@aws-lambda-powertools/metrics';
 import { expect, test } from '@jest/globals';
 import { readSettings } from '../../config/settings.ts';
+import { healthMetrics } from '../../lib/observability/health-metrics.ts';
 import { alarmsOf } from '../../resources/alarms.ts';
 import { dashboardOf } from '../../resources/dashboard.ts';
 import { functionNames } from '../../resources/function-names.ts';
@@ -43,6 +45,20 @@ test('every alarm reports to the topic when it rings and when it stops', () => {
   for (const { AlarmActions, OKActions } of alarms) {
     expect([AlarmActions, OKActions]).toEqual([[{ Ref: 'AlarmTopic' }], [{ Ref: 'AlarmTopic' }]]);
   }
+});
+
+test('a stage without a schedule is never overdue: nobody says how long, and silence does not ring', () => {
+  const alarmsOfDev = Object.values(alarmsOf('halfmonth-dev', readSettings('dev'), functionNames()));
+  const overdue = alarmsOfDev.find(({ Properties }) => Properties.MetricName === 'HoursSinceSchedule');
+  expect(overdue?.Properties.TreatMissingData).toBe('notBreaching');
+  const written: string[] = [];
+  const metrics = new Metrics();
+  metrics.addMetric = (name) => {
+    written.push(name);
+    return metrics;
+  };
+  healthMetrics(metrics, { packagesParked: 0, lateUsageUnbilled: 0 });
+  expect(written).toEqual(['PackagesParked', 'LateUsageUnbilled']);
 });
 
 test('silence rings where somebody should have spoken, and only there', () => {
