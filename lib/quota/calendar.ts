@@ -37,9 +37,17 @@ export interface QuotaCalendar {
   blockedUntil: number;
   /** How often in a row it did so. */
   blocksInARow: number;
+  /** How many requests in a row, over all turns, had no usable answer. */
+  failuresInARow: number;
 }
 
-export const EMPTY_CALENDAR: QuotaCalendar = { past: [], booked: [], blockedUntil: 0, blocksInARow: 0 };
+export const EMPTY_CALENDAR: QuotaCalendar = {
+  past: [],
+  booked: [],
+  blockedUntil: 0,
+  blocksInARow: 0,
+  failuresInARow: 0,
+};
 
 /** Before the first request of a turn, or when the API asks to stay away, a Lambda waits no longer; it comes again instead. */
 export const LONGEST_PAUSE_MILLISECONDS = 5_000;
@@ -140,6 +148,8 @@ export interface TurnReport {
   blockedUntil?: number;
   /** Whether the API answered anything after it last asked us to stay away. */
   answered: boolean;
+  /** How many requests in a row have had no usable answer by now, those of the turns before included. */
+  failuresInARow: number;
 }
 
 /** Ends a turn and records what it sent, also when it has been taken for crashed meanwhile: that counts twice, safely. */
@@ -158,6 +168,7 @@ export function closeTurn(
     blockedUntil: Math.max(calendar.blockedUntil, report.blockedUntil ?? 0),
     blocksInARow:
       report.blockedUntil === undefined ? (report.answered ? 0 : calendar.blocksInARow) : calendar.blocksInARow + 1,
+    failuresInARow: report.failuresInARow,
   };
 }
 

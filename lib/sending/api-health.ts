@@ -1,5 +1,5 @@
 import type { Exchange } from '../invoice-api/invoice-api.ts';
-import { LONGEST_PAUSE_MILLISECONDS } from '../quota/calendar.ts';
+import { LONGEST_PAUSE_MILLISECONDS, type QuotaCalendar } from '../quota/calendar.ts';
 import type { Clock, Pacer } from '../quota/pacer.ts';
 import { limitsOf, type Quota } from '../quota/quota.ts';
 
@@ -18,6 +18,8 @@ const LONGEST_BLOCK_MILLISECONDS = 3_600_000;
 const UNAVAILABLE_IN_A_ROW = 2;
 /** So many requests in a row without a usable answer are an API that is down; going on would only spend attempts. */
 const FAILURES_IN_A_ROW = 5;
+/** When it is so after a block too, it is an outage: shorter blocks would be over before the next attempt. Doubles each time. */
+const FIRST_OUTAGE_BLOCK_MILLISECONDS = 60_000;
 
 /**
  * Listens to the outcomes of one turn and decides when to stay away. A short stay is waited for; a long one ends the turn
@@ -28,17 +30,24 @@ export class ApiHealth {
   readonly #clock: Clock;
   readonly #firstBlock: number;
   #blocksInARow: number;
-  #failuresInARow = 0;
+  #failuresInARow: number;
   #blockedUntil: number | undefined;
   #answered = false;
   #isDown = false;
   throttled = 0;
   unknown = 0;
 
-  constructor(pacer: Pacer, clock: Clock, quota: Quota, blocksInARow: number) {
+  /** @param before how the turns before ended: an API that is down is so for a lone package too, which fails once or twice a turn */
+  constructor(
+    pacer: Pacer,
+    clock: Clock,
+    quota: Quota,
+    before: Pick<QuotaCalendar, 'blocksInARow' | 'failuresInARow'>,
+  ) {
     this.#pacer = pacer;
     this.#clock = clock;
-    this.#blocksInARow = blocksInARow;
+    this.#blocksInARow = before.blocksInARow;
+    this.#failuresInARow = before.failuresInARow;
     const windows = limitsOf(quota)
       .map(({ milliseconds }) => milliseconds)
       .filter((milliseconds) => milliseconds <= LONGEST_FIRST_BLOCK_MILLISECONDS);
@@ -53,6 +62,11 @@ export class ApiHealth {
   /** Whether the API answered anything usable after it last asked us to stay away. */
   get answered(): boolean {
     return this.#answered;
+  }
+
+  /** How many requests in a row had no usable answer, those of the turns before included. */
+  get failuresInARow(): number {
+    return this.#failuresInARow;
   }
 
   /** Whether to stay away for longer than a turn waits. */
@@ -71,14 +85,20 @@ export class ApiHealth {
     this.#failuresInARow += 1;
     const isUnavailable = exchange.httpStatus === 503;
     const enough = kind === 'unknown' ? FAILURES_IN_A_ROW : isUnavailable ? UNAVAILABLE_IN_A_ROW : 1;
-    if (this.#failuresInARow >= enough) this.#block(retryAfterMilliseconds);
+    if (this.#failuresInARow >= enough) this.#block(kind, retryAfterMilliseconds);
   }
 
-  #block(asked: number | undefined): void {
+  #grownBlock(kind: string): number {
+    const isOutage = kind === 'unknown' && this.#blocksInARow > 0;
+    const outage = isOutage ? FIRST_OUTAGE_BLOCK_MILLISECONDS * 2 ** (this.#blocksInARow - 1) : 0;
+    return Math.min(LONGEST_BLOCK_MILLISECONDS, Math.max(outage, this.#firstBlock * 2 ** this.#blocksInARow));
+  }
+
+  #block(kind: string, asked: number | undefined): void {
     const now = this.#clock.now();
     // Requests that were under way when the first one was refused are refused too; that is one block, not many.
     const isNew = (this.#blockedUntil ?? 0) <= now;
-    const grown = Math.min(LONGEST_BLOCK_MILLISECONDS, this.#firstBlock * 2 ** this.#blocksInARow);
+    const grown = this.#grownBlock(kind);
     if (isNew) this.#blocksInARow += 1;
     this.#blockedUntil = Math.max(this.#blockedUntil ?? 0, isNew || asked !== undefined ? now + (asked ?? grown) : 0);
     this.#answered = false;

@@ -57,7 +57,7 @@ export async function inTurn<Result>(
   if ('waitUntil' in opened) return opened;
   const pacer = new Pacer(opened.turn, opened.calendar.past, settings.quota, clock);
   pacer.holdUntil(opened.calendar.blockedUntil);
-  const health = new ApiHealth(pacer, clock, settings.quota, opened.calendar.blocksInARow);
+  const health = new ApiHealth(pacer, clock, settings.quota, opened.calendar);
   try {
     return { result: await work({ pacer, health }) };
   } finally {
@@ -67,10 +67,11 @@ export async function inTurn<Result>(
 
 async function close(sending: TurnTaker, turn: OpenTurn, { pacer, health }: TurnUnderWay): Promise<void> {
   const { calendar, metrics } = sending;
-  const { blockedUntil, answered } = health;
+  const { blockedUntil, answered, failuresInARow } = health;
   const report = {
     sent: pacer.sent,
     answered,
+    failuresInARow,
     ...(blockedUntil === undefined ? {} : { blockedUntil }),
   };
   await calendar.change((current) => ({ calendar: closeTurn(current, turn, report, momentOf(sending)) }));

@@ -62,7 +62,7 @@ export class QuotaCalendarStore {
     assertKnownVersion(`The quota calendar ${this.#name}`, Item.schemaVersion);
     // The item was written by #save; nobody else writes under this key.
     const { version, past, ...rest } = Item as StoredItem;
-    return { version, calendar: { ...rest.calendar, past: past.map(unpacked) } };
+    return { version, calendar: { ...EMPTY_CALENDAR, ...rest.calendar, past: past.map(unpacked) } };
   }
 
   async #save({ past, ...calendar }: QuotaCalendar, version: number): Promise<boolean> {
@@ -87,7 +87,8 @@ export class QuotaCalendarStore {
 
 interface StoredItem {
   version: number;
-  calendar: Omit<QuotaCalendar, 'past'>;
+  /** One that an earlier release wrote may lack `failuresInARow`. */
+  calendar: Omit<QuotaCalendar, 'past' | 'failuresInARow'> & { failuresInARow?: number };
   /** `kind,at,slack,count,clock`: a text is a third of the size of a map. */
   past: string[];
 }

@@ -90,7 +90,7 @@ test('reconcile waits for the run whose turn it is, and says so', async () => {
   const reconciled = reconcileOn(cloudWith(started, NO_QUOTA));
   await until(() => notes.length > 0);
   const requestsMeanwhile = started.simulator.report().requests.total;
-  const report = { sent: [], answered: true };
+  const report = { sent: [], answered: true, failuresInARow: 0 };
   await calendar().change((current) => ({ calendar: closeTurn(current, turn, report, moment()) }));
 
   expect(await reconciled).toBe(0);
