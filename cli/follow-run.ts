@@ -7,7 +7,15 @@ import { RunStore } from '../lib/store/run-store.ts';
 import type { Cloud } from './cloud.ts';
 import type { Context } from './context.ts';
 import { findExecution } from './executions.ts';
-import { bar, countStates, type LatestRun, runOf, type StateCounts, statesWords } from './period-status.ts';
+import {
+  bar,
+  countStates,
+  type LatestRun,
+  runOf,
+  type StateCounts,
+  statesWords,
+  watchStates,
+} from './period-status.ts';
 import { durationWords } from './words.ts';
 
 const BAR_WIDTH = 30;
@@ -28,11 +36,25 @@ export async function followRun(
   for (;;) {
     const run = await findRun(cloud, period, executionArn);
     const status = run?.status ?? (await findExecution(await cloud.stepFunctions(), executionArn))?.status ?? 'UNKNOWN';
-    const states = await countStates(cloud, period);
-    const lines = await linesOf(context, cloud, period, run, status, states, startedAt);
-    await output.live(lines, `${period.id} ${status.toLowerCase()}: ${statesWords(states)}`);
     const isUnknown = status === 'UNKNOWN' && Date.now() - startedAt > STARTS_WITHIN_MILLISECONDS;
-    if (!['RUNNING', 'PENDING_REDRIVE', 'UNKNOWN'].includes(status) || isUnknown) {
+    const isOver = !['RUNNING', 'PENDING_REDRIVE', 'UNKNOWN'].includes(status) || isUnknown;
+    // A run for a few clients counted those alone.
+    const watched = await watchStates(cloud, period, run?.clients ? undefined : run?.counts);
+    // The last word is exact, however long it takes.
+    const states = isOver && !watched.isNow ? await countStates(cloud, period) : watched.states;
+    const since = isOver || watched.finishedSince === 0 ? '' : `, finished meanwhile ${watched.finishedSince}`;
+    const lines = await linesOf(
+      context,
+      cloud,
+      period,
+      run,
+      status,
+      states,
+      isOver ? 0 : watched.finishedSince,
+      startedAt,
+    );
+    await output.live(lines, `${period.id} ${status.toLowerCase()}: ${statesWords(states)}${since}`);
+    if (isOver) {
       output.endLive();
       return run ?? (await findRun(cloud, period, executionArn));
     }
@@ -53,10 +75,11 @@ async function linesOf(
   run: LatestRun | undefined,
   status: string,
   states: StateCounts,
+  finishedSince: number,
   startedAt: number,
 ): Promise<string[]> {
   if (!output.isLive) return [];
-  const total = Object.values(states).reduce((sum, count) => sum + count, 0);
+  const total = finishedSince + Object.values(states).reduce((sum, count) => sum + count, 0);
   const calendar = await new QuotaCalendarStore(cloud.documents, cloud.outputs.RunsTableName, 'invoice-api').load();
   const picture = pictureOf(calendar, cloud.quota, { now: Date.now(), cells: 0, cellMilliseconds: 1 });
   const since = run ? Date.parse(run.startedAt) : startedAt;
@@ -65,6 +88,7 @@ async function linesOf(
     ...PACKAGE_STATES.filter((state) => states[state] > 0).map(
       (state) => `  ${state.padEnd(10)}${String(states[state]).padStart(8)}  ${bar(states[state] / total, BAR_WIDTH)}`,
     ),
+    ...(finishedSince > 0 ? [`  finished meanwhile ${finishedSince}`] : []),
     ...picture.windows.map(
       ({ kinds, requests, seconds, used }) =>
         `  quota     ${`${used} of ${requests}`.padStart(12)}  ${kinds.join(' and ')} in ${durationWords(seconds * 1000)}`,

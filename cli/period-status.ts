@@ -1,7 +1,7 @@
 import { PACKAGE_STATES, type PackageState } from '../lib/packages/package.ts';
 import type { Period } from '../lib/periods/periods.ts';
 import { BUCKETS } from '../lib/store/keys.ts';
-import type { OutstandingSummary } from '../lib/store/outstanding-summary.ts';
+import { type OutstandingSummary, summarizeOutstanding } from '../lib/store/outstanding-summary.ts';
 import { countPackages } from '../lib/store/package-counts.ts';
 import { type RunRecord, RunStore } from '../lib/store/run-store.ts';
 import type { Cloud } from './cloud.ts';
@@ -93,16 +93,51 @@ export async function glanceAtStates(
   if (!kept) return { states: await countStates(cloud, period), countedAt, isNow: true };
   const states = { ...kept.states, ...outstanding };
   if (sumOf(states) === sumOf(kept.states)) return { states, countedAt, isNow: true };
-  const glance = new AbortController();
-  const timer = setTimeout(() => glance.abort(), GLANCE_MILLISECONDS);
-  const counted = await countStates(cloud, period, glance.signal).catch((error: unknown) => {
-    if (glance.signal.aborted) return undefined;
-    throw error;
-  });
-  clearTimeout(timer);
+  const counted = await countBriefly(cloud, period);
   return counted
     ? { states: counted, countedAt, isNow: true }
     : { states: kept.states, countedAt: kept.at, isNow: false };
+}
+
+/** The counts now, if they can be had at a glance. */
+async function countBriefly(cloud: Cloud, period: Period): Promise<StateCounts | undefined> {
+  const glance = new AbortController();
+  const timer = setTimeout(() => glance.abort(), GLANCE_MILLISECONDS);
+  try {
+    return await countStates(cloud, period, glance.signal);
+  } catch (error) {
+    if (glance.signal.aborted) return undefined;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** How packages stand, for somebody who watches. */
+export interface WatchedStates {
+  states: StateCounts;
+  /** Whether all of it is of now; if not, what remains is. */
+  isNow: boolean;
+  /** Packages that came to their end since the run counted them, and are in no state here. */
+  finishedSince: number;
+}
+
+/**
+ * The counts for somebody who looks every few seconds: never waits for all heads to be read. Where they are too many for a glance,
+ * what remains is of now, and what was finished since the run counted last is a number of its own.
+ */
+export async function watchStates(cloud: Cloud, period: Period, kept: KeptCounts | undefined): Promise<WatchedStates> {
+  const { documents, outputs } = cloud;
+  const outstanding = (await summarizeOutstanding(documents, outputs.PackagesTableName, period.id)).states;
+  if (!kept) {
+    const counted = await countBriefly(cloud, period);
+    const states = counted ?? { ...outstanding, processed: 0, rejected: 0 };
+    return { states, isNow: counted !== undefined, finishedSince: 0 };
+  }
+  const { states, isNow } = await glanceAtStates(cloud, period, kept, outstanding);
+  if (isNow) return { states, isNow, finishedSince: 0 };
+  const mixed = { ...states, ...outstanding };
+  return { states: mixed, isNow, finishedSince: Math.max(0, sumOf(states) - sumOf(mixed)) };
 }
 
 /** All packages of a period, whatever their state. */

@@ -1,7 +1,7 @@
-import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import { PutCommand, type QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Cloud } from '../../../cli/cloud.ts';
-import { glanceAtStates, type StateCounts } from '../../../cli/period-status.ts';
+import { glanceAtStates, type StateCounts, watchStates } from '../../../cli/period-status.ts';
 import { type PackageState, packageIdOf } from '../../../lib/packages/package.ts';
 import { periodOf } from '../../../lib/periods/periods.ts';
 import { summarizeOutstanding } from '../../../lib/store/outstanding-summary.ts';
@@ -79,5 +79,46 @@ describe('a glance at the states', () => {
     ['a package that was rejected since', { ...NOW, parked: 2, rejected: 0 }],
   ])('of %s is what every head says', async (_what, kept) => {
     expect(await glance(kept)).toMatchObject({ states: NOW, isNow: true });
+  });
+});
+
+describe('watching the states', () => {
+  test('reads no head while none has come to its end since the run counted', async () => {
+    const tablesRead = new Set<string | undefined>();
+    const documents = {
+      send: (command: QueryCommand) => {
+        tablesRead.add(command.input.IndexName ?? 'heads');
+        return tables.documents.send(command);
+      },
+    };
+    const kept = { ...NOW, ready: 5, sending: 0, submitted: 0, parked: 0 };
+
+    const watched = await watchStates({ ...cloud, documents } as unknown as Cloud, PERIOD, {
+      at: BEFORE,
+      states: kept,
+    });
+
+    expect(watched).toEqual({ states: NOW, isNow: true, finishedSince: 0 });
+    expect([...tablesRead]).toEqual(['outstanding']);
+  });
+
+  test('tells what remains now, and how many came to their end, where the heads are too many for a glance', async () => {
+    const documents = {
+      send: (command: QueryCommand, options?: { abortSignal?: AbortSignal }) =>
+        command.input.IndexName === 'outstanding'
+          ? tables.documents.send(command)
+          : // As many heads take it: it answers when nobody waits any more.
+            new Promise((_, reject) => {
+              options?.abortSignal?.addEventListener('abort', () => reject(options.abortSignal?.reason));
+            }),
+    };
+    const kept = { ...NOW, submitted: 4, processed: 1 };
+
+    const watched = await watchStates({ ...cloud, documents } as unknown as Cloud, PERIOD, {
+      at: BEFORE,
+      states: kept,
+    });
+
+    expect(watched).toEqual({ states: { ...NOW, processed: 1 }, isNow: false, finishedSince: 2 });
   });
 });
