@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
@@ -13,11 +14,14 @@ export class QuotaCalendarContended extends HalfmonthError {
 }
 
 const TRIES = 30;
+/** So many of the latest writes are known by name. During one write and the SDK's retries of it, others make fewer. */
+const WRITES_KEPT = 10;
 
-/** A calendar as it is stored, and the counter that guards it. */
+/** A calendar as it is stored, the counter that guards it, and who wrote it lately. */
 interface StoredCalendar {
   calendar: QuotaCalendar;
   version: number;
+  writes: readonly string[];
 }
 
 /** The quota calendar of one invoice API: one item, changed by compare-and-set. */
@@ -45,10 +49,15 @@ export class QuotaCalendarStore {
   async change<Answer extends { calendar: QuotaCalendar }>(
     change: (calendar: QuotaCalendar) => Answer,
   ): Promise<Answer> {
+    let refused: { write: string; answer: Answer } | undefined;
     for (let tries = 0; tries < TRIES; tries++) {
-      const { calendar, version } = await this.#load();
-      const answer = change(calendar);
-      if (await this.#save(answer.calendar, version)) return answer;
+      const stored = await this.#load();
+      // The SDK sends a write again when its answer was lost, and then meets what it has written itself.
+      if (refused && stored.writes.includes(refused.write)) return refused.answer;
+      const answer = change(stored.calendar);
+      const write = randomUUID().slice(0, 8);
+      if (await this.#save(answer.calendar, stored, write)) return answer;
+      refused = { write, answer };
       await delay(Math.random() * Math.min(10 * 2 ** tries, 500));
     }
     throw new QuotaCalendarContended(`The quota calendar ${this.#name} was changed by others ${TRIES} times in a row.`);
@@ -58,15 +67,24 @@ export class QuotaCalendarStore {
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: quotaCalendarKey(this.#name), ConsistentRead: true }),
     );
-    if (!Item) return { calendar: EMPTY_CALENDAR, version: 0 };
+    if (!Item) return { calendar: EMPTY_CALENDAR, version: 0, writes: [] };
     assertKnownVersion(`The quota calendar ${this.#name}`, Item.schemaVersion);
     // The item was written by #save; nobody else writes under this key.
-    const { version, past, ...rest } = Item as StoredItem;
-    return { version, calendar: { ...EMPTY_CALENDAR, ...rest.calendar, past: past.map(unpacked) } };
+    const { version, past, writes = [], ...rest } = Item as StoredItem;
+    return { version, writes, calendar: { ...EMPTY_CALENDAR, ...rest.calendar, past: past.map(unpacked) } };
   }
 
-  async #save({ past, ...calendar }: QuotaCalendar, version: number): Promise<boolean> {
-    const item: StoredItem = { version: version + 1, calendar, past: past.map(packed) };
+  async #save(
+    { past, ...calendar }: QuotaCalendar,
+    { version, writes }: StoredCalendar,
+    write: string,
+  ): Promise<boolean> {
+    const item: StoredItem = {
+      version: version + 1,
+      writes: [...writes, write].slice(-WRITES_KEPT),
+      calendar,
+      past: past.map(packed),
+    };
     try {
       await this.#documents.send(
         new PutCommand({
@@ -87,6 +105,8 @@ export class QuotaCalendarStore {
 
 interface StoredItem {
   version: number;
+  /** A name for each of the latest writes, the last at the end; absent from one that an earlier release wrote. */
+  writes?: readonly string[];
   /** One that an earlier release wrote may lack `failuresInARow`. */
   calendar: Omit<QuotaCalendar, 'past' | 'failuresInARow'> & { failuresInARow?: number };
   /** `kind,at,slack,count,clock`: a text is a third of the size of a map. */
