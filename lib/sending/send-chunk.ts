@@ -87,18 +87,13 @@ export async function sendChunk(input: unknown, sending: SendingWithApi): Promis
   const selection = await selectionOf(state.run, state.chunk, sending.runs);
   const request = turnRequest(state.run.runId, state.chunk, state.remaining);
   const answer = await inTurn(sending, request, ({ pacer, health }) =>
-    new SendTurn(sending, selection, pacer, health).send(),
+    new SendTurn(sending, selection, pacer, health, (result) => isForAssess(withTurn(state, result), sending)).send(),
   );
   const turns = state.turns + 1;
   if ('waitUntil' in answer) return nextTurn({ ...state, turns }, nextTry(answer.waitUntil, sending.clock.now()));
   const { result } = answer;
   if (result.credentialsRefused !== undefined) throw new InvoiceApiRefusedCredentials(result.credentialsRefused);
-  const sent = {
-    ...state,
-    turns,
-    settled: state.settled + result.settled,
-    rejected: state.rejected + result.rejected,
-  };
+  const sent = { ...withTurn(state, result), turns };
   if (isForAssess(sent, sending)) return endForAssess(sent, sending);
   if (!result.remaining) return { ...sent, remaining: 0, done: true };
   return nextTurn(await bookNext(sent, result, sending));
@@ -130,6 +125,10 @@ async function withStatusesRead(state: SendChunkState, sending: SendingWithApi):
     rejected: state.found.rejected + (read.result?.rejected ?? 0),
   };
   return { ...state, rounds: read.rounds, readAt, found };
+}
+
+function withTurn(state: SendChunkState, { settled, rejected }: SendTurnResult): SendChunkState {
+  return { ...state, settled: state.settled + settled, rejected: state.rejected + rejected };
 }
 
 async function endForAssess(state: SendChunkState, sending: Sending): Promise<SendChunkState> {

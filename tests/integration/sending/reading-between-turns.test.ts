@@ -112,6 +112,24 @@ test('when more packages fail than the limit allows, assess decides before the r
   expect(invoiceApi.simulator.report().requests.total).toBe(PACKAGES_AN_HOUR);
 });
 
+test('a turn that could send everything stops when too many fail', async () => {
+  invoiceApi = await startTestInvoiceApi({ profile: 'perfect', faults: { invalid: 1 } });
+  await makePackages(tables, 100);
+  const { sending } = sendingByTheHour({
+    quota: { send: [], status: [], shared: [] },
+    failureShareLimit: 0.1,
+    maximumConcurrency: 2,
+  });
+
+  const state = await sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
+
+  expect(state).toMatchObject({ done: true });
+  // Twenty are what it takes, and what was prepared by then goes out.
+  expect(invoiceApi.simulator.report().requests.total).toBeLessThan(40);
+  const { states } = await sending.countPackages(wholeRun(testRun()));
+  expect(states.ready).toBeGreaterThan(60);
+});
+
 test('when the limit bears what failed, assess lets the chunks go on', async () => {
   invoiceApi = await startTestInvoiceApi({ profile: 'perfect', faults: { invalid: 1 } });
   await makePackages(tables, 3 * PACKAGES_AN_HOUR);
