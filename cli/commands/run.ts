@@ -114,7 +114,7 @@ async function finish(
   const clients = isPreview && ended?.status === 'SUCCEEDED' ? await previewOf(cloud, ended) : undefined;
   const { record: _record, ...run } = ended ?? { record: undefined };
   output.result({
-    command: isPreview ? 'run --preview' : 'run',
+    command: isPreview ? 'run --preview' : 'run --follow',
     target: cloud.target,
     period: period.id,
     executionArn,
@@ -160,8 +160,14 @@ function showSummary({ output }: Context, summary: RunSummary, isPreview: boolea
   }
   output.line(`packages: ${counts.map(([state, count]) => `${state} ${count}`).join(', ') || 'none'}`);
   output.line(`${isPreview ? 'would change' : 'changed'} what is billed by: ${totalsWords(summary.difference)}`);
+  if (isPreview && summary.forecast) output.line(forecastWords(summary.forecast));
   for (const warning of summary.warnings ?? []) output.line(output.style('yellow', warning));
   if (summary.certificateHash) output.line(output.style('green', `certified: ${summary.certificateHash}`));
+}
+
+function forecastWords({ packages, expectedEndAt }: NonNullable<RunSummary['forecast']>): string {
+  if (packages === 0) return 'nothing to send';
+  return `sending ${plural(packages, 'package')} would end about ${expectedEndAt}, started now`;
 }
 
 async function previewOf(cloud: Cloud, { runId, record }: LatestRun) {

@@ -93,9 +93,11 @@ describe('before the run', () => {
 
   test('run --preview writes nothing and says what a run would do', async () => {
     const preview = await world.json(['run', id, '--preview']);
+    const { stdout } = await world.halfmonth(['run', id, '--preview']);
     const status = await world.json(['status', id]);
 
     expect(preview.clients).toHaveLength(4);
+    expect(stdout).toMatch(/^sending 4 packages would end about \d{4}-\d\d-\d\dT[\d:.]+Z, started now$/m);
     expect(preview.summary).toMatchObject({ clientsByChange: { new: 4, changed: 0, unchanged: 0 } });
     expect(status).toMatchObject({ run: null, packages: { total: 0 } });
   });
@@ -105,7 +107,7 @@ describe('before the run', () => {
 
     expect(exitCode).toBe(2);
     expect(stderr).toContain('--yes');
-    expect((await world.json(['executions'])).executions).toHaveLength(1);
+    expect((await world.json(['executions'])).executions).toHaveLength(2);
   });
 });
 
