@@ -9,6 +9,13 @@ export interface CommandModule {
   run(context: Context, ...given: never[]): Promise<ExitCode | undefined>;
 }
 
+/** What no PERIOD means where it is not the last that has ended. */
+const WITHOUT_PERIOD: Record<string, string> = {
+  status: 'Without one, the last that has ended is meant; others of the last year with something open are named.',
+  parked: 'Without one, all that ended in the last year are looked at.',
+  late: 'Without one, all that ended in the last year and have late usage open are looked at, else the last.',
+};
+
 const EPILOGUE = `
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 found a problem.
 Every command but completion takes --json, --local, --stage, --region and --profile. More: docs/operating.md`;
@@ -198,7 +205,9 @@ function command(parent: Command, form: string, description: string, examples: s
 function meaningOf(form: string): string {
   const meanings = [
     ...(form.includes('PERIOD') ? ['PERIOD is 2026-11-H1 (the 1st to the 15th) or 2026-11-H2 (the rest).'] : []),
-    ...(form.includes('[PERIOD]') ? ['Without one, the last that has ended is meant.'] : []),
+    ...(form.includes('[PERIOD]')
+      ? [WITHOUT_PERIOD[form.split(' ')[0] ?? ''] ?? 'Without one, the last that has ended is meant.']
+      : []),
     ...(/[<[]ID/.test(form) ? ['ID is the period and the client, as "halfmonth packages" lists them.'] : []),
     ...(form.includes('EXECUTION') ? ['EXECUTION is a name or an ARN, as "halfmonth executions" lists them.'] : []),
   ];

@@ -1,5 +1,9 @@
+import { DecimalSum } from '../../lib/decimal/decimal.ts';
+import { type Period, periodOf } from '../../lib/periods/periods.ts';
 import { LateLedger, type LateLine } from '../../lib/store/late-ledger.ts';
+import type { Cloud } from '../cloud.ts';
 import type { Context } from '../context.ts';
+import { openPeriods } from '../open-periods.ts';
 import { periodOrLast } from '../period-of.ts';
 import { plural, totalsWords } from '../words.ts';
 
@@ -9,22 +13,34 @@ export async function run(
   given: string | undefined,
   options: { open?: boolean },
 ): Promise<undefined> {
+  const { output } = context;
   const cloud = await context.cloud();
-  const period = periodOrLast(given, cloud, context.output);
+  const periods = given === undefined ? await periodsWithLateUsage(context, cloud) : [periodOf(given)];
   const ledger = new LateLedger(cloud.tables);
-  const events: LateLine[] = [];
-  for await (const line of ledger.lines(period.id)) if (!options.open || !line.billed) events.push(line);
-  const notYetBilled = await ledger.notYetBilled(period.id);
-  context.output.result({ command: 'late', target: cloud.target, period: period.id, events, notYetBilled });
-  context.output.table(
+  const events: (LateLine & { period: string })[] = [];
+  const open = [];
+  for (const { id } of periods) {
+    for await (const line of ledger.lines(id)) if (!options.open || !line.billed) events.push({ period: id, ...line });
+    open.push({ period: id, ...(await ledger.notYetBilled(id)) });
+  }
+  output.result({
+    command: 'late',
+    target: cloud.target,
+    period: periods.length === 1 ? periods[0]?.id : null,
+    events,
+    notYetBilled: sumOf(open),
+  });
+  output.table(
     [
+      ...(periods.length > 1 ? [{ heading: 'period' }] : []),
       { heading: 'client' },
       { heading: 'meter' },
-      { heading: 'quantity', align: 'right' },
+      { heading: 'quantity', align: 'right' as const },
       { heading: 'counted at' },
       { heading: 'billed' },
     ],
-    events.map(({ clientId, meter, quantity, countedAt, billed }) => [
+    events.map(({ period, clientId, meter, quantity, countedAt, billed }) => [
+      ...(periods.length > 1 ? [period] : []),
       clientId,
       meter,
       quantity,
@@ -32,10 +48,30 @@ export async function run(
       billed ? (billed.revision > 0 ? `revision ${billed.revision}` : 'cancelled out') : 'open',
     ]),
   );
-  context.output.line(
-    notYetBilled.events === 0
-      ? `No late usage of ${period.id} is unbilled.`
-      : `${plural(notYetBilled.events, 'event')} not yet billed: ${totalsWords(notYetBilled.totals)}. The next run sends ` +
-          `corrections: npx halfmonth run ${period.id}`,
-  );
+  for (const { period, events: count, totals } of open) {
+    output.line(
+      count === 0
+        ? `No late usage of ${period} is unbilled.`
+        : `${period}: ${plural(count, 'event')} not yet billed: ${totalsWords(totals)}. The next run sends corrections: ` +
+            `npx halfmonth run ${period}`,
+    );
+  }
+}
+
+/** Those that the alarm is about; where there is none, the last that has ended, for its ledger. */
+async function periodsWithLateUsage({ output }: Context, cloud: Cloud): Promise<Period[]> {
+  const late = (await openPeriods(cloud)).filter(({ lateEventsNotYetBilled }) => lateEventsNotYetBilled > 0);
+  return late.length > 0 ? late.map(({ period }) => period) : [periodOrLast(undefined, cloud, output)];
+}
+
+/** What is not yet billed of all the periods together. */
+function sumOf(open: readonly { events: number; totals: Record<string, string> }[]) {
+  const sums = new Map<string, DecimalSum>();
+  for (const { totals } of open)
+    for (const [meter, quantity] of Object.entries(totals))
+      sums.set(meter, (sums.get(meter) ?? new DecimalSum()).add(quantity));
+  return {
+    events: open.reduce((sum, { events }) => sum + events, 0),
+    totals: Object.fromEntries([...sums].map(([meter, sum]) => [meter, sum.toString()])),
+  };
 }

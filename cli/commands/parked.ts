@@ -1,16 +1,20 @@
+import type { PackageHead } from '../../lib/packages/package.ts';
+import { type Period, periodOf } from '../../lib/periods/periods.ts';
+import type { Cloud } from '../cloud.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { periodOrLast } from '../period-of.ts';
+import { watchedPeriods } from '../open-periods.ts';
 import { plural } from '../words.ts';
 import { packagesOf } from './packages.ts';
 
-/** Lists the packages that wait for a person, with why. */
+/** Lists the packages that wait for a person, with why: of one period, or of all that the alarms look at. */
 export async function run(context: Context, given: string | undefined): Promise<ExitCode> {
   const cloud = await context.cloud();
   const { output } = context;
-  const period = periodOrLast(given, cloud, output);
+  const periods = given === undefined ? watchedPeriods(cloud) : [periodOf(given)];
+  const parked = await Promise.all(periods.map((period) => parkedOf(cloud, period)));
   const packages = [];
-  for await (const head of packagesOf(cloud, period, ['parked'])) {
+  for (const head of parked.flat()) {
     const { packageId, clientId, revision, submission, attemptCount, reason = '', attempts } = head;
     packages.push({
       packageId,
@@ -22,17 +26,23 @@ export async function run(context: Context, given: string | undefined): Promise<
       lastAttemptAt: attempts.at(-1)?.at,
     });
   }
-  output.result({ command: 'parked', target: cloud.target, period: period.id, packages });
+  output.result({ command: 'parked', target: cloud.target, period: given ?? null, packages });
   for (const { packageId, attemptCount, reason } of packages) {
     output.line(`${output.style('bold', packageId)}  ${plural(attemptCount, 'attempt')}`);
     output.line(`  ${reason}`);
   }
   if (packages.length === 0) {
-    output.line(`No package of ${period.id} is parked.`);
+    output.line(given === undefined ? 'No package is parked.' : `No package of ${given} is parked.`);
     return EXIT.done;
   }
   output.line(
     `${plural(packages.length, 'package')} parked. When the cause is mended: npx halfmonth parked release ID... --reason TEXT`,
   );
   return EXIT.foundProblem;
+}
+
+async function parkedOf(cloud: Cloud, period: Period): Promise<PackageHead[]> {
+  const heads: PackageHead[] = [];
+  for await (const head of packagesOf(cloud, period, ['parked'])) heads.push(head);
+  return heads;
 }

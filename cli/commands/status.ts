@@ -7,6 +7,7 @@ import { summarizeOutstanding } from '../../lib/store/outstanding-summary.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import type { Cloud } from '../cloud.ts';
 import type { Context } from '../context.ts';
+import { type OpenPeriod, openPeriods } from '../open-periods.ts';
 import { periodOrLast } from '../period-of.ts';
 import { bar, glanceAtStates, type LatestRun, latestRun, statesWords, sumOf } from '../period-status.ts';
 import { dollarsWords, durationWords, plural, timeWords, totalsWords } from '../words.ts';
@@ -17,9 +18,25 @@ const BAR_WIDTH = 30;
 export async function run(context: Context, given: string | undefined): Promise<undefined> {
   const cloud = await context.cloud();
   const period = periodOrLast(given, cloud, context.output);
-  const status = await statusOf(cloud, period);
-  context.output.result({ command: 'status', target: cloud.target, ...status });
+  const [status, open] = await Promise.all([statusOf(cloud, period), given === undefined ? openPeriods(cloud) : []]);
+  const others = open.filter((each) => each.period.id !== period.id);
+  const otherPeriods = others.map(({ period: { id }, ...left }) => ({ period: id, ...left }));
+  context.output.result({
+    command: 'status',
+    target: cloud.target,
+    ...status,
+    ...(given === undefined ? { otherPeriods } : {}),
+  });
   show(context, cloud, period, status);
+  for (const other of others) context.output.line(otherWords(other));
+}
+
+function otherWords({ period: { id }, packagesParked, lateEventsNotYetBilled }: OpenPeriod): string {
+  const left = [
+    ...(packagesParked > 0 ? [`${plural(packagesParked, 'package')} parked`] : []),
+    ...(lateEventsNotYetBilled > 0 ? [`${plural(lateEventsNotYetBilled, 'late event')} not yet billed`] : []),
+  ];
+  return `also open  ${id}: ${left.join(', ')}; npx halfmonth status ${id}`;
 }
 
 async function statusOf(cloud: Cloud, period: Period) {

@@ -67,8 +67,12 @@ export async function watchPeriods(resources: WatchResources): Promise<PeriodHea
   };
 }
 
-/** The periods that have ended, the latest first. */
-function periodsToWatch({ calendar, eventMaxAgeDays, now }: WatchResources): Period[] {
+/** The ended periods of the last year, and of as long as events can still reach them, the latest first. */
+export function periodsToWatch({
+  calendar,
+  eventMaxAgeDays,
+  now,
+}: Pick<WatchResources, 'calendar' | 'eventMaxAgeDays' | 'now'>): Period[] {
   const oldest = now() - Math.max(eventMaxAgeDays, WATCHED_DAYS) * MILLISECONDS_PER_DAY;
   const periods: Period[] = [];
   let period = lastEndedPeriod(now(), calendar);
