@@ -1,9 +1,9 @@
+import { MeterSums } from '../../lib/certificate/meter-sums.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import type { InvoiceApiSimulator } from '../invoice-api-simulator/simulator.ts';
 import type { LocalService } from './local-service.ts';
 import type { MainJobResult } from './main-job.ts';
-import { MeterSums } from './meter-sums.ts';
 import { readPeriodAccount } from './period-account.ts';
 import { ProcessedSums, processedIds } from './processed-by-api.ts';
 import { messagesIn } from './queue-drained.ts';
@@ -46,11 +46,11 @@ export async function collectAccount(
     countedEvents += period.countedEvents;
     if (!isClosed) continue;
     days.events += period.days.events;
-    days.sums.addTotals(period.days.totals);
+    days.sums.addAll(period.days.totals);
     packages.count += period.packages.count;
-    packages.sums.addTotals(period.packages.totals);
+    packages.sums.addAll(period.packages.totals);
     ownApi.packages += processed?.packages ?? 0;
-    ownApi.sums.addTotals(processed?.totals ?? {});
+    ownApi.sums.addAll(processed?.totals ?? {});
   }
   return {
     resends,
@@ -82,7 +82,7 @@ function simulatorAccount(
 ): Pick<Account, 'processed' | 'simulator'> {
   const report = simulator.report();
   const sums = new MeterSums();
-  for (const periodId of closed) sums.addTotals(report.totals[periodId] ?? {});
+  for (const periodId of closed) sums.addAll(report.totals[periodId] ?? {});
   return {
     processed: { packages: report.packages.processed, totals: sums.totals() },
     simulator: { quotaViolations: report.violations, acceptedTwice: report.acceptedTwice },

@@ -1,7 +1,7 @@
+import { MeterSums } from '../../lib/certificate/meter-sums.ts';
 import type { Day } from '../../lib/periods/days.ts';
 import { type PeriodId, periodIdOfDay } from '../../lib/periods/periods.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
-import { MeterSums } from './meter-sums.ts';
 
 /** What the producer put on the queue, and therefore what must come out. Its size grows with days and meters only. */
 export class Expectation {
@@ -43,7 +43,7 @@ export class Expectation {
   /** The sum per meter, of the given periods or of all. */
   totals(periodIds?: readonly PeriodId[]): MeterTotals {
     const sums = new MeterSums();
-    for (const day of this.#daysOf(periodIds)) sums.addTotals(day.sums.totals());
+    for (const day of this.#daysOf(periodIds)) sums.addAll(day.sums.totals());
     return sums.totals();
   }
 

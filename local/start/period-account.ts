@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
+import { MeterSums } from '../../lib/certificate/meter-sums.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import { readClients } from '../../lib/store/client-reader.ts';
@@ -7,7 +8,6 @@ import { BUCKETS } from '../../lib/store/keys.ts';
 import { PackageStore } from '../../lib/store/package-store.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
 import type { LocalService } from './local-service.ts';
-import { MeterSums } from './meter-sums.ts';
 
 /** What the tables say of one period. */
 export interface PeriodAccount {
@@ -42,7 +42,7 @@ export async function readPeriodAccount(
   const addPackage = async (head: PackageHead) => {
     const totals = await documentTotals(store, head);
     account.packages += 1;
-    packageSums.addTotals(totals);
+    packageSums.addAll(totals);
     onPackage(head, totals);
   };
   for (let bucket = 0; bucket < BUCKETS; bucket++) {
@@ -51,7 +51,7 @@ export async function readPeriodAccount(
       for (const day of folded.values()) account.countedEvents += day.events;
       for (const { events, totals } of days) {
         account.dayEvents += events;
-        daySums.addTotals(totals);
+        daySums.addAll(totals);
       }
       loading.push(...heads.map((head) => limit(() => addPackage(head))));
     }

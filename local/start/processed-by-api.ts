@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { MeterSums } from '../../lib/certificate/meter-sums.ts';
 import { httpInvoiceApi } from '../../lib/invoice-api/http-invoice-api.ts';
 import type { PackageReport } from '../../lib/invoice-api/invoice-api.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
-import { MeterSums } from './meter-sums.ts';
 
 const TIMEOUT_MILLISECONDS = 30_000;
 const TRIES = 10;
@@ -60,7 +60,7 @@ export class ProcessedSums {
     if (report.contentHash !== undefined && report.contentHash !== contentHash) return;
     if (report.revision !== undefined && report.revision !== revision) return;
     this.packages += 1;
-    this.#sums.addTotals(totals);
+    this.#sums.addAll(totals);
   }
 
   get totals(): MeterTotals {

@@ -1,11 +1,11 @@
 import { expect, test } from '@jest/globals';
+import { MeterSums } from '../../../lib/certificate/meter-sums.ts';
 import { acceptanceWindowAt } from '../../../lib/events/consumption-event.ts';
 import { readMessage } from '../../../lib/events/message.ts';
 import { REJECTION_REASONS } from '../../../lib/events/rejection.ts';
 import { BillingCalendar } from '../../../lib/periods/days.ts';
 import { periodOf } from '../../../lib/periods/periods.ts';
 import { Expectation } from '../../../local/start/expectation.ts';
-import { MeterSums } from '../../../local/start/meter-sums.ts';
 import { distinctEventsOf, type SampleLoad, sampleMessages } from '../../../local/start/sample-messages.ts';
 
 const now = Date.UTC(2026, 10, 22, 12);
