@@ -83,6 +83,20 @@ describe('before the run', () => {
     expect(after.events).toHaveLength(1);
   });
 
+  test('rejected --discard asks, removes what has the reason, and leaves the rest', async () => {
+    await world.count([world.event('acme', '1', { time: 'yesterday' })]);
+
+    const unasked = await world.halfmonth(['rejected', '--reason', 'INVALID_TIME', '--discard']);
+    const discard = await world.halfmonth(['rejected', '--reason', 'INVALID_TIME', '--discard', '--yes']);
+    const after = await world.json(['rejected']);
+
+    expect(unasked.exitCode).toBe(2);
+    expect(unasked.stderr).toContain('Discard 1 rejected event for good?');
+    expect(discard.exitCode).toBe(0);
+    expect(discard.stdout).toContain('1 rejected event discarded.');
+    expect(after).toMatchObject({ total: 1, isCut: false, events: [{ reason: 'INVALID_QUANTITY' }] });
+  });
+
   test('explain says that no run has packaged the client', async () => {
     const { exitCode, stdout } = await world.halfmonth(['explain', 'acme', id]);
 
