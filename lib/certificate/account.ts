@@ -38,6 +38,7 @@ const STATES = ['processed', 'rejected', 'parked', 'outstanding'] as const satis
 
 /** Adds up accounts, client by client and worker by worker, in any order. */
 export class AccountFold {
+  // Object.fromEntries forgets which keys it was given, here and for the counts.
   readonly #meters = Object.fromEntries(METER_FIELDS.map((field) => [field, new MeterSums()])) as Record<
     (typeof METER_FIELDS)[number],
     MeterSums

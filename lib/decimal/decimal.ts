@@ -31,19 +31,9 @@ export function add(a: Decimal, b: Decimal): Decimal {
   return format(parse(a).plus(parse(b)));
 }
 
-/** `a - b`, exactly. @throws InvalidDecimal */
-export function subtract(a: Decimal, b: Decimal): Decimal {
-  return format(parse(a).minus(parse(b)));
-}
-
 /** `-a`. @throws InvalidDecimal */
 export function negate(a: Decimal): Decimal {
   return format(parse(a).neg());
-}
-
-/** Whether the value is zero, in whatever form. @throws InvalidDecimal */
-export function isZero(a: Decimal): boolean {
-  return parse(a).eq(0);
 }
 
 /** Negative when `a < b`, zero when they are equal, positive when `a > b`: fit for `Array.sort`. @throws InvalidDecimal */

@@ -24,6 +24,7 @@ export interface Rejection {
   message: string;
 }
 
+/** Why an event can never count: the code for programs, the sentence for people. */
 export function rejection(reason: RejectionReason, message: string): Rejection {
   return { reason, message };
 }

@@ -8,7 +8,7 @@ import type { PeriodId } from '../periods/periods.ts';
 export const PACKAGE_STATES = ['ready', 'sending', 'submitted', 'processed', 'rejected', 'parked'] as const;
 export type PackageState = (typeof PACKAGE_STATES)[number];
 
-/** The states in which something remains to be done, by us or by a person. */
+/** The states in which something remains to be done, by us or by a person: those that the `outstanding` index holds. */
 export const OUTSTANDING_STATES = ['ready', 'sending', 'submitted', 'parked'] as const satisfies PackageState[];
 
 /** One exchange with the invoice API about a package, or one decision of a person. */

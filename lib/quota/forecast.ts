@@ -12,19 +12,28 @@ export function shortestTime(requests: number, limits: readonly QuotaLimit[]): n
   return full * longest.milliseconds + shortestTime(requests - full * longest.requests, shorter);
 }
 
+const TYPICAL_LATENCY_MILLISECONDS = 1_000;
+
 /** What a forecast rests on. Times in milliseconds. */
 export interface ForecastBasis {
   packages: number;
   quota: Quota;
   past: readonly PastRequests[];
   concurrency: number;
-  /** What a request takes. */
-  latency: number;
+  /** What a request takes; a second where nobody has measured it. */
+  latency?: number;
   now: number;
 }
 
 /** When the last of some packages will have been sent, in milliseconds since the epoch, given what has left before. */
-export function forecastEnd({ packages, quota, past, concurrency, latency, now }: ForecastBasis): number {
+export function forecastEnd({
+  packages,
+  quota,
+  past,
+  concurrency,
+  latency = TYPICAL_LATENCY_MILLISECONDS,
+  now,
+}: ForecastBasis): number {
   const limits = limitsOf(quota, 'send');
   const byConcurrency = now + (packages / concurrency) * latency;
   return limits.reduce((latest, limit) => {

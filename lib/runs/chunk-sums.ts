@@ -54,6 +54,7 @@ export class SumsFold {
     difference: new Map(),
     processed: new Map(),
   };
+  // Object.fromEntries forgets which keys it was given, here and for the states.
   readonly #counts = Object.fromEntries(COUNT_FIELDS.map((field) => [field, 0])) as Record<CountField, number>;
   readonly #decisions: Partial<Record<PackageDecision, number>> = {};
   readonly #clientsByChange = { new: 0, changed: 0, unchanged: 0 };
@@ -91,6 +92,7 @@ export class SumsFold {
     for (const field of COUNT_FIELDS) this.#counts[field] += sums[field];
     for (const field of METER_FIELDS) this.addTotals(field, sums[field]);
     for (const [decision, count] of Object.entries(sums.decisions)) {
+      // The keys are decisions; Object.entries widens them to text.
       this.addDecision(decision as PackageDecision, count);
     }
     for (const change of ['new', 'changed', 'unchanged'] as const) this.addClient(change, sums.clientsByChange[change]);

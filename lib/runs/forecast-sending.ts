@@ -17,9 +17,6 @@ export interface QuotaTexts {
   shared: string;
 }
 
-/** What a request takes, for the forecast alone. */
-const TYPICAL_LATENCY_MILLISECONDS = 1_000;
-
 /**
  * Makes forecasts by the quota and what is booked in its calendar at that time.
  * @param concurrency requests that may be under way at once
@@ -37,7 +34,7 @@ export function sendingForecasts(
   };
   return async (packages, now) => {
     const { past } = await calendar.load();
-    const end = forecastEnd({ packages, quota, past, concurrency, latency: TYPICAL_LATENCY_MILLISECONDS, now });
+    const end = forecastEnd({ packages, quota, past, concurrency, now });
     return { packages, expectedEndAt: new Date(end).toISOString() };
   };
 }

@@ -23,9 +23,6 @@ export interface SendPlan {
   expectedEndAt: string;
 }
 
-/** What a request takes, for the forecast alone. */
-const TYPICAL_LATENCY_MILLISECONDS = 1_000;
-
 /**
  * Splits what is ready into chunks, chooses the canary before the first package is sent, and records when sending will be
  * done.
@@ -72,7 +69,6 @@ async function forecast(run: RunContext, packages: number, deciding: Deciding): 
     quota: settings.quota,
     past: (await calendar.load()).past,
     concurrency: settings.maximumConcurrency,
-    latency: TYPICAL_LATENCY_MILLISECONDS,
     now,
   });
   const expectedEndAt = new Date(end).toISOString();

@@ -1,17 +1,10 @@
 import { type DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { estimatedSlicesOfMarks } from '../usage/slice-marks.ts';
 import type { DailyRecordMarks, DayMark } from '../usage/usage-slices.ts';
 import { batchGet } from './batch-get.ts';
 import { dailyRecordKey } from './keys.ts';
-import type { RawItem } from './query-pages.ts';
 
 /** The marks that are remembered, some 100 bytes each. */
 const REMEMBERED_MARKS = 200_000;
-
-/** A daily record may hold this many slices at most, from the marks that counting left in it; 0 if none. */
-export function estimatedSlices(dailyRecord: RawItem, sliceMinutes: number): number {
-  return estimatedSlicesOfMarks((dailyRecord.sliceMarks?.NS ?? []).map(Number), sliceMinutes);
-}
 
 /**
  * Makes daily records. The first thing that is ever written for a client's day is its record here, with the mark of the slice

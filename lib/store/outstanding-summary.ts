@@ -1,15 +1,8 @@
 import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import type { PackageState } from '../packages/package.ts';
+import type { OUTSTANDING_STATES } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import { BUCKETS, periodPartition } from './keys.ts';
 
-/** The states of packages of which something remains to be done: those that the `outstanding` index holds. */
-export const OUTSTANDING_STATES = [
-  'ready',
-  'sending',
-  'submitted',
-  'parked',
-] as const satisfies readonly PackageState[];
 type OutstandingState = (typeof OUTSTANDING_STATES)[number];
 
 /** What remains to be done in a period. */

@@ -1,5 +1,4 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { QueryCommand } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { PackageHead } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
@@ -43,36 +42,10 @@ export class PackageReader {
     return revisions;
   }
 
-  /** The packages of a period, counted without reading what is in them. */
-  async count(periodId: PeriodId): Promise<number> {
-    const counts = await Promise.all(
-      Array.from({ length: BUCKETS }, (_, bucket) => this.#count(periodPartition(periodId, bucket))),
-    );
-    return counts.reduce((sum, count) => sum + count, 0);
-  }
-
   async *#heads(partition: string, prefix: string): AsyncGenerator<PackageHead> {
     for await (const items of queryPages(this.#client, this.#query(partition, prefix))) {
       for (const item of items) yield packageHeadOf(unmarshall(item));
     }
-  }
-
-  async #count(partition: string): Promise<number> {
-    let count = 0;
-    let start: Record<string, never> | undefined;
-    do {
-      const { Count = 0, LastEvaluatedKey } = await this.#client.send(
-        new QueryCommand({
-          ...this.#query(partition, `head${SEPARATOR}`),
-          Select: 'COUNT',
-          ...(start ? { ExclusiveStartKey: start } : {}),
-        }),
-      );
-      count += Count;
-      // The key goes back as it came.
-      start = LastEvaluatedKey as Record<string, never> | undefined;
-    } while (start);
-    return count;
   }
 
   #query(partition: string, prefix: string) {

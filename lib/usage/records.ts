@@ -1,5 +1,4 @@
 import type { Day } from '../periods/days.ts';
-import type { PeriodId } from '../periods/periods.ts';
 
 /** Exact decimals by meter, as plain decimal strings: `{"api_calls": "1250", "storage_gb_hours": "0.125"}`. */
 export type MeterTotals = Record<string, string>;
@@ -25,22 +24,4 @@ export interface LateEvent {
   countedAt: string;
   /** RFC 3339, UTC. */
   eventTime: string;
-}
-
-/** What one page of a usage slice says, without the identities of its events. Nearly every slice has one page. */
-export interface UsageSlice {
-  clientId: string;
-  day: Day;
-  /** Counts the slices from the day's first instant. */
-  slice: number;
-  page: number;
-  totals: MeterTotals;
-  /** How many distinct events the totals hold. */
-  events: number;
-  /** RFC 3339, UTC. */
-  firstEventAt: string;
-  lastEventAt: string;
-  /** The page's late events and their period; absent in nearly all. */
-  late?: LateEvent[];
-  latePeriod?: PeriodId;
 }

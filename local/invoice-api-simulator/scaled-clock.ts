@@ -14,6 +14,7 @@ export interface ScaledClock {
   stop(): void;
 }
 
+/** A clock that runs from now on. @param timeScale so many of its milliseconds pass in one of ours */
 export function startScaledClock(timeScale: number): ScaledClock {
   const wallStart = Date.now();
   const start = performance.now();
