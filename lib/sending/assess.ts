@@ -40,7 +40,7 @@ export interface Assessment {
  * A round is some 24 events of the parent execution's history, and 25,000 are the limit
  * (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
  */
-const ROUNDS_PER_EXECUTION = 500;
+export const ROUNDS_PER_EXECUTION = 500;
 
 /** With fewer finished packages than this, a share says nothing. */
 const FINISHED_FOR_A_SHARE = 20;

@@ -3,6 +3,7 @@ import { readSettings } from '../../../config/settings.ts';
 import { MAXIMUM_CHUNKS } from '../../../lib/chunks/planner.ts';
 import { STEPS_PER_CHUNK } from '../../../lib/runs/package-chunk.ts';
 import { MAXIMUM_CLIENTS } from '../../../lib/runs/run-input.ts';
+import { ROUNDS_PER_EXECUTION } from '../../../lib/sending/assess.ts';
 import { bucketChunks } from '../../../lib/sending/selection.ts';
 import { TURNS_PER_CHUNK } from '../../../lib/sending/send-chunk.ts';
 import { BUCKETS } from '../../../lib/store/keys.ts';
@@ -33,7 +34,8 @@ const VISITS = {
   Plan: 50,
   // The worker refuses to be called more often.
   PackageChunk: STEPS_PER_CHUNK,
-  Assess: ROUNDS,
+  // `assess` refuses to be asked more often.
+  Assess: ROUNDS_PER_EXECUTION,
   // Two turns each time round; the Choice after them sees that the last one is spent.
   SendChunk: Math.ceil(TURNS_PER_CHUNK / 2) + 1,
   CheckChunk: Math.ceil(TURNS_PER_CHUNK / 2) + 1,
@@ -52,6 +54,10 @@ describe('history', () => {
     }));
     expect(events.length).toBeGreaterThan(3);
     expect(events.filter((execution) => execution.events >= EVENTS_ALLOWED)).toEqual([]);
+  });
+
+  test('has room for as many rounds as the slowest API needs', () => {
+    expect(ROUNDS).toBeLessThanOrEqual(ROUNDS_PER_EXECUTION);
   });
 
   test('of a loop without a bound is found', () => {
