@@ -53,7 +53,7 @@ function funnel(names: string) {
       metrics: [
         queue(names, 'events', 'NumberOfMessagesReceived', 'messages received'),
         own(names, 'EventsCounted', { label: 'counted' }),
-        own(names, 'EventsRepeated', { label: 'repeated, counted before' }),
+        own(names, 'EventsDuplicate', { label: 'duplicates, counted before' }),
         own(names, 'EventsLate', { label: 'late' }),
         own(names, 'EventsRejected', { label: 'rejected' }),
       ],

@@ -13,7 +13,7 @@ export class CountingMetrics {
   publish(outcome: AggregationOutcome, consumed: { writeUnits: number; readUnits: number }, now: number): void {
     const count = (name: string, value: number) => this.#metrics.addMetric(name, MetricUnit.Count, value);
     count('EventsCounted', outcome.counted);
-    count('EventsRepeated', outcome.duplicates);
+    count('EventsDuplicate', outcome.duplicates);
     count(
       'EventsRejected',
       [...outcome.rejected.values()].reduce((sum, events) => sum + events, 0),

@@ -2,9 +2,9 @@ import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeEach, expect, jest, test } from '@jest/globals';
 import type { RejectedMessage } from '../../lib/events/rejected-event.ts';
 import { createIngestion, type Ingestion } from '../../lib/ingestion/ingestion.ts';
-import { estimatedSlices } from '../../lib/store/daily-record-store.ts';
 import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
 import { FoundationChanged } from '../../lib/store/foundation-store.ts';
+import { estimatedSlicesOfMarks } from '../../lib/usage/slice-marks.ts';
 import { type SqsEngine, startSqsEngine } from '../../local/engines/sqs-engine.ts';
 import { consumptionEvent, consumptionEventText } from '../fixtures/consumption-events.ts';
 import { readStoredUsage, scan, sqsRecord } from '../fixtures/counting.ts';
@@ -134,7 +134,7 @@ test('the daily record is there with the first event, and says how many slices t
 
   const [record = {}] = await scan(tables.client, tables.names.dailyRecords);
   expect(record).toMatchObject({ clientId: { S: 'client-1' }, day: { S: recently().slice(0, 10) } });
-  expect(estimatedSlices(record, 5)).toBe(48);
+  expect(estimatedSlicesOfMarks((record.sliceMarks?.NS ?? []).map(Number), 5)).toBe(48);
 });
 
 test('5,000 meters of one client in one batch are all counted', async () => {
@@ -219,7 +219,7 @@ test('metrics tell what a batch came to, and no log line holds what events say',
   const metrics = written.flatMap((line) => (line.includes('_aws') ? [JSON.parse(line)] : []));
   expect(metrics[0]).toMatchObject({
     EventsCounted: 1,
-    EventsRepeated: 1,
+    EventsDuplicate: 1,
     EventsRejected: 1,
     EventsLate: 0,
     CountingConflicts: 0,
