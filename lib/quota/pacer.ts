@@ -83,6 +83,11 @@ export class Pacer {
     return this.earliest(Math.min(requests, fewest), now) <= now + LONGEST_QUOTA_PAUSE_MILLISECONDS;
   }
 
+  /** Whether nothing more may leave in this turn, by its time or by {@link stop}. */
+  get isOver(): boolean {
+    return this.#stopped || this.#clock.now() >= this.#turn.until;
+  }
+
   /** Nothing leaves before that moment. */
   holdUntil(moment: number): void {
     this.#holdUntil = Math.max(this.#holdUntil, moment);

@@ -143,6 +143,7 @@ export class SendTurn {
       const prepared = await this.#preparing(() => this.#prepare(candidate));
       if (!prepared) return;
       const outcome = await this.#requestSlots(() => this.#request(prepared, leaves));
+      if (outcome === 'lost') return;
       if (outcome === undefined) await this.#putBack(prepared);
       else await this.#record(candidate, prepared, outcome);
     } finally {
@@ -171,9 +172,23 @@ export class SendTurn {
       state: 'sending',
       everSent: true,
       attemptCount: before.attemptCount + 1,
-      leaseUntil: clock.now() + 2 * settings.requestTimeoutMilliseconds + 2 * LONGEST_QUOTA_PAUSE_MILLISECONDS,
+      leaseUntil: this.#leaseEnd(),
     });
     return leased && { before, leased, body: bodyOf(revision.document, before.submission) };
+  }
+
+  #leaseEnd(): number {
+    const { clock, settings } = this.#sending;
+    return clock.now() + 2 * settings.requestTimeoutMilliseconds + 2 * LONGEST_QUOTA_PAUSE_MILLISECONDS;
+  }
+
+  /** Waiting for the quota in line may outlast a lease. False when somebody else has taken the package since. */
+  async #keepLease(prepared: PreparedPackage): Promise<boolean> {
+    const { clock, settings, transitions } = this.#sending;
+    if ((prepared.leased.leaseUntil ?? 0) - clock.now() >= settings.requestTimeoutMilliseconds) return true;
+    const renewed = await transitions.apply(prepared.leased, { leaseUntil: this.#leaseEnd() });
+    if (renewed) prepared.leased = renewed;
+    return renewed !== undefined;
   }
 
   #isToBeSent(head: PackageHead): boolean {
@@ -181,26 +196,32 @@ export class SendTurn {
     return head.state === 'sending' && (head.leaseUntil ?? 0) < this.#sending.clock.now();
   }
 
-  /** One request, when its time has come; undefined when its time does not come in this turn. */
-  async #request({ leased, body }: PreparedPackage, leaves: () => void): Promise<SubmitOutcome | undefined> {
+  /** One request, when its time has come; undefined when its time does not come in this turn, `lost` when it is not ours any more. */
+  async #request(prepared: PreparedPackage, leaves: () => void): Promise<SubmitOutcome | 'lost' | undefined> {
+    const { leased, body } = prepared;
     const idempotencyKey = idempotencyKeyOf(leased.packageId, leased.revision, leased.submission);
     const submit = (options: RequestOptions): Promise<SubmitOutcome> =>
       this.#sending.api.submit({ idempotencyKey, body }, options);
-    const outcome = await this.#paced(submit, leaves);
+    const outcome = await this.#paced(prepared, submit, leaves);
     // The token may have been rotated since it was read; the second request carries one that was read anew.
-    if (outcome?.kind !== 'credentials-refused' || this.#isOver()) return outcome;
+    if (outcome === undefined || outcome === 'lost') return outcome;
+    if (outcome.kind !== 'credentials-refused' || this.#isOver()) return outcome;
     // Without room for it, the first has been answered all the same.
-    return (await this.#paced(submit, leaves)) ?? outcome;
+    return (await this.#paced(prepared, submit, leaves)) ?? outcome;
   }
 
   async #paced(
+    prepared: PreparedPackage,
     submit: (options: RequestOptions) => Promise<SubmitOutcome>,
     leaves: () => void,
-  ): Promise<SubmitOutcome | undefined> {
+  ): Promise<SubmitOutcome | 'lost' | undefined> {
     const departure = await this.#pacer.next();
     if (typeof departure === 'string') return undefined;
     leaves();
     try {
+      if (!(await this.#keepLease(prepared))) return 'lost';
+      // Renewing takes time, and what leaves after the turn might meet the next one's.
+      if (this.#pacer.isOver) return undefined;
       const outcome = await submit({ onLeft: departure.left });
       this.#health.heard(outcome);
       this.#tuner.completed({
