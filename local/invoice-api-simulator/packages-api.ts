@@ -1,33 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Answer, cut, json, problem, write, writeBeginning } from './answers.ts';
-import type { CheckedBody } from './body-check.ts';
-import type { Books, Submission } from './books.ts';
+import type { Submission } from './books.ts';
 import { burstLeft, faultOf, type RequestFault } from './faults.ts';
-import type { Gate, Refusal, RequestKind } from './gate.ts';
-import type { IdempotencyKeys } from './keys.ts';
-import type { FaultRates, Profile } from './profiles.ts';
-import { type Draw, durationOf } from './random.ts';
-import type { ScaledClock } from './scaled-clock.ts';
-import type { Tally } from './tally.ts';
-
-/** All that one simulated API is made of. */
-export interface SimulatedApi {
-  profile: Profile;
-  clock: ScaledClock;
-  startedAt: number;
-  draw: Draw;
-  gate: Gate;
-  books: Books;
-  keys: IdempotencyKeys;
-  tally: Tally;
-  checkBody: (text: string) => CheckedBody;
-  /** May change while it runs. */
-  faults: FaultRates;
-  /** Only so many attempts of one key may go wrong. */
-  faultyAttempts: number;
-  token: string | undefined;
-  decimalRetryAfter: boolean;
-}
+import type { RequestKind } from './gate.ts';
+import { durationOf } from './random.ts';
+import { conflict, refusedCredentials, setQuotaFields, throttled, unavailable } from './refusals.ts';
+import type { SimulatedApi } from './simulated-api.ts';
 
 interface Visit {
   api: SimulatedApi;
@@ -44,7 +22,6 @@ const MAXIMUM_BODY_BYTES = 1024 * 1024;
 const PAGE_SIZE = 500;
 /** A hanging request is cut off in the end, as a gateway in front of the API would do. */
 const HANG_MILLISECONDS = 600_000;
-const NO_WAIT_KNOWN = 1_000;
 
 /** Answers one request to `/v1/packages`. */
 export async function answerPackages(
@@ -232,49 +209,6 @@ function finish(api: SimulatedApi, response: ServerResponse, answer: Answer): vo
 function acceptanceOf(submission: Submission): Answer {
   const atOnce = submission.settlesAt <= submission.acceptedAt;
   return json(202, { id: submission.packageId, status: atOnce ? submission.settlesAs : 'queued' });
-}
-
-function refusedCredentials(api: SimulatedApi, request: IncomingMessage): Answer | undefined {
-  const [, token] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
-  if (token && (api.token === undefined || token === api.token)) return undefined;
-  const detail = token ? 'This token is not known.' : 'Send `Authorization: Bearer <token>`.';
-  return problem(401, 'Unauthorized', detail, { headers: { 'www-authenticate': 'Bearer' } });
-}
-
-function conflict(api: SimulatedApi): Answer {
-  return problem(409, 'Conflict', 'A request with this Idempotency-Key is being answered.', {
-    headers: retryAfter(api, NO_WAIT_KNOWN),
-  });
-}
-
-function unavailable(api: SimulatedApi, hint: boolean): Answer {
-  return problem(503, 'Service Unavailable', 'No capacity at this moment.', {
-    headers: hint ? retryAfter(api, NO_WAIT_KNOWN) : {},
-  });
-}
-
-function throttled(api: SimulatedApi, refusal: Refusal): Answer {
-  api.tally.throttled += 1;
-  if (refusal.retryAfter === undefined) return { status: refusal.status, headers: {}, body: '' };
-  return problem(refusal.status, 'Too Many Requests', 'The quota is spent.', {
-    headers: retryAfter(api, refusal.retryAfter || NO_WAIT_KNOWN),
-  });
-}
-
-/** Whole seconds of the caller's wall clock, rounded up, as RFC 9110 has it; with a fraction only when asked for. */
-function retryAfter(api: SimulatedApi, milliseconds: number): Record<string, string> {
-  const seconds = api.clock.toWall(milliseconds) / 1000;
-  return { 'retry-after': api.decimalRetryAfter ? seconds.toFixed(3) : String(Math.ceil(seconds)) };
-}
-
-function setQuotaFields(api: SimulatedApi, kind: RequestKind, response: ServerResponse): void {
-  if (api.profile.throttleAnswer !== 'retry-after') return;
-  const nearest = api.gate.nearest(kind, api.clock.now());
-  if (!nearest) return;
-  const seconds = (milliseconds: number): number => Math.ceil(api.clock.toWall(milliseconds) / 1000);
-  const { name, remaining, wait, window } = nearest;
-  response.setHeader('ratelimit-policy', `"${name}";q=${window.requests};w=${seconds(window.milliseconds)}`);
-  response.setHeader('ratelimit', `"${name}";r=${remaining};t=${seconds(wait)}`);
 }
 
 /** The whole body, or undefined when it is too long; the rest is then read and forgotten, so that the answer arrives. */

@@ -5,10 +5,11 @@ import { bodyCheck } from './body-check.ts';
 import { Books, type Totals } from './books.ts';
 import { Gate } from './gate.ts';
 import { IdempotencyKeys } from './keys.ts';
-import { answerPackages, type SimulatedApi } from './packages-api.ts';
+import { answerPackages } from './packages-api.ts';
 import { type FaultRates, NO_FAULTS, PROFILES, type Profile, type ProfileName, type Quota } from './profiles.ts';
 import { drawsOf } from './random.ts';
 import { type ScaledClock, startScaledClock } from './scaled-clock.ts';
+import type { SimulatedApi } from './simulated-api.ts';
 import { type SimulatorReport, Tally } from './tally.ts';
 
 export interface SimulatorOptions {
