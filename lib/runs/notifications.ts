@@ -6,7 +6,7 @@ export type Notification =
       type: 'Period Closed';
       detail: { periodId: string; runId: string; finishedAt: string; clients: number; certificateHash?: string };
     }
-  /** `totals` names 200 meters at most. */
+  /** At least so much, where there was more than an hourly look has time to read; `totals` names 200 meters at most. */
   | { type: 'Late Usage'; detail: { periodId: string; events: number; totals: MeterTotals } }
   | { type: 'Packages Parked'; detail: { periodId: string; runId: string; parked: number } }
   | { type: 'Canary Stopped'; detail: { periodId: string; runId: string; failed: number; size: number } }
