@@ -3,12 +3,15 @@ import { periodsToWatch } from '../lib/runs/watch-periods.ts';
 import { BUCKETS } from '../lib/store/keys.ts';
 import { LateLedger } from '../lib/store/late-ledger.ts';
 import { OutstandingPackages } from '../lib/store/outstanding-packages.ts';
+import { hasUsage } from '../lib/store/period-usage.ts';
 import { RunStore } from '../lib/store/run-store.ts';
 import type { Cloud } from './cloud.ts';
 
-/** A period in which something waits for a person or a run. */
+/** A period in which something waits for a person or a run. One in which nothing was counted has nothing to close. */
 export interface OpenPeriod {
   period: Period;
+  /** False where usage was counted and no run has closed it. */
+  isClosed: boolean;
   packagesParked: number;
   lateEventsNotYetBilled: number;
 }
@@ -21,17 +24,28 @@ export function watchedPeriods({ calendar, outputs }: Cloud): Period[] {
 /** Those of the watched periods in which something is open, the latest first. */
 export async function openPeriods(cloud: Cloud): Promise<OpenPeriod[]> {
   const periods = await Promise.all(watchedPeriods(cloud).map((period) => standingOf(cloud, period)));
-  return periods.filter(({ packagesParked, lateEventsNotYetBilled }) => packagesParked + lateEventsNotYetBilled > 0);
+  return periods.filter((each) => !each.isClosed || each.packagesParked + each.lateEventsNotYetBilled > 0);
 }
 
 async function standingOf(cloud: Cloud, period: Period): Promise<OpenPeriod> {
   const { documents, outputs, tables } = cloud;
-  const outstanding = new OutstandingPackages(documents, outputs.PackagesTableName);
-  const [state, packagesParked] = await Promise.all([
-    new RunStore(documents, outputs.RunsTableName).loadPeriodState(period.id),
-    outstanding.count({ periodId: period.id, buckets: { from: 0, to: BUCKETS - 1 } }, 'parked'),
+  const state = await new RunStore(documents, outputs.RunsTableName).loadPeriodState(period.id);
+  if (!state?.lastClosedAt) {
+    const [isUsed, packagesParked] = await Promise.all([
+      hasUsage(documents, outputs.DailyRecordsTableName, period.id),
+      parkedIn(cloud, period),
+    ]);
+    // Before a period is closed once, its next run bills everything.
+    return { period, isClosed: !isUsed, packagesParked, lateEventsNotYetBilled: 0 };
+  }
+  const [packagesParked, late] = await Promise.all([
+    parkedIn(cloud, period),
+    new LateLedger(tables).notYetBilled(period.id),
   ]);
-  // Before a period is closed once, its next run bills everything.
-  const late = state?.lastClosedAt ? await new LateLedger(tables).notYetBilled(period.id) : { events: 0 };
-  return { period, packagesParked, lateEventsNotYetBilled: late.events };
+  return { period, isClosed: true, packagesParked, lateEventsNotYetBilled: late.events };
+}
+
+function parkedIn({ documents, outputs }: Cloud, { id }: Period): Promise<number> {
+  const outstanding = new OutstandingPackages(documents, outputs.PackagesTableName);
+  return outstanding.count({ periodId: id, buckets: { from: 0, to: BUCKETS - 1 } }, 'parked');
 }

@@ -31,8 +31,9 @@ export async function run(context: Context, given: string | undefined): Promise<
   for (const other of others) context.output.line(otherWords(other));
 }
 
-function otherWords({ period: { id }, packagesParked, lateEventsNotYetBilled }: OpenPeriod): string {
+function otherWords({ period: { id }, isClosed, packagesParked, lateEventsNotYetBilled }: OpenPeriod): string {
   const left = [
+    ...(isClosed ? [] : ['has usage and is not closed']),
     ...(packagesParked > 0 ? [`${plural(packagesParked, 'package')} parked`] : []),
     ...(lateEventsNotYetBilled > 0 ? [`${plural(lateEventsNotYetBilled, 'late event')} not yet billed`] : []),
   ];

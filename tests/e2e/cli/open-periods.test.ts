@@ -4,6 +4,7 @@ import { type CommandLineWorld, startCommandLineWorld } from '../../fixtures/com
 
 let world: CommandLineWorld;
 let earlier: string;
+let before: Record<string, unknown>;
 
 /** An earlier period than the one that ended last is left with a parked package and late usage. */
 beforeAll(async () => {
@@ -12,6 +13,7 @@ beforeAll(async () => {
   earlier = id;
   const event = (client: string) => world.event(client, '2', { time: `${to}T12:00:00Z` });
   await world.count([event('globex')]);
+  before = await world.json(['status']);
   await world.halfmonth(['run', id, '--follow', '--yes']);
   await world.count([event('acme')]);
   world.api.setFaults({ unprocessed: 1 });
@@ -44,7 +46,10 @@ test('status of the last period names the earlier one', async () => {
   const { stdout } = await world.halfmonth(['status']);
 
   expect(period).toBe(world.period.id);
-  expect(otherPeriods).toEqual([{ period: earlier, packagesParked: 1, lateEventsNotYetBilled: 1 }]);
+  expect(before.otherPeriods).toEqual([
+    { period: earlier, isClosed: false, packagesParked: 0, lateEventsNotYetBilled: 0 },
+  ]);
+  expect(otherPeriods).toEqual([{ period: earlier, isClosed: true, packagesParked: 1, lateEventsNotYetBilled: 1 }]);
   expect(stdout).toContain(
     `${earlier}: 1 package parked, 1 late event not yet billed; npx halfmonth status ${earlier}`,
   );
