@@ -179,7 +179,12 @@ async function play(
     await Promise.all(Array.from({ length: sender.concurrency }, worker));
     // A crashed sender leaves its turn open, and its next attempt comes back for it.
     if (sentInTurn >= crashesAfter) continue;
-    shared.calendar = closeTurn(shared.calendar, opened.turn, { sent: pacer.sent, answered: true, failuresInARow: 0 }, moment());
+    shared.calendar = closeTurn(
+      shared.calendar,
+      opened.turn,
+      { sent: pacer.sent, answered: true, failuresInARow: 0 },
+      moment(),
+    );
     if (left > 0) {
       const booked = bookTurn(shared.calendar, { ...request, requests: left }, moment());
       shared.calendar = booked.calendar;
