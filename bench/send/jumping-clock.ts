@@ -21,7 +21,6 @@ const QUIET_ROUNDS = 50;
  * out as if it had run in real time, and a day of the API's time passes in a minute.
  */
 export class JumpingClock implements ScaledClock, Clock {
-  readonly scale = 1;
   readonly #timers = new Set<Timer>();
   #offset = Date.now() - performance.now();
   #busy = 0;

@@ -106,6 +106,11 @@ export function bookTurn(
   return { calendar: { ...calendar, booked: [...others, { ...request, startsAt }] }, startsAt };
 }
 
+/** Takes a booking back, so that nobody makes room for a turn that will not come. */
+export function cancelTurn(calendar: QuotaCalendar, id: string): QuotaCalendar {
+  return { ...calendar, booked: calendar.booked.filter((booked) => booked.id !== id) };
+}
+
 /** The answer to whoever wants to begin: a turn, or when to come again. */
 export type OpenAnswer = { calendar: QuotaCalendar; turn: OpenTurn } | { calendar: QuotaCalendar; waitUntil: number };
 
@@ -136,7 +141,7 @@ export function openTurn(
   const requests = roomUntil(current, request, moment, until);
   const turn = { ...request, requests, clock, openedAt: now, until, expiresAt: until + limits.requestTimeout };
   return {
-    calendar: { ...current, open: turn, booked: current.booked.filter(({ id }) => id !== request.id) },
+    calendar: { ...cancelTurn(current, request.id), open: turn },
     turn,
   };
 }

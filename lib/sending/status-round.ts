@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { cancelTurn } from '../quota/calendar.ts';
 import type { RunContext } from '../runs/run.ts';
 import type { PackageSelection } from '../store/outstanding-packages.ts';
 import { InvoiceApiRefusedCredentials } from './errors.ts';
@@ -39,10 +40,7 @@ const OUTCOMES_FOR_A_PACE = 10;
 
 /** Takes back the booking of a round that somebody else's turn prevented. */
 export function dropBooking(run: RunContext, chunk: string, { calendar }: SendingWithApi): Promise<unknown> {
-  const id = turnIdOf(run, chunk);
-  return calendar.change((current) => ({
-    calendar: { ...current, booked: current.booked.filter((booked) => booked.id !== id) },
-  }));
+  return calendar.change((current) => ({ calendar: cancelTurn(current, turnIdOf(run, chunk)) }));
 }
 
 function turnIdOf(run: RunContext, chunk: string): string {

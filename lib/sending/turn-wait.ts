@@ -1,4 +1,4 @@
-import type { OpenTurn, TurnRequest } from '../quota/calendar.ts';
+import { cancelTurn, type OpenTurn, type TurnRequest } from '../quota/calendar.ts';
 import { inTurn, type TurnAnswer, type TurnTaker, type TurnUnderWay } from './turns.ts';
 
 /** Why a turn cannot begin yet. */
@@ -27,7 +27,8 @@ export async function inTurnAfterWaiting<Result>(
     if ('result' in answer) return answer;
     const wait = waitOf(answer, taker.clock.now());
     if (!mayWait(wait)) {
-      await withdraw(taker, request);
+      // Booked by inTurn for a later moment.
+      await taker.calendar.change((current) => ({ calendar: cancelTurn(current, request.id) }));
       return { gaveUp: wait };
     }
     await taker.clock.sleep(Math.max(0, wait.until - taker.clock.now()));
@@ -38,11 +39,4 @@ function waitOf({ waitUntil, calendar }: Extract<TurnAnswer<never>, { waitUntil:
   if (calendar.blockedUntil > now) return { reason: 'blocked', until: Math.max(waitUntil, calendar.blockedUntil) };
   if (calendar.open) return { reason: 'turn', until: waitUntil, open: calendar.open };
   return { reason: 'quota', until: waitUntil };
-}
-
-/** Takes back what {@link inTurn} booked for later, so that nobody makes room for it. */
-async function withdraw({ calendar }: TurnTaker, request: TurnRequest): Promise<void> {
-  await calendar.change((current) => ({
-    calendar: { ...current, booked: current.booked.filter(({ id }) => id !== request.id) },
-  }));
 }
