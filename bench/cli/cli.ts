@@ -13,7 +13,8 @@ import { packageHeadItem } from '../../lib/store/package-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import { startLocalCloud } from '../../local/cloud/local-cloud.ts';
 import { packageService } from '../../local/packaging/package-service.ts';
-import { KEPT_CLOUD_NOTICE, writeKeptCloudNotice } from '../../local/start/kept-cloud-notice.ts';
+import { announceKeptCloud } from '../../local/start/kept-cloud.ts';
+import { KEPT_CLOUD_NOTICE } from '../../local/start/kept-cloud-notice.ts';
 
 const run = promisify(execFile);
 const PROGRAM = fileURLToPath(new URL('../../cli/halfmonth.mjs', import.meta.url));
@@ -27,7 +28,7 @@ const packages = Number(values.packages);
 
 const folder = mkdtempSync(join(tmpdir(), 'halfmonth-bench-cli-'));
 const cloud = await startLocalCloud({ packageFolder: await packageService({ stage: 'local' }) });
-const { region, endpoints, outputs, environment } = cloud;
+const { region, endpoints, outputs } = cloud;
 const client = new DynamoDBClient({
   region,
   endpoint: endpoints.dynamodb,
@@ -71,16 +72,7 @@ try {
 
 /** Tables as the service declares them, with heads as packaging and sending leave them on a closing day. */
 async function prepare(): Promise<void> {
-  writeKeptCloudNotice(join(folder, KEPT_CLOUD_NOTICE), {
-    pid: process.pid,
-    startedAt: new Date().toISOString(),
-    region,
-    endpoints,
-    outputs,
-    environment,
-    invoiceApi: { url: String(outputs.InvoiceApiUrl) },
-    overrides: {},
-  });
+  announceKeptCloud(cloud, { url: String(outputs.InvoiceApiUrl) }, {}, join(folder, KEPT_CLOUD_NOTICE));
   const table = String(outputs.PackagesTableName);
   const writeAt = pLimit(8);
   const writeBatch = (first: number) => {

@@ -68,11 +68,15 @@ export function rememberMaxAgeDays(maxAgeDays: number): void {
   writeFileSync(SETTINGS_FILE, JSON.stringify({ maxAgeDays }));
 }
 
-/** Says where the cloud is, until `forgetKeptCloud`. */
+/**
+ * Says where the cloud is, until `forgetKeptCloud`.
+ * @param file where commands look, for those that run in another folder
+ */
 export function announceKeptCloud(
   { region, endpoints, outputs, environment }: LocalCloud,
   invoiceApi: KeptCloud['invoiceApi'],
   overrides: KeptCloud['overrides'],
+  file = LOCAL_CLOUD_FILE,
 ): KeptCloud {
   const startedAt = new Date().toISOString();
   const kept: KeptCloud = {
@@ -85,7 +89,7 @@ export function announceKeptCloud(
     invoiceApi,
     overrides,
   };
-  writeKeptCloudNotice(LOCAL_CLOUD_FILE, kept);
+  writeKeptCloudNotice(file, kept);
   return kept;
 }
 
