@@ -5,7 +5,7 @@ import {
   type DynamoDBDocumentClient,
   GetCommand,
   PutCommand,
-  QueryCommand,
+  paginateQuery,
 } from '@aws-sdk/lib-dynamodb';
 import { type AcknowledgementList, digestOfKeys } from '../certificate/acknowledgements.ts';
 import { canonicalJson } from '../certificate/canonical.ts';
@@ -72,20 +72,15 @@ export class CertificateStore {
   async list(periodId: PeriodId, limit?: number): Promise<Certificate[]> {
     const { pk, sk } = periodKey(periodId, 'certificate', '');
     const certificates: Certificate[] = [];
-    let start: Record<string, unknown> | undefined;
-    do {
-      const { Items = [], LastEvaluatedKey } = await this.#documents.send(
-        new QueryCommand({
-          TableName: this.#table,
-          KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
-          ExpressionAttributeValues: { ':pk': pk, ':sk': sk },
-          ConsistentRead: true,
-          ExclusiveStartKey: start,
-        }),
-      );
+    const query = {
+      TableName: this.#table,
+      KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
+      ExpressionAttributeValues: { ':pk': pk, ':sk': sk },
+      ConsistentRead: true,
+    };
+    for await (const { Items = [] } of paginateQuery({ client: this.#documents }, query)) {
       certificates.push(...(await Promise.all(Items.map((item) => this.#certificateOf(item)))));
-      start = LastEvaluatedKey;
-    } while (start);
+    }
     return certificates.sort(byCertification).slice(0, limit);
   }
 
@@ -146,44 +141,34 @@ export class CertificateStore {
 
   async *#pages(runId: string): AsyncGenerator<{ chunk: number; step: number; keys: string[] }> {
     const { pk, sk } = runKey(runId, 'acknowledgements');
-    let start: Record<string, unknown> | undefined;
-    do {
-      const { Items = [], LastEvaluatedKey } = await this.#documents.send(
-        new QueryCommand({
-          TableName: this.#table,
-          KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
-          ExpressionAttributeValues: { ':pk': pk, ':sk': `${sk}${SEPARATOR}` },
-          ExclusiveStartKey: start,
-        }),
-      );
+    const query = {
+      TableName: this.#table,
+      KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
+      ExpressionAttributeValues: { ':pk': pk, ':sk': `${sk}${SEPARATOR}` },
+    };
+    for await (const { Items = [] } of paginateQuery({ client: this.#documents }, query)) {
       // Written by saveAcknowledgements alone.
       for (const { chunk, step, keys } of Items as { chunk: number; step: number; keys: Uint8Array }[]) {
         const text = gunzipSync(keys).toString();
         yield { chunk, step, keys: text === '' ? [] : text.split('\n') };
       }
-      start = LastEvaluatedKey;
-    } while (start);
+    }
   }
 
   async #deleteBetween(runId: string, from: number[], to: number[]): Promise<void> {
     const { pk, sk } = runKey(runId, 'acknowledgements', ...from);
-    let start: Record<string, unknown> | undefined;
-    do {
-      const { Items = [], LastEvaluatedKey } = await this.#documents.send(
-        new QueryCommand({
-          TableName: this.#table,
-          KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
-          ExpressionAttributeValues: { ':pk': pk, ':from': sk, ':to': runKey(runId, 'acknowledgements', ...to).sk },
-          ProjectionExpression: 'pk, sk',
-          ConsistentRead: true,
-          ExclusiveStartKey: start,
-        }),
-      );
+    const query = {
+      TableName: this.#table,
+      KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+      ExpressionAttributeValues: { ':pk': pk, ':from': sk, ':to': runKey(runId, 'acknowledgements', ...to).sk },
+      ProjectionExpression: 'pk, sk',
+      ConsistentRead: true,
+    };
+    for await (const { Items = [] } of paginateQuery({ client: this.#documents }, query)) {
       for (const { pk: itemPk, sk: itemSk } of Items) {
         await this.#documents.send(new DeleteCommand({ TableName: this.#table, Key: { pk: itemPk, sk: itemSk } }));
       }
-      start = LastEvaluatedKey;
-    } while (start);
+    }
   }
 
   /** Keeps what of a certificate does not fit into its item, under its hash; answers what goes into the item. */

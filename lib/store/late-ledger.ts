@@ -1,5 +1,5 @@
 import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { type DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { type DynamoDBDocumentClient, GetCommand, PutCommand, paginateQuery } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { DecimalSum } from '../decimal/decimal.ts';
 import { packageIdOf } from '../packages/package.ts';
@@ -218,20 +218,15 @@ export class LateLedger {
     clientId?: string,
   ): AsyncGenerator<{ sortKey: string; events: BilledLateEvent[] }> {
     const prefix = clientId === undefined ? PREFIX : PREFIX + clientId + SEPARATOR;
-    let start: Record<string, unknown> | undefined;
-    do {
-      const { Items = [], LastEvaluatedKey } = await this.#documents.send(
-        new QueryCommand({
-          TableName: this.#table,
-          ConsistentRead: true,
-          KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
-          ExpressionAttributeValues: { ':pk': partition, ':from': prefix, ':to': prefix + AFTER_EVERYTHING },
-          ExclusiveStartKey: start,
-        }),
-      );
+    const query = {
+      TableName: this.#table,
+      ConsistentRead: true,
+      KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+      ExpressionAttributeValues: { ':pk': partition, ':from': prefix, ':to': prefix + AFTER_EVERYTHING },
+    };
+    for await (const { Items = [] } of paginateQuery({ client: this.#documents }, query)) {
       for (const { sk, events } of Items as LedgerItem[]) yield { sortKey: sk.slice(PREFIX.length), events };
-      start = LastEvaluatedKey;
-    } while (start);
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { BatchGetCommand, type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { BatchGetCommand, type DynamoDBDocumentClient, paginateQuery } from '@aws-sdk/lib-dynamodb';
 import type { PackageHead, PackageState } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import { AFTER_EVERYTHING, BUCKETS, bucketOf, packageHeadKey, periodPartition } from './keys.ts';
@@ -68,26 +68,16 @@ export class OutstandingPackages {
   }
 
   async *#range({ partition, from, to }: IndexRange): AsyncGenerator<OutstandingPackage> {
-    let start: Record<string, unknown> | undefined;
-    do {
-      const { Items = [], LastEvaluatedKey } = await this.#documents.send(
-        new QueryCommand({ ...this.#query(partition, from, to), ExclusiveStartKey: start }),
-      );
+    const query = this.#query(partition, from, to);
+    for await (const { Items = [] } of paginateQuery({ client: this.#documents }, query)) {
       for (const item of Items) yield outstandingOf(item);
-      start = LastEvaluatedKey;
-    } while (start);
+    }
   }
 
   async #countRange({ partition, from, to }: IndexRange): Promise<number> {
     let count = 0;
-    let start: Record<string, unknown> | undefined;
-    do {
-      const { Count, LastEvaluatedKey } = await this.#documents.send(
-        new QueryCommand({ ...this.#query(partition, from, to), Select: 'COUNT', ExclusiveStartKey: start }),
-      );
-      count += Count ?? 0;
-      start = LastEvaluatedKey;
-    } while (start);
+    const query = { ...this.#query(partition, from, to), Select: 'COUNT' } as const;
+    for await (const { Count = 0 } of paginateQuery({ client: this.#documents }, query)) count += Count;
     return count;
   }
 

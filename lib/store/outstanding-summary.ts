@@ -1,4 +1,4 @@
-import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { type DynamoDBDocumentClient, paginateQuery } from '@aws-sdk/lib-dynamodb';
 import type { OUTSTANDING_STATES } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import { BUCKETS, periodPartition } from './keys.ts';
@@ -48,21 +48,16 @@ async function* entriesOf(
   table: string,
   partition: string,
 ): AsyncGenerator<IndexEntry> {
-  let start: Record<string, unknown> | undefined;
-  do {
-    const { Items = [], LastEvaluatedKey } = await documents.send(
-      new QueryCommand({
-        TableName: table,
-        IndexName: 'outstanding',
-        KeyConditionExpression: 'pk = :pk',
-        ExpressionAttributeNames: { '#state': 'state' },
-        ExpressionAttributeValues: { ':pk': partition },
-        ProjectionExpression: '#state, packageId, submittedAt',
-        ExclusiveStartKey: start,
-      }),
-    );
+  const query = {
+    TableName: table,
+    IndexName: 'outstanding',
+    KeyConditionExpression: 'pk = :pk',
+    ExpressionAttributeNames: { '#state': 'state' },
+    ExpressionAttributeValues: { ':pk': partition },
+    ProjectionExpression: '#state, packageId, submittedAt',
+  };
+  for await (const { Items = [] } of paginateQuery({ client: documents }, query)) {
     // The index holds heads in these states alone, as packageHeadItem wrote them.
     yield* Items as IndexEntry[];
-    start = LastEvaluatedKey;
-  } while (start);
+  }
 }

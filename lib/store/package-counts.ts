@@ -1,4 +1,4 @@
-import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { type DynamoDBDocumentClient, paginateQuery } from '@aws-sdk/lib-dynamodb';
 import type { PackageState } from '../packages/package.ts';
 import { AFTER_EVERYTHING, BUCKETS, bucketOf, periodPartition } from './keys.ts';
 import type { PackageSelection } from './outstanding-packages.ts';
@@ -46,20 +46,16 @@ async function countRange(
   counts: PackageCounts,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  let start: Record<string, unknown> | undefined;
-  do {
-    const { Items = [], LastEvaluatedKey } = await documents.send(
-      new QueryCommand({
-        TableName: table,
-        KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
-        ExpressionAttributeNames: { '#state': 'state' },
-        ExpressionAttributeValues: { ':pk': partition, ':from': prefix, ':to': `${prefix}${AFTER_EVERYTHING}` },
-        ProjectionExpression: '#state, leaseUntil',
-        ConsistentRead: true,
-        ExclusiveStartKey: start,
-      }),
-      signal ? { abortSignal: signal } : {},
-    );
+  const query = {
+    TableName: table,
+    KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+    ExpressionAttributeNames: { '#state': 'state' },
+    ExpressionAttributeValues: { ':pk': partition, ':from': prefix, ':to': `${prefix}${AFTER_EVERYTHING}` },
+    ProjectionExpression: '#state, leaseUntil',
+    ConsistentRead: true,
+  };
+  const pages = paginateQuery({ client: documents }, query, signal ? { abortSignal: signal } : {});
+  for await (const { Items = [] } of pages) {
     for (const item of Items) {
       // Heads alone have this prefix, and every head has a state.
       const { state, leaseUntil } = item as { state: PackageState; leaseUntil?: number };
@@ -68,6 +64,5 @@ async function countRange(
         counts.firstLeaseEndsAt = Math.min(counts.firstLeaseEndsAt ?? leaseUntil, leaseUntil);
       }
     }
-    start = LastEvaluatedKey;
-  } while (start);
+  }
 }

@@ -85,12 +85,12 @@ describe('a glance at the states', () => {
 describe('watching the states', () => {
   test('reads no head while none has come to its end since the run counted', async () => {
     const tablesRead = new Set<string | undefined>();
-    const documents = {
+    const documents = Object.assign(Object.create(tables.documents), {
       send: (command: QueryCommand) => {
         tablesRead.add(command.input.IndexName ?? 'heads');
         return tables.documents.send(command);
       },
-    };
+    });
     const kept = { ...NOW, ready: 5, sending: 0, submitted: 0, parked: 0 };
 
     const watched = await watchStates({ ...cloud, documents } as unknown as Cloud, PERIOD, {
@@ -103,7 +103,7 @@ describe('watching the states', () => {
   });
 
   test('tells what remains now, and how many came to their end, where the heads are too many for a glance', async () => {
-    const documents = {
+    const documents = Object.assign(Object.create(tables.documents), {
       send: (command: QueryCommand, options?: { abortSignal?: AbortSignal }) =>
         command.input.IndexName === 'outstanding'
           ? tables.documents.send(command)
@@ -111,7 +111,7 @@ describe('watching the states', () => {
             new Promise((_, reject) => {
               options?.abortSignal?.addEventListener('abort', () => reject(options.abortSignal?.reason));
             }),
-    };
+    });
     const kept = { ...NOW, submitted: 4, processed: 1 };
 
     const watched = await watchStates({ ...cloud, documents } as unknown as Cloud, PERIOD, {
