@@ -6,6 +6,7 @@ import { InvoiceApiMisconfigured, TooManyPackageIds } from '../../../lib/invoice
 import { type HttpInvoiceApiOptions, httpInvoiceApi } from '../../../lib/invoice-api/http-invoice-api.ts';
 import { freePort } from '../../../local/engines/free-port.ts';
 import type { SimulatorOptions } from '../../../local/invoice-api-simulator/simulator.ts';
+import { startHttpServer } from '../../fixtures/http-server.ts';
 import {
   packageIdOfClient,
   startTestInvoiceApi,
@@ -45,30 +46,18 @@ function patientApi(baseUrl: string) {
 /** An API that gives every request this one raw answer, for answers that no simulator should give by itself. */
 async function startRawAnswer(rawAnswer: string, adapter: Partial<HttpInvoiceApiOptions> = {}) {
   const requests: { headers: Record<string, string | string[] | undefined>; body: string }[] = [];
-  const server = createServer(async (request) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-    requests.push({ headers: request.headers, body: Buffer.concat(chunks).toString('utf8') });
+  const server = await startHttpServer((request, body) => {
+    requests.push({ headers: request.headers, body });
     request.socket.end(rawAnswer);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
   const api = httpInvoiceApi({
-    baseUrl: `http://127.0.0.1:${port}`,
+    baseUrl: server.url,
     token: async () => TEST_TOKEN,
     timeoutMilliseconds: 10_000,
     maximumConnections: 1,
     ...adapter,
   });
-  started.push({
-    async stop() {
-      api.close();
-      server.closeAllConnections();
-      server.close();
-    },
-  });
+  started.push(server, { stop: async () => api.close() });
   return { api, requests };
 }
 

@@ -1,9 +1,8 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
 import { httpInvoiceApi } from '../../../lib/invoice-api/http-invoice-api.ts';
 import { bookQuota, sendChunk } from '../../../lib/sending/send-chunk.ts';
+import { startHttpServer } from '../../fixtures/http-server.ts';
 import { startTestInvoiceApi, TEST_TOKEN } from '../../fixtures/invoice-api.ts';
 import { makePackages, sendingOn, testRun } from '../../fixtures/sending.ts';
 import { startTestTables, type TestTables } from '../../fixtures/tables.ts';
@@ -46,32 +45,22 @@ test('requests that wait for the token count from when they leave, so that they 
 test('a server that hangs up after each answer sees no window exceeded', async () => {
   const tables = await tablesWith(30);
   const arrivals: number[] = [];
-  const server = createServer(async (request, response) => {
-    arrivals.push(performance.now());
-    const chunks: Buffer[] = [];
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-    // What the adapter sent, so it has a package's id.
-    const { packageId } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { packageId: string };
-    response.writeHead(202, { 'content-type': 'application/json', connection: 'close' });
-    response.end(JSON.stringify({ id: packageId, status: 'processed' }));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const server = await startHttpServer(
+    (_request, body, response) => {
+      // What the adapter sent, so it has a package's id.
+      const { packageId } = JSON.parse(body) as { packageId: string };
+      response.writeHead(202, { 'content-type': 'application/json', connection: 'close' });
+      response.end(JSON.stringify({ id: packageId, status: 'processed' }));
+    },
+    () => arrivals.push(performance.now()),
+  );
   const api = httpInvoiceApi({
-    baseUrl: `http://127.0.0.1:${port}`,
+    baseUrl: server.url,
     token: async () => TEST_TOKEN,
     timeoutMilliseconds: 10_000,
     maximumConnections: 10,
   });
-  started.push({
-    stop: async () => {
-      api.close();
-      server.closeAllConnections();
-      server.close();
-    },
-  });
+  started.push(server, { stop: async () => api.close() });
   const sending = sendingOn(tables, api, { quota: QUOTA });
 
   const sent = await sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
