@@ -1,6 +1,5 @@
 /** Arrows point one way: functions, cli, local, bench -> lib; inside lib, the pure parts know neither the store nor the SDK. */
-const PURE =
-  '^lib/(errors|decimal|periods|events|usage|packages|chunks|quota|certificate|explanation|reconciliation|cost)/';
+const PURE = '^lib/(errors|decimal|periods|events|usage|packages|chunks|quota|certificate)/';
 const SDK = '^(node_modules/)?(@aws-sdk|@smithy|@aws-lambda-powertools|@middy)';
 
 export default {
@@ -18,27 +17,33 @@ export default {
       comment: 'the pure parts can be read, tested and trusted without AWS',
       severity: 'error',
       from: { path: PURE },
-      to: { path: `^lib/(store|invoice-api|sending|runs|observability)/|${SDK}` },
+      to: { path: `^lib/(store|invoice-api|sending|runs|queues)/|${SDK}` },
     },
     {
       name: 'functions-are-wiring',
-      comment: 'a handler wires middy to lib and knows nothing of other handlers',
+      comment: 'a handler wires middy to lib through functions/wiring and knows nothing of other handlers',
       severity: 'error',
       from: { path: '^functions/' },
-      to: { path: '^(functions|cli|local|bench|tests|config)/' },
+      to: { path: '^(functions/[^/]+$|(cli|local|bench|tests|config)/)' },
+    },
+    {
+      name: 'only-functions-know-functions',
+      severity: 'error',
+      from: { path: '^(lib|cli|local|bench|config)/' },
+      to: { path: '^functions/' },
+    },
+    {
+      name: 'the-local-cloud-knows-no-product',
+      comment: 'it runs any packaged service; what it knows of this one it reads from the template',
+      severity: 'error',
+      from: { path: '^local/(cloud|engines)/' },
+      to: { path: '^(lib|functions|cli|bench|config)/' },
     },
     {
       name: 'only-the-store-speaks-dynamodb',
       severity: 'error',
       from: { path: '^lib/', pathNot: '^lib/store/' },
       to: { path: '^(node_modules/)?@aws-sdk/(client-dynamodb|lib-dynamodb|util-dynamodb)' },
-    },
-    {
-      name: 'local-does-not-reach-into-functions',
-      comment: 'the local cloud runs the packaged bundles, never the sources',
-      severity: 'error',
-      from: { path: '^local/' },
-      to: { path: '^functions/' },
     },
     {
       name: 'nobody-imports-tests',

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { WrongUsage } from './errors.ts';
+import { WrongUsage } from './terminal/errors.ts';
 
 interface CompletedCommand {
   path: string[];

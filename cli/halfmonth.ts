@@ -1,6 +1,6 @@
-import { EXIT } from './exit-codes.ts';
 import { buildProgram } from './program.ts';
-import { reportFailure } from './report-failure.ts';
+import { EXIT } from './terminal/exit-codes.ts';
+import { reportFailure } from './terminal/report-failure.ts';
 
 // Whoever reads us may stop early, as `head` does; that is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { CommonOptions } from './common-options.ts';
-import { Context } from './context.ts';
-import type { ExitCode } from './exit-codes.ts';
+import type { CommonOptions } from './connection/common-options.ts';
+import { Context } from './connection/context.ts';
+import type { ExitCode } from './terminal/exit-codes.ts';
 
 /** What a command's module exports. It is loaded when the command is called, so that help costs no SDK. */
 export interface CommandModule {

@@ -1,9 +1,8 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import { countingEnvironment } from '../lib/config/counting-environment.ts';
-import { createIngestion } from '../lib/ingestion/ingestion.ts';
 import { createDynamoDbClient } from '../lib/store/dynamodb-client.ts';
+import { countingEnvironment, createIngestion } from './wiring/counting.ts';
 
 const ingestion = createIngestion(countingEnvironment(process.env), createDynamoDbClient(), new SQSClient());
 

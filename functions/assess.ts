@@ -1,9 +1,10 @@
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import middy from '@middy/core';
-import { serviceName } from '../lib/config/service-name.ts';
-import { eventBusNotifications } from '../lib/runs/event-bus.ts';
 import { assess } from '../lib/sending/assess.ts';
-import { NO_METRICS, sendingFrom } from '../lib/sending/environment.ts';
+import { NO_METRICS } from '../lib/sending/sending.ts';
+import { serviceName } from './wiring/environment.ts';
+import { eventBusNotifications } from './wiring/event-bus.ts';
+import { sendingFrom } from './wiring/sending.ts';
 
 const deciding = {
   ...sendingFrom(process.env, NO_METRICS),

@@ -1,9 +1,8 @@
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import middy from '@middy/core';
-import { sendingFrom } from '../lib/sending/environment.ts';
-import { powertoolsMetrics } from '../lib/sending/powertools-metrics.ts';
 import { bookQuota } from '../lib/sending/send-chunk.ts';
+import { powertoolsMetrics, sendingFrom } from './wiring/sending.ts';
 
 const metrics = new Metrics();
 const sending = sendingFrom(process.env, powertoolsMetrics(metrics));

@@ -3,9 +3,8 @@ import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { checkChunk } from '../lib/sending/check-chunk.ts';
-import { sendingFrom } from '../lib/sending/environment.ts';
-import { invoiceApiFrom } from '../lib/sending/invoice-api-from-environment.ts';
-import { powertoolsMetrics } from '../lib/sending/powertools-metrics.ts';
+import { invoiceApiFrom } from './wiring/invoice-api.ts';
+import { powertoolsMetrics, sendingFrom } from './wiring/sending.ts';
 
 const metrics = new Metrics();
 const { api, token } = invoiceApiFrom(process.env);

@@ -1,11 +1,9 @@
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import middy from '@middy/core';
-import { closingEnvironment } from '../lib/config/closing-environment.ts';
-import { serviceName } from '../lib/config/service-name.ts';
-import { announceClosedPeriod } from '../lib/runs/announce-closed-period.ts';
 import { type ClosePeriodEvent, closePeriod } from '../lib/runs/close-period.ts';
-import { closingResources } from '../lib/runs/closing-resources.ts';
-import { eventBusNotifications } from '../lib/runs/event-bus.ts';
+import { announceClosedPeriod, closingEnvironment, closingResources } from './wiring/closing.ts';
+import { serviceName } from './wiring/environment.ts';
+import { eventBusNotifications } from './wiring/event-bus.ts';
 
 const resources = closingResources(closingEnvironment(process.env));
 const notifications = eventBusNotifications(new EventBridgeClient(), serviceName(process.env));

@@ -1,11 +1,11 @@
 import { SFNClient } from '@aws-sdk/client-sfn';
 import middy from '@middy/core';
-import { openingEnvironment } from '../lib/config/opening-environment.ts';
 import { BillingCalendar } from '../lib/periods/days.ts';
-import { executionsOf } from '../lib/runs/executions.ts';
 import { type OpenPeriodEvent, openPeriod } from '../lib/runs/open-period.ts';
+import { executionsOf } from '../lib/runs/period-lock.ts';
 import { createDocumentClient } from '../lib/store/document-client.ts';
 import { RunStore } from '../lib/store/run-store.ts';
+import { openingEnvironment } from './wiring/opening.ts';
 
 const { BILLING_TIME_ZONE, RUNS_TABLE } = openingEnvironment(process.env);
 const resources = {

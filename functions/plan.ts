@@ -1,8 +1,7 @@
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import { planningEnvironment } from '../lib/config/planning-environment.ts';
 import { type PlanEvent, plan } from '../lib/runs/plan.ts';
-import { planningResources } from '../lib/runs/planning-resources.ts';
+import { planningEnvironment, planningResources } from './wiring/planning.ts';
 
 const resources = planningResources(planningEnvironment(process.env));
 

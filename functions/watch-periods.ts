@@ -3,12 +3,10 @@ import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
-import { serviceName } from '../lib/config/service-name.ts';
-import { watchingEnvironment } from '../lib/config/watching-environment.ts';
-import { healthMetrics } from '../lib/observability/health-metrics.ts';
-import { eventBusNotifications } from '../lib/runs/event-bus.ts';
 import { watchPeriods } from '../lib/runs/watch-periods.ts';
-import { watchingResources } from '../lib/runs/watching-resources.ts';
+import { serviceName } from './wiring/environment.ts';
+import { eventBusNotifications } from './wiring/event-bus.ts';
+import { healthMetrics, watchingEnvironment, watchingResources } from './wiring/watching.ts';
 
 const notifications = eventBusNotifications(new EventBridgeClient(), serviceName(process.env));
 const resources = { ...watchingResources(watchingEnvironment(process.env)), notifications };

@@ -1,8 +1,7 @@
 import { fileURLToPath } from 'node:url';
+import { LIST_PRICES, PER_PACKAGE } from '../../cli/periods/run-cost.ts';
 import { readSettings } from '../../config/settings.ts';
-import { LIST_PRICES } from '../../lib/cost/list-prices.ts';
-import { PER_PACKAGE } from '../../lib/cost/run-cost.ts';
-import { EXPIRY_MARGIN_DAYS } from '../../lib/usage/slice-lifetime.ts';
+import { EXPIRY_MARGIN_DAYS } from '../../lib/usage/usage-slices.ts';
 
 /** How long a slice is kept in production. */
 const SLICE_DAYS = readSettings('prod').billing.eventMaxAgeDays + EXPIRY_MARGIN_DAYS;

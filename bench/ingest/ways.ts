@@ -13,7 +13,7 @@ import { acceptanceWindowAt, type ConsumptionEvent } from '../../lib/events/cons
 import { hexOfIdentity } from '../../lib/events/identity.ts';
 import { readMessage } from '../../lib/events/message.ts';
 import { BillingCalendar } from '../../lib/periods/days.ts';
-import { DailyRecordStore } from '../../lib/store/daily-record-store.ts';
+import { DailyRecordStore } from '../../lib/store/daily-record-marks.ts';
 import { PeriodClosingStore } from '../../lib/store/period-closing-store.ts';
 import { UsageSliceStore } from '../../lib/store/usage-slice-store.ts';
 import { aggregateBatch } from '../../lib/usage/aggregate-batch.ts';

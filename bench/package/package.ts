@@ -10,7 +10,7 @@ import { periodOf } from '../../lib/periods/periods.ts';
 import { sumsOfRun } from '../../lib/runs/chunk-steps.ts';
 import { type PlanAnswer, plan } from '../../lib/runs/plan.ts';
 import type { RunContext } from '../../lib/runs/run.ts';
-import { RecordWeights } from '../../lib/store/record-weights.ts';
+import { RecordWeights } from '../../lib/store/daily-record-marks.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import { startDynamoDbEngine } from '../../local/engines/dynamodb-engine.ts';
 import { type BenchTables, benchClient, createBenchTables } from './bench-tables.ts';

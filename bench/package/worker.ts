@@ -9,7 +9,7 @@ import { BillingCalendar } from '../../lib/periods/days.ts';
 import { packageChunk } from '../../lib/runs/package-chunk.ts';
 import type { RunContext } from '../../lib/runs/run.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
-import { DailyRecordWriter } from '../../lib/store/daily-record-writer.ts';
+import { DailyRecordWriter } from '../../lib/store/daily-records.ts';
 import { AFTER_EVERYTHING, BUCKETS, periodPartition } from '../../lib/store/keys.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
 import { PackageStore } from '../../lib/store/package-store.ts';

@@ -1,17 +1,16 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { canonicalJson } from '../../lib/certificate/canonical.ts';
 import type { Certificate } from '../../lib/certificate/certificate.ts';
-import { readCertificate } from '../../lib/certificate/seal.ts';
+import { canonicalJson, readCertificate } from '../../lib/certificate/seal.ts';
 import { verifyCertificate } from '../../lib/certificate/verify.ts';
 import { periodOf } from '../../lib/periods/periods.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
-import type { Cloud } from '../cloud.ts';
-import type { Context } from '../context.ts';
-import { CommandFailed, WrongUsage } from '../errors.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { periodOrLast } from '../period-of.ts';
-import { gatherEvidence } from '../verification.ts';
-import { plural, totalsWords } from '../words.ts';
+import type { Cloud } from '../connection/cloud.ts';
+import type { Context } from '../connection/context.ts';
+import { gatherEvidence } from '../packages/verification.ts';
+import { periodOrLast } from '../periods/period-of.ts';
+import { CommandFailed, WrongUsage } from '../terminal/errors.ts';
+import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
+import { plural, totalsWords } from '../terminal/words.ts';
 
 interface CertificateOptions {
   run?: string;

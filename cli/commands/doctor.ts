@@ -1,6 +1,6 @@
-import type { Context } from '../context.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { CHECKS, type Health } from '../health-checks.ts';
+import type { Context } from '../connection/context.ts';
+import { CHECKS, type Health } from '../periods/health-checks.ts';
+import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
 
 const SIGNS = { good: 'ok', warning: 'look', problem: 'BAD' } as const;
 const COLOURS = { good: 'green', warning: 'yellow', problem: 'red' } as const;

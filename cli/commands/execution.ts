@@ -1,10 +1,10 @@
 import { type HistoryEvent, paginateGetExecutionHistory } from '@aws-sdk/client-sfn';
-import type { Context } from '../context.ts';
-import { describeExecution, executionArnOf, failureWords } from '../executions.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { failedChunks } from '../failed-chunks.ts';
-import { historyWords } from '../history-words.ts';
-import { durationWords } from '../words.ts';
+import type { Context } from '../connection/context.ts';
+import { describeExecution, executionArnOf, failureWords } from '../executions/executions.ts';
+import { failedChunks } from '../executions/failed-chunks.ts';
+import { historyWords } from '../executions/history-words.ts';
+import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
+import { durationWords } from '../terminal/words.ts';
 
 /** Tells the history of an execution in plain words, and where it failed at a Map, why its chunks did. */
 export async function run(context: Context, given: string): Promise<ExitCode> {

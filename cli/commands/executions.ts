@@ -1,6 +1,6 @@
 import { ListExecutionsCommand } from '@aws-sdk/client-sfn';
-import type { Context } from '../context.ts';
-import { durationWords } from '../words.ts';
+import type { Context } from '../connection/context.ts';
+import { durationWords } from '../terminal/words.ts';
 
 /** Lists the executions of the state machine, the latest first. */
 export async function run(context: Context, options: { limit: number }): Promise<undefined> {

@@ -1,9 +1,9 @@
-import { explainClient } from '../../lib/explanation/explain-client.ts';
-import { clientFacts } from '../client-facts.ts';
-import type { Context } from '../context.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { readClientId } from '../package-id.ts';
-import { periodOrLast } from '../period-of.ts';
+import type { Context } from '../connection/context.ts';
+import { clientFacts } from '../packages/client-facts.ts';
+import { explainClient } from '../packages/explain-client.ts';
+import { readClientId } from '../packages/package-id.ts';
+import { periodOrLast } from '../periods/period-of.ts';
+import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
 
 /** Says in plain words why a client is not done, and what happens next. */
 export async function run(context: Context, clientId: string, given: string | undefined): Promise<ExitCode> {

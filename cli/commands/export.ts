@@ -3,10 +3,10 @@ import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 import type { PackageDocument } from '../../lib/packages/document.ts';
 import { type Period, periodOf } from '../../lib/periods/periods.ts';
-import { readBooks } from '../../lib/store/books-reader.ts';
+import { readBooks } from '../../lib/store/client-reader.ts';
 import { BUCKETS } from '../../lib/store/keys.ts';
-import type { Cloud } from '../cloud.ts';
-import type { Context } from '../context.ts';
+import type { Cloud } from '../connection/cloud.ts';
+import type { Context } from '../connection/context.ts';
 
 interface ExportOptions {
   format: 'csv' | 'jsonl';

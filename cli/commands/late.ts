@@ -1,11 +1,11 @@
 import { DecimalSum } from '../../lib/decimal/decimal.ts';
 import { type Period, periodOf } from '../../lib/periods/periods.ts';
 import { LateLedger, type LateLine } from '../../lib/store/late-ledger.ts';
-import type { Cloud } from '../cloud.ts';
-import type { Context } from '../context.ts';
-import { openPeriods } from '../open-periods.ts';
-import { periodOrLast } from '../period-of.ts';
-import { plural, totalsWords } from '../words.ts';
+import type { Cloud } from '../connection/cloud.ts';
+import type { Context } from '../connection/context.ts';
+import { openPeriods } from '../periods/open-periods.ts';
+import { periodOrLast } from '../periods/period-of.ts';
+import { plural, totalsWords } from '../terminal/words.ts';
 
 /** Lists every event that was counted after its period's close, and what became of it. */
 export async function run(

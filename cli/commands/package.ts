@@ -1,11 +1,11 @@
-import { attemptWords } from '../../lib/explanation/explain-client.ts';
 import type { PackageDocument } from '../../lib/packages/document.ts';
 import { PackageReader } from '../../lib/store/package-reader.ts';
 import { PackageStore } from '../../lib/store/package-store.ts';
-import type { Context } from '../context.ts';
-import { CommandFailed } from '../errors.ts';
-import { readPackageId } from '../package-id.ts';
-import { plural } from '../words.ts';
+import type { Context } from '../connection/context.ts';
+import { attemptWords } from '../packages/explain-client.ts';
+import { readPackageId } from '../packages/package-id.ts';
+import { CommandFailed } from '../terminal/errors.ts';
+import { plural } from '../terminal/words.ts';
 
 /** Shows one package whole: its state, its last attempts and every decision of a person, its revisions and the current content. */
 export async function run(context: Context, id: string): Promise<undefined> {

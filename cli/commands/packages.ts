@@ -3,12 +3,12 @@ import type { Period } from '../../lib/periods/periods.ts';
 import { BUCKETS } from '../../lib/store/keys.ts';
 import { OutstandingPackages } from '../../lib/store/outstanding-packages.ts';
 import { PackageReader } from '../../lib/store/package-reader.ts';
-import type { Cloud } from '../cloud.ts';
-import type { Context } from '../context.ts';
-import { WrongUsage } from '../errors.ts';
-import { readClientId } from '../package-id.ts';
-import { periodOrLast } from '../period-of.ts';
-import { plural } from '../words.ts';
+import type { Cloud } from '../connection/cloud.ts';
+import type { Context } from '../connection/context.ts';
+import { readClientId } from '../packages/package-id.ts';
+import { periodOrLast } from '../periods/period-of.ts';
+import { WrongUsage } from '../terminal/errors.ts';
+import { plural } from '../terminal/words.ts';
 
 interface PackagesOptions {
   status?: string;

@@ -1,8 +1,8 @@
 import { givenUp } from '../../lib/sending/outcomes.ts';
-import type { Context } from '../context.ts';
-import type { ExitCode } from '../exit-codes.ts';
-import { decideParked } from '../parked-packages.ts';
-import { plural } from '../words.ts';
+import type { Context } from '../connection/context.ts';
+import { decideParked } from '../packages/parked-packages.ts';
+import type { ExitCode } from '../terminal/exit-codes.ts';
+import { plural } from '../terminal/words.ts';
 
 /** Gives parked packages up: the revision is not sent any more, and not billed. */
 export function run(context: Context, ids: string[], options: { reason: string }): Promise<ExitCode> {

@@ -1,10 +1,10 @@
 import type { PackageHead } from '../../lib/packages/package.ts';
 import { isRejectedByApi, released } from '../../lib/sending/outcomes.ts';
-import type { Context } from '../context.ts';
-import { WrongUsage } from '../errors.ts';
-import type { ExitCode } from '../exit-codes.ts';
-import { decideParked } from '../parked-packages.ts';
-import { plural } from '../words.ts';
+import type { Context } from '../connection/context.ts';
+import { decideParked } from '../packages/parked-packages.ts';
+import { WrongUsage } from '../terminal/errors.ts';
+import type { ExitCode } from '../terminal/exit-codes.ts';
+import { plural } from '../terminal/words.ts';
 
 /**
  * Lets parked and rejected packages be sent again with new attempts: under the same key, or under a new one what the API itself

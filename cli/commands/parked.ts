@@ -1,10 +1,10 @@
 import type { PackageHead } from '../../lib/packages/package.ts';
 import { type Period, periodOf } from '../../lib/periods/periods.ts';
-import type { Cloud } from '../cloud.ts';
-import type { Context } from '../context.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { watchedPeriods } from '../open-periods.ts';
-import { plural } from '../words.ts';
+import type { Cloud } from '../connection/cloud.ts';
+import type { Context } from '../connection/context.ts';
+import { watchedPeriods } from '../periods/open-periods.ts';
+import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
+import { plural } from '../terminal/words.ts';
 import { packagesOf } from './packages.ts';
 
 /** Lists the packages that wait for a person, with why: of one period, or of all that the alarms look at. */

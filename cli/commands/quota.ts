@@ -1,8 +1,8 @@
-import { type CalendarPicture, pictureOf } from '../../lib/quota/calendar-picture.ts';
 import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
-import type { Context } from '../context.ts';
-import { bar } from '../period-status.ts';
-import { durationWords, timeWords } from '../words.ts';
+import type { Context } from '../connection/context.ts';
+import { type CalendarPicture, pictureOf } from '../invoice-api/calendar-picture.ts';
+import { bar } from '../periods/period-status.ts';
+import { durationWords, timeWords } from '../terminal/words.ts';
 
 const CELLS = 60;
 const SIGNS = { free: '·', booked: '█', blocked: '×', spent: '▒' } as const;

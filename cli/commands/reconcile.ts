@@ -1,10 +1,10 @@
 import { periodOf } from '../../lib/periods/periods.ts';
-import { type Difference, type ReconciledHead, reconcile } from '../../lib/reconciliation/reconcile.ts';
 import { PackageReader } from '../../lib/store/package-reader.ts';
-import { listedByApi } from '../api-listing.ts';
-import type { Context } from '../context.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { plural } from '../words.ts';
+import type { Context } from '../connection/context.ts';
+import { listedByApi } from '../invoice-api/api-listing.ts';
+import { type Difference, type ReconciledHead, reconcile } from '../packages/reconcile.ts';
+import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
+import { plural } from '../terminal/words.ts';
 
 const MEANING: Record<Difference['kind'], string> = {
   'missing-at-api': 'the API does not list it',

@@ -1,10 +1,10 @@
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import type { Cloud } from '../cloud.ts';
-import type { Context } from '../context.ts';
-import { WrongUsage } from '../errors.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { giveBack, type RejectedEntry, remove, type TakenMessages, takeRejected } from '../rejected-messages.ts';
-import { plural } from '../words.ts';
+import type { Cloud } from '../connection/cloud.ts';
+import type { Context } from '../connection/context.ts';
+import { giveBack, type RejectedEntry, remove, type TakenMessages, takeRejected } from '../events/rejected-messages.ts';
+import { WrongUsage } from '../terminal/errors.ts';
+import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
+import { plural } from '../terminal/words.ts';
 
 interface RejectedOptions {
   reason?: string;

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
-import type { Cloud } from '../cloud.ts';
-import type { Context } from '../context.ts';
-import { CommandFailed, WrongUsage } from '../errors.ts';
-import { sendEvents } from '../event-sender.ts';
+import type { Cloud } from '../connection/cloud.ts';
+import type { Context } from '../connection/context.ts';
+import { sendEvents } from '../events/event-sender.ts';
 import {
   type BadLine,
   type ColumnMapping,
@@ -11,11 +10,12 @@ import {
   openSource,
   readMapping,
   type SourcedEvent,
-} from '../event-source.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { SendBookmark } from '../send-bookmark.ts';
-import { displaySending } from '../send-progress.ts';
-import { plural } from '../words.ts';
+} from '../events/event-source.ts';
+import { SendBookmark } from '../events/send-bookmark.ts';
+import { displaySending } from '../events/send-progress.ts';
+import { CommandFailed, WrongUsage } from '../terminal/errors.ts';
+import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
+import { plural } from '../terminal/words.ts';
 
 interface SendOptions {
   map?: string;

@@ -1,16 +1,16 @@
-import { COST_BASIS, runCost } from '../../lib/cost/run-cost.ts';
 import { PACKAGE_STATES } from '../../lib/packages/package.ts';
 import { endOfPeriod, type Period } from '../../lib/periods/periods.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
-import { summarizeOutstanding } from '../../lib/store/outstanding-summary.ts';
+import { summarizeOutstanding } from '../../lib/store/package-reader.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
-import type { Cloud } from '../cloud.ts';
-import type { Context } from '../context.ts';
-import { type OpenPeriod, openPeriods } from '../open-periods.ts';
-import { periodOrLast } from '../period-of.ts';
-import { bar, glanceAtStates, type LatestRun, latestRun, statesWords, sumOf } from '../period-status.ts';
-import { dollarsWords, durationWords, plural, timeWords, totalsWords } from '../words.ts';
+import type { Cloud } from '../connection/cloud.ts';
+import type { Context } from '../connection/context.ts';
+import { type OpenPeriod, openPeriods } from '../periods/open-periods.ts';
+import { periodOrLast } from '../periods/period-of.ts';
+import { bar, glanceAtStates, type LatestRun, latestRun, statesWords, sumOf } from '../periods/period-status.ts';
+import { COST_BASIS, runCost } from '../periods/run-cost.ts';
+import { dollarsWords, durationWords, plural, timeWords, totalsWords } from '../terminal/words.ts';
 
 const BAR_WIDTH = 30;
 

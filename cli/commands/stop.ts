@@ -1,8 +1,8 @@
 import { StopExecutionCommand } from '@aws-sdk/client-sfn';
-import type { Context } from '../context.ts';
-import { CommandFailed } from '../errors.ts';
-import { describeExecution, executionArnOf } from '../executions.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
+import type { Context } from '../connection/context.ts';
+import { describeExecution, executionArnOf } from '../executions/executions.ts';
+import { CommandFailed } from '../terminal/errors.ts';
+import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
 
 /** Stops an execution. What it has sent stays sent; a redrive or another run goes on from there. */
 export async function run(context: Context, given: string, options: { reason?: string }): Promise<ExitCode> {

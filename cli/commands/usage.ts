@@ -3,10 +3,10 @@ import type { Day } from '../../lib/periods/days.ts';
 import { nextPeriod, type Period, periodIdOfDay, periodOf } from '../../lib/periods/periods.ts';
 import { readUsageSoFar } from '../../lib/store/usage-reader.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
-import type { Cloud } from '../cloud.ts';
-import type { Context } from '../context.ts';
-import { WrongUsage } from '../errors.ts';
-import { readClientId } from '../package-id.ts';
+import type { Cloud } from '../connection/cloud.ts';
+import type { Context } from '../connection/context.ts';
+import { readClientId } from '../packages/package-id.ts';
+import { WrongUsage } from '../terminal/errors.ts';
 
 interface UsageDay {
   day: Day;

@@ -1,7 +1,9 @@
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import type { MeterTotals } from '../usage/records.ts';
-import type { CertificateContent } from './certificate.ts';
+import type { Certificate, CertificateContent } from './certificate.ts';
+import type { Fault } from './kept-document.ts';
 import { firstDifference, sumOfTotals } from './meter-sums.ts';
+import { seal } from './seal.ts';
 
 /** The first line of an account whose two sides disagree. */
 export interface Disagreement {
@@ -73,4 +75,24 @@ export function sameCount(line: string, expected: number, found: number): Disagr
 export function sameTotals(line: string, expected: MeterTotals, found: MeterTotals): Disagreement | undefined {
   const different = firstDifference(expected, found);
   return different && { line: `${line}, ${different.meter}`, expected: different.one, found: different.other };
+}
+
+/** What a run's workers found, folded, and what is known of the run. */
+export type CertificateParts = Omit<CertificateContent, 'schemaVersion'>;
+
+/**
+ * Makes the certificate of a run whose account balances.
+ * @param faults contradictions that workers found in the books
+ * @throws AccountUnbalanced naming the first line that disagrees
+ */
+export function makeCertificate(parts: CertificateParts, faults: readonly Fault[]): Certificate {
+  const content: CertificateContent = { schemaVersion: 1, ...parts };
+  const [fault] = faults;
+  if (fault) {
+    const { clientId, line, expected, found } = fault;
+    throw new AccountUnbalanced(parts.period.id, { line: `client ${clientId}, ${line}`, expected, found });
+  }
+  const disagreement = balance(content);
+  if (disagreement) throw new AccountUnbalanced(parts.period.id, disagreement);
+  return seal(content);
 }

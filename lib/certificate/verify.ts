@@ -1,8 +1,7 @@
 import type { Account } from './account.ts';
-import { type AcknowledgementList, digestOfLists } from './acknowledgements.ts';
 import { balance, type Disagreement, sameCount, sameTotals } from './balance.ts';
 import type { Certificate } from './certificate.ts';
-import { isSealed } from './seal.ts';
+import { type AcknowledgementList, digestOfLists, isSealed } from './seal.ts';
 
 /** What the invoice API says about one package, as far as an account is concerned. */
 export interface ApiAcknowledgement {

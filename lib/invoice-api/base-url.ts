@@ -1,4 +1,4 @@
-import { InvoiceApiMisconfigured } from './errors.ts';
+import { HalfmonthError } from '../errors/halfmonth-error.ts';
 
 /**
  * Where an invoice API with this base URL takes packages.
@@ -16,4 +16,20 @@ export function packagesUrlOf(baseUrl: string): URL {
   if (url.search || url.hash) return wrong('carries a query or a fragment');
   url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1/packages`;
   return url;
+}
+
+/** The invoice API cannot be called with these settings. Nothing was sent. */
+export class InvoiceApiMisconfigured extends HalfmonthError {
+  readonly code = 'INVOICE_API_MISCONFIGURED';
+}
+
+/** A caller asked for what one request cannot carry. Nothing was sent. */
+export class TooManyPackageIds extends HalfmonthError {
+  readonly code = 'TOO_MANY_PACKAGE_IDS';
+  readonly given: number;
+
+  constructor(given: number, limit: number) {
+    super(`A status read names 1 to ${limit} packages, and this one ${given}. Cut the list with statusBatches.`);
+    this.given = given;
+  }
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { request as secureRequest, Agent as TlsAgent } from 'node:https';
-import type { HeaderFields } from './retry-after.ts';
+import type { HeaderFields } from './answers.ts';
 
 /** One HTTP request, ready to go. */
 export interface HttpRequest {

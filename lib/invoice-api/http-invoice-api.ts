@@ -1,6 +1,12 @@
-import { type Parsed, parseAcceptance, parseReports, problemText } from './answers.ts';
-import { packagesUrlOf } from './base-url.ts';
-import { InvoiceApiMisconfigured, TooManyPackageIds } from './errors.ts';
+import {
+  type HeaderFields,
+  type Parsed,
+  parseAcceptance,
+  parseReports,
+  problemText,
+  retryAfterMilliseconds,
+} from './answers.ts';
+import { InvoiceApiMisconfigured, packagesUrlOf, TooManyPackageIds } from './base-url.ts';
 import { type Connections, type HttpRequest, type HttpResult, openConnections } from './http-exchange.ts';
 import type {
   CredentialsRefused,
@@ -14,8 +20,7 @@ import type {
   Throttled,
   Unknown,
 } from './invoice-api.ts';
-import { type HeaderFields, retryAfterMilliseconds } from './retry-after.ts';
-import { encodedIds, IDS_PER_STATUS_READ } from './status-batches.ts';
+import { encodedIds, IDS_PER_STATUS_READ } from './invoice-api.ts';
 
 /**
  * Yields the bearer token, before each request. `refused` is the token that the API refused last, if any: a provider

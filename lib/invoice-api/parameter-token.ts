@@ -3,7 +3,7 @@ import type middy from '@middy/core';
 import ssm from '@middy/ssm';
 import { clearCache, getInternal } from '@middy/util';
 import type { Context } from 'aws-lambda';
-import { InvoiceApiMisconfigured } from './errors.ts';
+import { InvoiceApiMisconfigured } from './base-url.ts';
 import type { TokenProvider } from './http-invoice-api.ts';
 
 /** A token that nobody refused is read anew after this time, so that a rotation that keeps the old one valid is seen. */

@@ -3,8 +3,8 @@ import { DecimalSum } from '../decimal/decimal.ts';
 import type { Period } from '../periods/periods.ts';
 import type { DailyRecord } from '../usage/records.ts';
 import type { DayQuantity, PackageLine } from './lines.ts';
+import { partOfMeter } from './lines.ts';
 import { packageIdOf } from './package.ts';
-import { partOfMeter } from './parts.ts';
 
 export type { DayQuantity, PackageLine } from './lines.ts';
 

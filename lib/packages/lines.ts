@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Day } from '../periods/days.ts';
 
 /** One meter's quantity on one day, or its change. */
@@ -11,4 +12,50 @@ export interface PackageLine {
   meter: string;
   quantity: string;
   days: DayQuantity[];
+}
+
+/**
+ * The largest document, in bytes: a DynamoDB item holds 400 KB
+ * (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html#limits-items).
+ */
+export const MAXIMUM_DOCUMENT_BYTES = 350_000;
+
+/**
+ * The lines of one part may take this much, in bytes. A correction carries its lines and, at worst, a difference that
+ * takes back every old line and adds every new one. With old lines of at most this size there is always a number of parts
+ * with which such a correction fits too, so no package is ever refused for its size.
+ */
+export const MAXIMUM_LINES_BYTES = 165_000;
+
+/** Far more than the meters that a day can hold. */
+const MAXIMUM_PARTS = 4_096;
+
+/**
+ * The part that a meter belongs to when there are `parts` of them, from 1. It depends on the meter's name alone, so a new
+ * meter moves no other one.
+ * @param parts a power of two
+ */
+export function partOfMeter(meter: string, parts: number): number {
+  if (parts === 1) return 1;
+  return (createHash('sha256').update(meter).digest().readUInt16BE(0) % parts) + 1;
+}
+
+/**
+ * How many parts a client's lines need: the smallest power of two, at least `atLeast`, with which the lines of every part
+ * stay within {@link MAXIMUM_LINES_BYTES}. The number never shrinks within a period, so that a meter goes from part to
+ * part only when a client has grown; then every part gets a correction, and what leaves one part enters another.
+ */
+export function partsFor(lines: readonly PackageLine[], atLeast = 1): number {
+  const sizes = lines.map((line) => ({ meter: line.meter, bytes: JSON.stringify(line).length + 1 }));
+  const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+  for (let parts = atLeast; parts < MAXIMUM_PARTS; parts *= 2) {
+    if (total <= MAXIMUM_LINES_BYTES) return parts;
+    const filled = new Array<number>(parts + 1).fill(0);
+    for (const { meter, bytes } of sizes) {
+      const part = partOfMeter(meter, parts);
+      filled[part] = (filled[part] ?? 0) + bytes;
+    }
+    if (filled.every((bytes) => bytes <= MAXIMUM_LINES_BYTES)) return parts;
+  }
+  return MAXIMUM_PARTS;
 }

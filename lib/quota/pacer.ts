@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { OpenTurn } from './calendar.ts';
 import { earliest, type PastRequests, stillHeld } from './history.ts';
 import { limitsOf, type Quota, type QuotaLimit } from './quota.ts';
@@ -7,6 +8,14 @@ export interface Clock {
   now(): number;
   sleep(milliseconds: number): Promise<void>;
 }
+
+/** The machine's own clock. */
+export const SYSTEM_CLOCK: Clock = {
+  now: Date.now,
+  sleep: async (milliseconds) => {
+    await sleep(milliseconds);
+  },
+};
 
 /** A request that has left; say so when its answer is there. */
 export interface Departure {

@@ -1,9 +1,9 @@
-import { digestOfLists } from '../certificate/acknowledgements.ts';
+import { makeCertificate } from '../certificate/balance.ts';
 import type { Certificate } from '../certificate/certificate.ts';
-import { makeCertificate } from '../certificate/make-certificate.ts';
 import { MeterSums } from '../certificate/meter-sums.ts';
+import { digestOfLists } from '../certificate/seal.ts';
 import type { CertificateStore } from '../store/certificate-store.ts';
-import type { ObservationStore } from '../store/observation-store.ts';
+import type { ObservationStore } from '../store/period-closing-store.ts';
 import type { RunStore } from '../store/run-store.ts';
 import type { MeterTotals } from '../usage/records.ts';
 import type { RunAccount } from './chunk-steps.ts';

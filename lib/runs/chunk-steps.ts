@@ -1,5 +1,5 @@
 import { type Account, AccountFold } from '../certificate/account.ts';
-import type { AcknowledgementList } from '../certificate/acknowledgements.ts';
+import type { AcknowledgementList } from '../certificate/seal.ts';
 import type { RunStore } from '../store/run-store.ts';
 import { type ChunkSums, SumsFold } from './chunk-sums.ts';
 import type { PreviewEntry } from './preview-client.ts';

@@ -1,4 +1,3 @@
-import { type DecisionBasis, decide, type PackageDecision } from '../packages/decision.ts';
 import { differenceOf } from '../packages/difference.ts';
 import {
   type ClientUsage,
@@ -10,8 +9,9 @@ import {
   type PackageDocument,
   type PackageLine,
 } from '../packages/document.ts';
+import { MAXIMUM_DOCUMENT_BYTES, partsFor } from '../packages/lines.ts';
 import type { PackageHead } from '../packages/package.ts';
-import { MAXIMUM_DOCUMENT_BYTES, partsFor } from '../packages/parts.ts';
+import { type DecisionBasis, decide, type PackageDecision } from '../packages/transitions.ts';
 import type { Period } from '../periods/periods.ts';
 import type { PackageStore } from '../store/package-store.ts';
 

@@ -1,10 +1,10 @@
 import type { BillingCalendar } from '../periods/days.ts';
 import { endOfPeriod, lastEndedPeriod, periodOf } from '../periods/periods.ts';
 import type { RunStore } from '../store/run-store.ts';
-import type { Executions } from './executions.ts';
+import type { Executions } from './period-lock.ts';
 import { takePeriodLock } from './period-lock.ts';
 import type { RunContext } from './run.ts';
-import { InvalidRunInput, readRunInput } from './run-input.ts';
+import { InvalidRunInput, readRunInput } from './run.ts';
 
 /** What the state machine tells its first task. */
 export interface OpenPeriodEvent {

@@ -4,16 +4,15 @@ import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import type { BillingCalendar, Day } from '../periods/days.ts';
 import type { CertificateStore } from '../store/certificate-store.ts';
 import { type ClientRecords, type ClientTables, readClients } from '../store/client-reader.ts';
-import type { DailyRecordWriter } from '../store/daily-record-writer.ts';
+import type { DailyRecordWriter } from '../store/daily-records.ts';
 import type { LateLedger } from '../store/late-ledger.ts';
 import type { PackageStore } from '../store/package-store.ts';
 import type { RunStore, StoredChunk } from '../store/run-store.ts';
-import { COMPLETE_MARGIN_DAYS } from '../usage/slice-lifetime.ts';
+import { COMPLETE_MARGIN_DAYS } from '../usage/usage-slices.ts';
 import { type AccountCollection, accountClient } from './account-client.ts';
 import { type ChunkStep, saveStep } from './chunk-steps.ts';
 import { SumsFold } from './chunk-sums.ts';
 import { packageClient } from './package-client.ts';
-import { PendingWork } from './pending-work.ts';
 import { keepPeriodLock } from './period-lock.ts';
 import { type PreviewEntry, previewClient } from './preview-client.ts';
 import { assertKnownRun, type PlanPurpose, type RunContext } from './run.ts';
@@ -173,4 +172,41 @@ function frozenDays({ calendar, eventMaxAgeDays, now }: PackageChunkResources): 
     }
     return isFrozen;
   };
+}
+
+/**
+ * Work in flight, at most so much at once: whoever adds to it waits while it is full, so that reading never runs ahead of
+ * writing. The first failure is thrown to whoever adds next or finishes.
+ */
+export class PendingWork {
+  readonly #limit: number;
+  readonly #running = new Set<Promise<void>>();
+  #failure: { error: unknown } | undefined;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  async add(work: Promise<void>): Promise<void> {
+    const tracked = work
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => {
+        this.#running.delete(tracked);
+      });
+    this.#running.add(tracked);
+    while (this.#running.size >= this.#limit) await Promise.race(this.#running);
+    this.#throwFailure();
+  }
+
+  /** Waits for everything that is in flight. */
+  async finish(): Promise<void> {
+    await Promise.all(this.#running);
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
+    if (this.#failure) throw this.#failure.error;
+  }
 }

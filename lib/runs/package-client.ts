@@ -1,8 +1,8 @@
 import type { PackageDocument } from '../packages/document.ts';
-import { partOfMeter } from '../packages/parts.ts';
+import { partOfMeter } from '../packages/lines.ts';
 import type { Day } from '../periods/days.ts';
 import type { ClientRecords } from '../store/client-reader.ts';
-import type { DailyRecordWriter } from '../store/daily-record-writer.ts';
+import type { DailyRecordWriter } from '../store/daily-records.ts';
 import { clientPartition } from '../store/keys.ts';
 import type { LateLedger } from '../store/late-ledger.ts';
 import { dayOfSlice } from '../store/slice-items.ts';

@@ -1,7 +1,7 @@
+import { DescribeExecutionCommand, ExecutionDoesNotExist, type SFNClient } from '@aws-sdk/client-sfn';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { PeriodLock, RunStore } from '../store/run-store.ts';
-import type { Executions } from './executions.ts';
 import type { RunContext } from './run.ts';
 
 /** Another execution has the period. */
@@ -60,4 +60,35 @@ export async function keepPeriodLock(runs: RunStore, run: RunContext): Promise<v
     taker,
     'It took the period while this run was not running, and does all that this one had left to do: let this run be.',
   );
+}
+
+/** What Step Functions says of an execution, or that it knows none of that name. */
+export type ExecutionStatus =
+  | 'RUNNING'
+  | 'SUCCEEDED'
+  | 'FAILED'
+  | 'TIMED_OUT'
+  | 'ABORTED'
+  | 'PENDING_REDRIVE'
+  | 'UNKNOWN';
+
+/** Looks executions up. */
+export interface Executions {
+  statusOf(executionArn: string): Promise<ExecutionStatus>;
+}
+
+/** Executions as Step Functions knows them. */
+export function executionsOf(client: SFNClient): Executions {
+  return {
+    async statusOf(executionArn) {
+      try {
+        const { status } = await client.send(new DescribeExecutionCommand({ executionArn }));
+        return status ?? 'UNKNOWN';
+      } catch (error) {
+        // Step Functions forgets executions 90 days after they end.
+        if (error instanceof ExecutionDoesNotExist) return 'UNKNOWN';
+        throw error;
+      }
+    },
+  };
 }

@@ -1,4 +1,4 @@
-import type { PackageDecision } from '../packages/decision.ts';
+import type { PackageDecision } from '../packages/transitions.ts';
 import type { Day } from '../periods/days.ts';
 import type { ClientRecords } from '../store/client-reader.ts';
 import type { MeterTotals } from '../usage/records.ts';

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import type { Notification } from '../runs/notifications.ts';
 import type { RunContext } from '../runs/run.ts';
-import type { PackageCounts } from '../store/package-counts.ts';
+import type { PackageCounts } from '../store/package-reader.ts';
 import { CanaryFailed, PackagesParked, TooManyPackagesFailed, TooManyRounds } from './errors.ts';
 import {
   bucketChunks,

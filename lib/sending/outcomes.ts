@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Exchange, PackageReport, SubmitOutcome } from '../invoice-api/invoice-api.ts';
 import { idempotencyKeyOf, type PackageAttempt, type PackageHead } from '../packages/package.ts';
-import type { HeadChange } from '../store/package-transitions.ts';
+import type { HeadChange } from '../store/package-store.ts';
 
 /** A change of a head, and the attempt that its history gets. */
 export interface Transition {

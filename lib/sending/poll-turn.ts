@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import type { StatusOutcome } from '../invoice-api/invoice-api.ts';
-import { statusBatches } from '../invoice-api/status-batches.ts';
+import { statusBatches } from '../invoice-api/invoice-api.ts';
 import type { PackageHead } from '../packages/package.ts';
 import type { Pacer } from '../quota/pacer.ts';
 import type { OutstandingPackage, PackageSelection } from '../store/outstanding-packages.ts';

@@ -3,9 +3,8 @@ import type { Clock } from '../quota/pacer.ts';
 import type { Quota } from '../quota/quota.ts';
 import type { Notifications } from '../runs/notifications.ts';
 import type { OutstandingPackages, PackageSelection } from '../store/outstanding-packages.ts';
-import type { PackageCounts } from '../store/package-counts.ts';
-import type { PackageStore } from '../store/package-store.ts';
-import type { PackageTransitions } from '../store/package-transitions.ts';
+import type { PackageCounts } from '../store/package-reader.ts';
+import type { PackageStore, PackageTransitions } from '../store/package-store.ts';
 import type { QuotaCalendarStore } from '../store/quota-calendar-store.ts';
 import type { RunStore } from '../store/run-store.ts';
 
@@ -33,6 +32,9 @@ export interface SendingMetrics {
   ): void;
   milliseconds(name: 'InvoiceApiLatency' | 'SenderIdle', value: number): void;
 }
+
+/** For tasks that send nothing. */
+export const NO_METRICS: SendingMetrics = { count: () => {}, milliseconds: () => {} };
 
 /** What the tasks of sending work with. */
 export interface Sending {

@@ -7,13 +7,11 @@ import {
   PutCommand,
   paginateQuery,
 } from '@aws-sdk/lib-dynamodb';
-import { type AcknowledgementList, digestOfKeys } from '../certificate/acknowledgements.ts';
-import { canonicalJson } from '../certificate/canonical.ts';
 import type { Certificate } from '../certificate/certificate.ts';
-import { readCertificate } from '../certificate/seal.ts';
+import { type AcknowledgementList, canonicalJson, digestOfKeys, readCertificate } from '../certificate/seal.ts';
 import { type PeriodId, previousPeriod } from '../periods/periods.ts';
 import { periodKey, runKey, SEPARATOR } from './keys.ts';
-import { PAGE_LENGTH, pagesOf, pagesOfLines } from './text-pages.ts';
+import { PAGE_LENGTH, pagesOf, pagesOfLines } from './pages.ts';
 
 /** A year of periods without a run is taken for the beginning of the chain. */
 const PERIODS_LOOKED_BACK = 24;

@@ -10,7 +10,7 @@ import { type PeriodId, periodIdOfDay } from '../periods/periods.ts';
  */
 export const BUCKETS = 16;
 
-/** Separates the parts of a key. No client id may hold it (see `lib/events/client-id.ts`). */
+/** Separates the parts of a key. No client id may hold it (see `lib/events/consumption-event.ts`). */
 export const SEPARATOR = '#';
 
 /** Sorts after every character that a client id may hold: the exclusive upper end of a prefix. */

@@ -5,11 +5,11 @@ import { DecimalSum } from '../decimal/decimal.ts';
 import { packageIdOf } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { LateEvent, MeterTotals } from '../usage/records.ts';
-import { batchGet } from './batch-get.ts';
 import { createDocumentClient } from './document-client.ts';
 import { AFTER_EVERYTHING, BUCKETS, lateLedgerKey, type PrimaryKey, periodPartition, SEPARATOR } from './keys.ts';
-import { LatePages, type ListedPage } from './late-pages.ts';
+import { batchGet } from './pages.ts';
 import type { LatePage } from './slice-items.ts';
+import { LatePages, type ListedPage } from './slice-items.ts';
 
 /** A late event that a package speaks for. */
 export interface BilledLateEvent extends LateEvent {

@@ -1,11 +1,12 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBDocumentClient, paginateQuery } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import type { PackageHead } from '../packages/package.ts';
+import type { OUTSTANDING_STATES, PackageHead, PackageState } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
-import { AFTER_EVERYTHING, BUCKETS, clientPartition, periodPartition, SEPARATOR } from './keys.ts';
-import type { PackageRevision } from './package-store.ts';
-import { packageHeadOf, packageRevisionOf } from './package-store.ts';
-import { queryPages } from './query-pages.ts';
+import { AFTER_EVERYTHING, BUCKETS, bucketOf, clientPartition, periodPartition, SEPARATOR } from './keys.ts';
+import type { PackageSelection } from './outstanding-packages.ts';
+import { type PackageRevision, packageHeadOf, packageRevisionOf } from './package-store.ts';
+import { queryPages } from './pages.ts';
 
 /** Reads packages for people: whole periods and whole packages, at the pace of the reader. */
 export class PackageReader {
@@ -58,5 +59,128 @@ export class PackageReader {
         ':to': { S: `${prefix}${AFTER_EVERYTHING}` },
       },
     };
+  }
+}
+
+/** How many packages are in each state, and when the first lease ends (milliseconds since the epoch). */
+export interface PackageCounts {
+  states: Record<PackageState, number>;
+  firstLeaseEndsAt?: number;
+}
+
+/**
+ * Counts packages by state from their heads, read consistently: the `outstanding` index may lag behind, and a run must
+ * not end because a package was not yet in it.
+ * @param signal ends the counting; what was asked for then fails
+ */
+export async function countPackages(
+  documents: DynamoDBDocumentClient,
+  table: string,
+  { periodId, buckets, clients }: PackageSelection,
+  signal?: AbortSignal,
+): Promise<PackageCounts> {
+  const counts: PackageCounts = {
+    states: { ready: 0, sending: 0, submitted: 0, processed: 0, rejected: 0, parked: 0 },
+  };
+  const prefixes = clients
+    ? clients.map((clientId) => ({ bucket: bucketOf(clientId), prefix: `head#${clientId}#` }))
+    : Array.from({ length: BUCKETS }, (_, bucket) => ({ bucket, prefix: 'head#' }));
+  const ranges = prefixes.filter(({ bucket }) => bucket >= buckets.from && bucket <= buckets.to);
+  // A run of thousands of named clients must not open thousands of connections at once.
+  const iterator = ranges.values();
+  const worker = async (): Promise<void> => {
+    for (const { bucket, prefix } of iterator) {
+      await countRange(documents, table, periodPartition(periodId, bucket), prefix, counts, signal);
+    }
+  };
+  await Promise.all(Array.from({ length: BUCKETS }, worker));
+  return counts;
+}
+
+async function countRange(
+  documents: DynamoDBDocumentClient,
+  table: string,
+  partition: string,
+  prefix: string,
+  counts: PackageCounts,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const query = {
+    TableName: table,
+    KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+    ExpressionAttributeNames: { '#state': 'state' },
+    ExpressionAttributeValues: { ':pk': partition, ':from': prefix, ':to': `${prefix}${AFTER_EVERYTHING}` },
+    ProjectionExpression: '#state, leaseUntil',
+    ConsistentRead: true,
+  };
+  const pages = paginateQuery({ client: documents }, query, signal ? { abortSignal: signal } : {});
+  for await (const { Items = [] } of pages) {
+    for (const item of Items) {
+      // Heads alone have this prefix, and every head has a state.
+      const { state, leaseUntil } = item as { state: PackageState; leaseUntil?: number };
+      counts.states[state] += 1;
+      if (state === 'sending' && leaseUntil !== undefined) {
+        counts.firstLeaseEndsAt = Math.min(counts.firstLeaseEndsAt ?? leaseUntil, leaseUntil);
+      }
+    }
+  }
+}
+
+type OutstandingState = (typeof OUTSTANDING_STATES)[number];
+
+/** What remains to be done in a period. */
+export interface OutstandingSummary {
+  states: Record<OutstandingState, number>;
+  /** The package that has been with the API longest; `submittedAt` in milliseconds since the epoch. */
+  oldestSubmitted?: { packageId: string; submittedAt: number };
+}
+
+interface IndexEntry {
+  state: OutstandingState;
+  packageId: string;
+  submittedAt?: number;
+}
+
+/**
+ * Sums up what remains to be done from the `outstanding` index alone. It reads nothing of what is processed or rejected, and on
+ * AWS may be a moment behind the heads.
+ */
+export async function summarizeOutstanding(
+  documents: DynamoDBDocumentClient,
+  table: string,
+  periodId: PeriodId,
+): Promise<OutstandingSummary> {
+  const summary: OutstandingSummary = { states: { ready: 0, sending: 0, submitted: 0, parked: 0 } };
+  const addBucket = async (bucket: number): Promise<void> => {
+    for await (const entry of entriesOf(documents, table, periodPartition(periodId, bucket))) add(summary, entry);
+  };
+  await Promise.all(Array.from({ length: BUCKETS }, (_, bucket) => addBucket(bucket)));
+  return summary;
+}
+
+function add(summary: OutstandingSummary, { state, packageId, submittedAt }: IndexEntry): void {
+  summary.states[state] += 1;
+  if (state !== 'submitted' || submittedAt === undefined) return;
+  const { oldestSubmitted } = summary;
+  if (!oldestSubmitted || submittedAt < oldestSubmitted.submittedAt)
+    summary.oldestSubmitted = { packageId, submittedAt };
+}
+
+async function* entriesOf(
+  documents: DynamoDBDocumentClient,
+  table: string,
+  partition: string,
+): AsyncGenerator<IndexEntry> {
+  const query = {
+    TableName: table,
+    IndexName: 'outstanding',
+    KeyConditionExpression: 'pk = :pk',
+    ExpressionAttributeNames: { '#state': 'state' },
+    ExpressionAttributeValues: { ':pk': partition },
+    ProjectionExpression: '#state, packageId, submittedAt',
+  };
+  for await (const { Items = [] } of paginateQuery({ client: documents }, query)) {
+    // The index holds heads in these states alone, as packageHeadItem wrote them.
+    yield* Items as IndexEntry[];
   }
 }

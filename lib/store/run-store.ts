@@ -9,10 +9,10 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import type { ClientRange } from '../chunks/bounds.ts';
-import { assertKnownVersion } from '../errors/unknown-version.ts';
+import { assertKnownVersion } from '../errors/halfmonth-error.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import { type PrimaryKey, periodKey, runKey } from './keys.ts';
-import { pagesOf } from './text-pages.ts';
+import { pagesOf } from './pages.ts';
 
 /** The execution that has a period to itself. */
 export interface PeriodLock {

@@ -1,11 +1,12 @@
 import type { DynamoDBClient, QueryCommandInput } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { DayFold, type FoldedDay } from '../packages/day-fold.ts';
 import type { Day } from '../periods/days.ts';
 import { type PeriodId, periodOf } from '../periods/periods.ts';
 import { type UsageSoFar, usageSoFarOf } from '../usage/usage-so-far.ts';
-import { dailyRecordsOf, hasPages } from './daily-record-items.ts';
-import { AFTER_EVERYTHING, clientPartition, SEPARATOR } from './keys.ts';
-import { queryPages, type RawItem, textOf } from './query-pages.ts';
+import { dailyRecordsOf, hasPages } from './daily-records.ts';
+import { AFTER_EVERYTHING, BUCKETS, clientPartition, periodPartition, SEPARATOR } from './keys.ts';
+import { queryPages, type RawItem, textOf } from './pages.ts';
 import { dayOfSlice, SLICE_PROJECTION, sliceUsageOf } from './slice-items.ts';
 
 /** Where usage is read. */
@@ -99,4 +100,26 @@ function clientCondition(clientId: string, periodId: PeriodId) {
       ':to': { S: clientId + SEPARATOR + AFTER_EVERYTHING },
     },
   };
+}
+
+/** Whether anything was counted in a period: one read a bucket, however much there is. */
+export async function hasUsage(
+  documents: DynamoDBDocumentClient,
+  dailyRecordsTable: string,
+  periodId: PeriodId,
+): Promise<boolean> {
+  const answers = await Promise.all(
+    Array.from({ length: BUCKETS }, (_, bucket) =>
+      documents.send(
+        new QueryCommand({
+          TableName: dailyRecordsTable,
+          KeyConditionExpression: 'pk = :pk',
+          ExpressionAttributeValues: { ':pk': periodPartition(periodId, bucket) },
+          Select: 'COUNT',
+          Limit: 1,
+        }),
+      ),
+    ),
+  );
+  return answers.some(({ Count = 0 }) => Count > 0);
 }

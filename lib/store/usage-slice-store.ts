@@ -7,13 +7,12 @@ import {
 import { normalize } from '../decimal/decimal.ts';
 import { bytesOfIdentity, identityOfBytes } from '../events/identity.ts';
 import type { BillingCalendar, Day } from '../periods/days.ts';
-import { EXPIRY_MARGIN_DAYS } from '../usage/slice-lifetime.ts';
 import type { PageChange, SliceId, SlicePage } from '../usage/slice-page.ts';
 import type { ChangeOutcome, LateEntry, PageId, UsageSlices } from '../usage/usage-slices.ts';
-import { batchGet } from './batch-get.ts';
+import { EXPIRY_MARGIN_DAYS } from '../usage/usage-slices.ts';
 import { AFTER_EVERYTHING, type PrimaryKey, usageSliceKey } from './keys.ts';
-import { identityOfLateItem, lateItemsOf } from './late-items.ts';
-import { numberOf, queryPages, type RawItem, textOf } from './query-pages.ts';
+import { batchGet, numberOf, queryPages, type RawItem, textOf } from './pages.ts';
+import { identityOfLateItem, lateItemsOf } from './slice-items.ts';
 
 const PAGE_DIGITS = 5;
 const SECONDS_PER_DAY = 86_400;

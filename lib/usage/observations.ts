@@ -1,4 +1,4 @@
-import { instantOf } from '../events/event-time.ts';
+import { instantOf } from '../events/consumption-event.ts';
 import type { BillingCalendar } from '../periods/days.ts';
 import { type PeriodId, periodIdOfDay } from '../periods/periods.ts';
 

@@ -6,8 +6,7 @@ import { markMissedLateEvents } from './late-marking.ts';
 import { SliceCounter } from './slice-counter.ts';
 import { type DeliveredEvent, groupBySlice, type SliceGroup } from './slice-group.ts';
 import { sliceMarkOf } from './slice-marks.ts';
-import { SliceCache, SliceView } from './slice-view.ts';
-import { Staleness } from './staleness.ts';
+import { SliceCache, SliceView, Staleness } from './slice-view.ts';
 import type { DailyRecordMarks, PageId, PeriodClosings, UsageSlices } from './usage-slices.ts';
 
 /** The invocation's time ran short before a group's turn came; its messages come again. */

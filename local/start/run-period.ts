@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { PACKAGE_STATES, type PackageState } from '../../lib/packages/package.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import { BUCKETS } from '../../lib/store/keys.ts';
-import { countPackages } from '../../lib/store/package-counts.ts';
+import { countPackages } from '../../lib/store/package-reader.ts';
 import type { LocalService } from './local-service.ts';
 
 const POLL_MILLISECONDS = 750;

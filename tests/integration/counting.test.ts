@@ -1,7 +1,7 @@
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { createIngestion, type Ingestion } from '../../functions/wiring/counting.ts';
 import type { RejectedMessage } from '../../lib/events/rejected-event.ts';
-import { createIngestion, type Ingestion } from '../../lib/ingestion/ingestion.ts';
 import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
 import { FoundationChanged } from '../../lib/store/foundation-store.ts';
 import { estimatedSlicesOfMarks } from '../../lib/usage/slice-marks.ts';

@@ -1,11 +1,11 @@
 import { DeleteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { MAXIMUM_DOCUMENT_BYTES } from '../../lib/packages/lines.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
-import { MAXIMUM_DOCUMENT_BYTES } from '../../lib/packages/parts.ts';
 import { plan } from '../../lib/runs/plan.ts';
-import { DailyRecordWriter } from '../../lib/store/daily-record-writer.ts';
+import { RecordWeights } from '../../lib/store/daily-record-marks.ts';
+import { DailyRecordWriter } from '../../lib/store/daily-records.ts';
 import { dailyRecordKey } from '../../lib/store/keys.ts';
-import { RecordWeights } from '../../lib/store/record-weights.ts';
 import { readUsageSoFar } from '../../lib/store/usage-reader.ts';
 import { PackagingWorld } from '../fixtures/packaging.ts';
 import { startTestTables, type TestTables } from '../fixtures/tables.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { nextPeriod } from '../../lib/periods/periods.ts';
 import { PeriodLocked } from '../../lib/runs/period-lock.ts';
-import { InvalidRunInput } from '../../lib/runs/run-input.ts';
+import { InvalidRunInput } from '../../lib/runs/run.ts';
 import { PackagingWorld } from '../fixtures/packaging.ts';
 import { startTestTables, type TestTables } from '../fixtures/tables.ts';
 

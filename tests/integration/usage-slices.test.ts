@@ -2,8 +2,12 @@ import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ConsumptionEvent } from '../../lib/events/consumption-event.ts';
 import { hexOfIdentity, identityOf } from '../../lib/events/identity.ts';
-import { CapacityMeter, meterCapacity } from '../../lib/store/consumed-capacity.ts';
-import { createDynamoDbClient, type DynamoDBClient } from '../../lib/store/dynamodb-client.ts';
+import {
+  CapacityMeter,
+  createDynamoDbClient,
+  type DynamoDBClient,
+  meterCapacity,
+} from '../../lib/store/dynamodb-client.ts';
 import { dailyRecordKey, periodKey } from '../../lib/store/keys.ts';
 import { readUsageSoFar } from '../../lib/store/usage-reader.ts';
 import { createCounter, readStoredUsage, scan } from '../fixtures/counting.ts';

@@ -55,7 +55,9 @@ function errorsOfTasks(): string[] {
     sources.set(file.href, source);
     for (const [, path] of source.matchAll(/from '(\.[^']+)'/g)) read(new URL(String(path), file));
   };
-  for (const name of readdirSync(folder)) if (!outsideOfRuns.includes(name)) read(new URL(name, folder));
+  for (const name of readdirSync(folder)) {
+    if (name.endsWith('.ts') && !outsideOfRuns.includes(name)) read(new URL(name, folder));
+  }
   return [...sources.values()].flatMap((source) =>
     [...source.matchAll(/^export class (\w+) extends (?:HalfmonthError|Error) /gm)].map(([, name]) => String(name)),
   );

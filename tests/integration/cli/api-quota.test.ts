@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { Cloud } from '../../../cli/cloud.ts';
 import { run as reconcile } from '../../../cli/commands/reconcile.ts';
-import type { Context } from '../../../cli/context.ts';
-import { CHECKS } from '../../../cli/health-checks.ts';
+import type { Cloud } from '../../../cli/connection/cloud.ts';
+import type { Context } from '../../../cli/connection/context.ts';
+import { CHECKS } from '../../../cli/periods/health-checks.ts';
 import { BillingCalendar } from '../../../lib/periods/days.ts';
 import { closeTurn, EMPTY_CALENDAR, openTurn } from '../../../lib/quota/calendar.ts';
 import type { Quota } from '../../../lib/quota/quota.ts';

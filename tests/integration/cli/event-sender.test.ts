@@ -1,7 +1,7 @@
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { sendEvents } from '../../../cli/event-sender.ts';
-import type { SourcedEvent } from '../../../cli/event-source.ts';
+import { sendEvents } from '../../../cli/events/event-sender.ts';
+import type { SourcedEvent } from '../../../cli/events/event-source.ts';
 import { type SqsEngine, startSqsEngine } from '../../../local/engines/sqs-engine.ts';
 import { LOCAL_CREDENTIALS } from '../../fixtures/tables.ts';
 

@@ -1,10 +1,10 @@
 import { PutCommand, type QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Cloud } from '../../../cli/cloud.ts';
-import { glanceAtStates, type StateCounts, watchStates } from '../../../cli/period-status.ts';
+import type { Cloud } from '../../../cli/connection/cloud.ts';
+import { glanceAtStates, type StateCounts, watchStates } from '../../../cli/periods/period-status.ts';
 import { type PackageState, packageIdOf } from '../../../lib/packages/package.ts';
 import { periodOf } from '../../../lib/periods/periods.ts';
-import { summarizeOutstanding } from '../../../lib/store/outstanding-summary.ts';
+import { summarizeOutstanding } from '../../../lib/store/package-reader.ts';
 import { packageHeadItem } from '../../../lib/store/package-store.ts';
 import { startTestTables, type TestTables } from '../../fixtures/tables.ts';
 

@@ -1,9 +1,9 @@
 import { type ReceiveMessageCommandInput, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { Cloud } from '../../../cli/cloud.ts';
 import { run as rejected } from '../../../cli/commands/rejected.ts';
-import type { Context } from '../../../cli/context.ts';
-import { giveBack, takeRejected } from '../../../cli/rejected-messages.ts';
+import type { Cloud } from '../../../cli/connection/cloud.ts';
+import type { Context } from '../../../cli/connection/context.ts';
+import { giveBack, takeRejected } from '../../../cli/events/rejected-messages.ts';
 import { type SqsEngine, startSqsEngine } from '../../../local/engines/sqs-engine.ts';
 import { LOCAL_CREDENTIALS } from '../../fixtures/tables.ts';
 

@@ -1,10 +1,10 @@
 import { ExecutionDoesNotExist } from '@aws-sdk/client-sfn';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { clientFacts } from '../../../cli/client-facts.ts';
-import type { Cloud } from '../../../cli/cloud.ts';
 import { run as usage } from '../../../cli/commands/usage.ts';
-import type { Context } from '../../../cli/context.ts';
-import { explainClient } from '../../../lib/explanation/explain-client.ts';
+import type { Cloud } from '../../../cli/connection/cloud.ts';
+import type { Context } from '../../../cli/connection/context.ts';
+import { clientFacts } from '../../../cli/packages/client-facts.ts';
+import { explainClient } from '../../../cli/packages/explain-client.ts';
 import { periodOf } from '../../../lib/periods/periods.ts';
 import { PackagingWorld } from '../../fixtures/packaging.ts';
 import { startTestTables, type TestTables } from '../../fixtures/tables.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { InvoiceApiMisconfigured, TooManyPackageIds } from '../../../lib/invoice-api/errors.ts';
+import { InvoiceApiMisconfigured, TooManyPackageIds } from '../../../lib/invoice-api/base-url.ts';
 import { type HttpInvoiceApiOptions, httpInvoiceApi } from '../../../lib/invoice-api/http-invoice-api.ts';
 import { freePort } from '../../../local/engines/free-port.ts';
 import type { SimulatorOptions } from '../../../local/invoice-api-simulator/simulator.ts';

@@ -1,7 +1,7 @@
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { dailyRecordKey } from '../../../lib/store/keys.ts';
-import { hasUsage } from '../../../lib/store/period-usage.ts';
+import { hasUsage } from '../../../lib/store/usage-reader.ts';
 import { startTestTables, type TestTables } from '../../fixtures/tables.ts';
 
 let tables: TestTables;

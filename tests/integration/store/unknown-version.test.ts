@@ -1,7 +1,7 @@
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { UnknownVersion } from '../../../lib/errors/unknown-version.ts';
-import { readBooks } from '../../../lib/store/books-reader.ts';
+import { UnknownVersion } from '../../../lib/errors/halfmonth-error.ts';
+import { readBooks } from '../../../lib/store/client-reader.ts';
 import { bucketOf, type PrimaryKey, packageDocumentKey, periodKey } from '../../../lib/store/keys.ts';
 import { PackageReader } from '../../../lib/store/package-reader.ts';
 import { PackagingWorld } from '../../fixtures/packaging.ts';

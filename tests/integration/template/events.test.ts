@@ -1,6 +1,6 @@
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { describe, expect, test } from '@jest/globals';
-import { eventBusNotifications } from '../../../lib/runs/event-bus.ts';
+import { eventBusNotifications } from '../../../functions/wiring/event-bus.ts';
 import type { Notification } from '../../../lib/runs/notifications.ts';
 import { eventBusApi } from '../../../local/cloud/aws-api/event-bus-api.ts';
 import type { ObservedBusEvent } from '../../../local/cloud/observer.ts';

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { readSettings } from '../../../config/settings.ts';
 import { MAXIMUM_CHUNKS } from '../../../lib/chunks/planner.ts';
 import { STEPS_PER_CHUNK } from '../../../lib/runs/package-chunk.ts';
-import { MAXIMUM_CLIENTS } from '../../../lib/runs/run-input.ts';
+import { MAXIMUM_CLIENTS } from '../../../lib/runs/run.ts';
 import { ROUNDS_PER_EXECUTION } from '../../../lib/sending/assess.ts';
 import { bucketChunks } from '../../../lib/sending/selection.ts';
 import { TURNS_PER_CHUNK } from '../../../lib/sending/send-chunk.ts';

@@ -1,9 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { AccountUnbalanced, balance } from '../../../lib/certificate/balance.ts';
-import { canonicalJson } from '../../../lib/certificate/canonical.ts';
+import { AccountUnbalanced, balance, makeCertificate } from '../../../lib/certificate/balance.ts';
 import type { Certificate } from '../../../lib/certificate/certificate.ts';
-import { makeCertificate } from '../../../lib/certificate/make-certificate.ts';
-import { isSealed, readCertificate, seal } from '../../../lib/certificate/seal.ts';
+import { canonicalJson, isSealed, readCertificate, seal } from '../../../lib/certificate/seal.ts';
 import { verifyCertificate } from '../../../lib/certificate/verify.ts';
 import { certificateOf, evidenceOf } from '../../fixtures/certificates.ts';
 import { clientBooks } from '../../fixtures/client-books.ts';

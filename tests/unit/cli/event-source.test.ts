@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
-import { type BadLine, eventsOfCsv, eventsOfNdjson, readMapping } from '../../../cli/event-source.ts';
+import { type BadLine, eventsOfCsv, eventsOfNdjson, readMapping } from '../../../cli/events/event-source.ts';
 
 const MAPPING = readMapping('id=row,subject=customer,time=at,meter=metric,quantity=amount');
 

@@ -1,6 +1,6 @@
 import { DescribeExecutionCommand, type HistoryEvent, type ListExecutionsCommand } from '@aws-sdk/client-sfn';
 import { expect, test } from '@jest/globals';
-import { type ChildExecutions, failedChunks } from '../../../cli/failed-chunks.ts';
+import { type ChildExecutions, failedChunks } from '../../../cli/executions/failed-chunks.ts';
 
 const MAP_RUN = 'arn:aws:states:eu-central-1:000000000000:mapRun:halfmonth-prod-billing-period/SendChunks:one';
 const CHILD = 'arn:aws:states:eu-central-1:000000000000:execution:halfmonth-prod-billing-period/SendChunks:child';

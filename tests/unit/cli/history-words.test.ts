@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import { failureWords } from '../../../cli/executions.ts';
-import { historyWords } from '../../../cli/history-words.ts';
+import { failureWords } from '../../../cli/executions/executions.ts';
+import { historyWords } from '../../../cli/executions/history-words.ts';
 
 const timestamp = new Date('2026-11-17T02:00:00Z');
 

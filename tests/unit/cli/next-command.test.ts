@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { withTarget } from '../../../cli/next-command.ts';
+import { withTarget } from '../../../cli/terminal/next-command.ts';
 
 const TEXT = 'See: npx halfmonth status 2026-11-H1, then npx halfmonth parked release ID... --reason TEXT';
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { isClientId, isMeter } from '../../../lib/events/client-id.ts';
+import { isClientId, isMeter } from '../../../lib/events/consumption-event.ts';
 import { AFTER_EVERYTHING, SEPARATOR } from '../../../lib/store/keys.ts';
 
 test.each(['a', 'client-1', 'tenant:eu/acme@example.com', 'A_b=c+d|e.f', 'x'.repeat(128)])(

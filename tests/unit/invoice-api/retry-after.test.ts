@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type HeaderFields, retryAfterMilliseconds } from '../../../lib/invoice-api/retry-after.ts';
+import { type HeaderFields, retryAfterMilliseconds } from '../../../lib/invoice-api/answers.ts';
 
 const NOW = Date.UTC(2026, 10, 16, 12, 0, 0);
 const httpDate = (milliseconds: number): string => new Date(milliseconds).toUTCString();

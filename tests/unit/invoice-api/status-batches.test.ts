@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { encodedIds, IDS_PER_STATUS_READ, statusBatches } from '../../../lib/invoice-api/status-batches.ts';
+import { encodedIds, IDS_PER_STATUS_READ, statusBatches } from '../../../lib/invoice-api/invoice-api.ts';
 
 const packageIds = fc.array(fc.stringMatching(/^[A-Za-z0-9._:@|/+=~-]{1,140}$/), { maxLength: 300 });
 

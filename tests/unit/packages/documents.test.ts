@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { add } from '../../../lib/decimal/decimal.ts';
 import { differenceOf } from '../../../lib/packages/difference.ts';
 import { bodyOf, contentOf, documentText, linesOf, type PackageLine } from '../../../lib/packages/document.ts';
-import { partOfMeter, partsFor } from '../../../lib/packages/parts.ts';
+import { partOfMeter, partsFor } from '../../../lib/packages/lines.ts';
 import { daysOfPeriod, periodOf } from '../../../lib/periods/periods.ts';
 
 const PERIOD = periodOf('2026-12-H2');

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Segment } from '../../../lib/chunks/planner.ts';
-import { type MeasuringProgress, measurePeriod } from '../../../lib/runs/measure-period.ts';
-import type { RecordWeightsPage } from '../../../lib/store/record-weights.ts';
+import { type MeasuringProgress, measurePeriod } from '../../../lib/runs/plan.ts';
+import type { RecordWeightsPage } from '../../../lib/store/daily-record-marks.ts';
 
 interface ClientDay {
   clientId: string;

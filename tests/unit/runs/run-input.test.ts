@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { InvalidRunInput, readRunInput } from '../../../lib/runs/run-input.ts';
+import { InvalidRunInput, readRunInput } from '../../../lib/runs/run.ts';
 
 describe('the input of a run', () => {
   test.each([

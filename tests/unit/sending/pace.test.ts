@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { forecastEnd, shortestTime } from '../../../lib/quota/forecast.ts';
 import { InvalidQuota, limitsOf, parseQuotaWindows } from '../../../lib/quota/quota.ts';
 import { ConcurrencyTuner } from '../../../lib/sending/concurrency-tuner.ts';
-import { nextPollWait } from '../../../lib/sending/poll-pace.ts';
 import { bucketChunks } from '../../../lib/sending/selection.ts';
+import { nextPollWait } from '../../../lib/sending/status-round.ts';
 
 describe('a quota in words', () => {
   test('reads windows, the shortest first', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { PackageAttempt, PackageHead } from '../../../lib/packages/package.ts';
-import { ATTEMPTS_KEPT, changedHead } from '../../../lib/store/package-transitions.ts';
+import { ATTEMPTS_KEPT, changedHead } from '../../../lib/store/package-store.ts';
 
 const head: PackageHead = {
   packageId: '2026-11-H1.acme',

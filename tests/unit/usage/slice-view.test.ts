@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { emptyPage, type SlicePage } from '../../../lib/usage/slice-page.ts';
-import { SliceCache, SliceView } from '../../../lib/usage/slice-view.ts';
-import { Staleness } from '../../../lib/usage/staleness.ts';
+import { SliceCache, SliceView, Staleness } from '../../../lib/usage/slice-view.ts';
 
 function pageOf(number: number, identities: string[], sealed: boolean): SlicePage {
   return { ...emptyPage(number), version: 1, sealed, identities: new Set(identities) };

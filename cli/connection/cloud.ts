@@ -1,0 +1,121 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { BillingCalendar } from '../../lib/periods/days.ts';
+import { parseQuotaWindows, type Quota } from '../../lib/quota/quota.ts';
+
+/** Where a command works. */
+export interface Target {
+  kind: 'local' | 'aws';
+  /** `local`, or the stage. */
+  name: string;
+  region: string;
+}
+
+/** The stack's outputs that commands need (`resources/outputs.yml`). */
+export interface CloudOutputs {
+  EventsQueueUrl: string;
+  EventsDeadLetterQueueUrl: string;
+  RejectedQueueUrl: string;
+  BillingPeriodStateMachineArn: string;
+  UsageSlicesTableName: string;
+  DailyRecordsTableName: string;
+  PackagesTableName: string;
+  RunsTableName: string;
+  BillingTimeZone: string;
+  SliceMinutes: string;
+  EventMaxAgeDays: string;
+  InvoiceApiUrl: string;
+  InvoiceApiTokenParameter: string;
+  SendQuota: string;
+  StatusQuota: string;
+  SharedQuota: string;
+  ConfigurationHash: string;
+}
+
+/** How long a command waits for one answer of the invoice API. */
+export const API_TIMEOUT_MILLISECONDS = 30_000;
+
+/** More than any command has under way at once. */
+const MAXIMUM_SOCKETS = 64;
+
+/** One deployment of Halfmonth, on AWS or here, as commands see it. Clients are made at first use. */
+export class Cloud {
+  readonly target: Target;
+  readonly outputs: CloudOutputs;
+  readonly #configuration: { region?: string };
+  #dynamodb: DynamoDBClient | undefined;
+  #documents: DynamoDBDocumentClient | undefined;
+
+  constructor(target: Target, outputs: CloudOutputs, configuration: { region?: string }) {
+    this.target = target;
+    this.outputs = outputs;
+    this.#configuration = configuration;
+  }
+
+  get dynamodb(): DynamoDBClient {
+    this.#dynamodb ??= new DynamoDBClient({
+      ...this.#configuration,
+      requestHandler: { httpAgent: { maxSockets: MAXIMUM_SOCKETS }, httpsAgent: { maxSockets: MAXIMUM_SOCKETS } },
+    });
+    return this.#dynamodb;
+  }
+
+  get documents(): DynamoDBDocumentClient {
+    this.#documents ??= DynamoDBDocumentClient.from(this.dynamodb, {
+      marshallOptions: { removeUndefinedValues: true },
+    });
+    return this.#documents;
+  }
+
+  async stepFunctions() {
+    const { SFNClient } = await import('@aws-sdk/client-sfn');
+    return new SFNClient(this.#configuration);
+  }
+
+  async queues() {
+    const { SQSClient } = await import('@aws-sdk/client-sqs');
+    // The endpoint decides where requests go, not the host in a queue's URL.
+    return new SQSClient({ ...this.#configuration, useQueueUrlAsEndpoint: false });
+  }
+
+  /** The invoice API itself, to read from. */
+  async invoiceApi() {
+    const [{ httpInvoiceApi }, { parameterToken }] = await Promise.all([
+      import('../../lib/invoice-api/http-invoice-api.ts'),
+      import('../../lib/invoice-api/parameter-token.ts'),
+    ]);
+    return httpInvoiceApi({
+      baseUrl: this.outputs.InvoiceApiUrl,
+      token: parameterToken(this.outputs.InvoiceApiTokenParameter, this.#configuration).provide,
+      timeoutMilliseconds: API_TIMEOUT_MILLISECONDS,
+      maximumConnections: 2,
+    });
+  }
+
+  /** @throws RangeError when this machine does not know the time zone */
+  get calendar(): BillingCalendar {
+    return new BillingCalendar(this.outputs.BillingTimeZone, Number(this.outputs.SliceMinutes));
+  }
+
+  /** @throws InvalidQuota */
+  get quota(): Quota {
+    const { SendQuota, StatusQuota, SharedQuota } = this.outputs;
+    return {
+      send: parseQuotaWindows(SendQuota),
+      status: parseQuotaWindows(StatusQuota),
+      shared: parseQuotaWindows(SharedQuota),
+    };
+  }
+
+  /** The tables as the readers of `lib/store` want them. */
+  get tables() {
+    const { UsageSlicesTableName, DailyRecordsTableName, PackagesTableName, RunsTableName } = this.outputs;
+    return {
+      client: this.dynamodb,
+      usageSlices: UsageSlicesTableName,
+      dailyRecords: DailyRecordsTableName,
+      packages: PackagesTableName,
+      runs: RunsTableName,
+    };
+  }
+}

@@ -1,0 +1,32 @@
+import type { PackageReport } from '../../lib/invoice-api/invoice-api.ts';
+import type { PeriodId } from '../../lib/periods/periods.ts';
+import type { Cloud } from '../connection/cloud.ts';
+import { CommandFailed } from '../terminal/errors.ts';
+import type { Output } from '../terminal/output.ts';
+import { turnId, turnTaker, turnWaitWords } from './api-turns.ts';
+import { listPeriod, PeriodNotListed } from './period-listing.ts';
+
+/**
+ * All that the invoice API holds for a period. Takes its turns beside the runs that send, and says for whom it waits.
+ * @throws CommandFailed when it does not answer or refuses
+ */
+export async function listedByApi(cloud: Cloud, periodId: PeriodId, output: Output): Promise<PackageReport[]> {
+  const api = await cloud.invoiceApi();
+  let said: string | undefined;
+  try {
+    return await listPeriod({ ...turnTaker(cloud), api }, periodId, turnId(`listing of ${periodId}`), (wait) => {
+      const whom = `${wait.reason} ${wait.open?.id}`;
+      if (whom !== said) output.note(`Waiting: ${turnWaitWords(wait)}`);
+      said = whom;
+    });
+  } catch (error) {
+    if (!(error instanceof PeriodNotListed)) throw error;
+    throw new CommandFailed(
+      'INVOICE_API',
+      `The invoice API at ${cloud.outputs.InvoiceApiUrl} did not list the period: ${error.message}. Try: npx halfmonth doctor`,
+      { cause: error },
+    );
+  } finally {
+    api.close();
+  }
+}

@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto';
+import { SYSTEM_CLOCK } from '../../lib/quota/pacer.ts';
+import { NO_METRICS } from '../../lib/sending/sending.ts';
+import type { TurnTaker, TurnWait } from '../../lib/sending/turns.ts';
+import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
+import { API_TIMEOUT_MILLISECONDS, type Cloud } from '../connection/cloud.ts';
+import { timeWords } from '../terminal/words.ts';
+
+/** This machine's clock, as the quota calendar names it. */
+const CLOCK_ID = randomUUID().slice(0, 8);
+
+/** A command as it takes turns at the invoice API beside the runs that send. */
+export function turnTaker({ documents, outputs, quota }: Pick<Cloud, 'documents' | 'outputs' | 'quota'>): TurnTaker {
+  return {
+    settings: { quota, requestTimeoutMilliseconds: API_TIMEOUT_MILLISECONDS },
+    clock: SYSTEM_CLOCK,
+    clockId: CLOCK_ID,
+    calendar: new QuotaCalendarStore(documents, outputs.RunsTableName, 'invoice-api'),
+    metrics: NO_METRICS,
+    // Nobody stops a command from outside.
+    remainingMilliseconds: () => Number.POSITIVE_INFINITY,
+  };
+}
+
+/** Names a command's turns in the quota calendar; no two commands have the same name. */
+export function turnId(what: string): string {
+  return `${what}/${randomUUID()}`;
+}
+
+/** For whom or what a command waits, and until when. */
+export function turnWaitWords({ reason, until, open }: TurnWait): string {
+  switch (reason) {
+    case 'blocked':
+      return `the invoice API asked everybody to stay away until ${timeWords(until)}.`;
+    case 'turn':
+      return `${holderOf(open?.id ?? '')} has its turn at the invoice API until ${timeWords(open?.until ?? until)} at the latest.`;
+    case 'quota':
+      return `the quota of the invoice API is in use; there is room from ${timeWords(until)}. See: npx halfmonth quota`;
+  }
+}
+
+/** Runs name their turns `RUN/KIND/CHUNK`, commands as {@link turnId} does. */
+function holderOf(id: string): string {
+  const [holder = '', ...rest] = id.split('/');
+  return rest.length === 2 ? `run ${holder}` : `another command (${holder})`;
+}

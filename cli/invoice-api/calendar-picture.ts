@@ -1,0 +1,72 @@
+import type { QuotaCalendar } from '../../lib/quota/calendar.ts';
+import { limitsOf, type Quota } from '../../lib/quota/quota.ts';
+
+/** What one stretch of time looks like. `now` is in the first cell. */
+export interface PictureCell {
+  /** Milliseconds since the epoch. */
+  from: number;
+  until: number;
+  state: 'free' | 'booked' | 'blocked' | 'spent';
+  /** Requests booked in it. */
+  booked: number;
+}
+
+/** One window of the quota: how much of it is used up now. */
+export interface WindowUse {
+  kinds: readonly string[];
+  requests: number;
+  seconds: number;
+  used: number;
+  /** Milliseconds since the epoch: when the first of the used ones falls out of the window; absent when none is used. */
+  freesAt?: number;
+}
+
+/** The quota calendar, laid out over the time ahead. */
+export interface CalendarPicture {
+  now: number;
+  windows: WindowUse[];
+  blockedUntil?: number;
+  sending?: { kind: string; requests: number; until: number };
+  cells: PictureCell[];
+}
+
+/** Lays the calendar out over the time ahead, in cells of equal length. */
+export function pictureOf(
+  calendar: QuotaCalendar,
+  quota: Quota,
+  { now, cells, cellMilliseconds }: { now: number; cells: number; cellMilliseconds: number },
+): CalendarPicture {
+  const windows = limitsOf(quota).map(({ kinds, requests, milliseconds }): WindowUse => {
+    const inWindow = calendar.past.filter(({ kind, at }) => kinds.includes(kind) && at + milliseconds > now);
+    const used = inWindow.reduce((sum, { count }) => sum + count, 0);
+    const first = Math.min(...inWindow.map(({ at }) => at));
+    return {
+      kinds,
+      requests,
+      seconds: milliseconds / 1000,
+      used,
+      ...(inWindow.length > 0 ? { freesAt: first + milliseconds } : {}),
+    };
+  });
+  const freeAgain = Math.max(now, ...windows.filter(({ used, requests }) => used >= requests).map(freesAtOf));
+  const open = calendar.open && calendar.open.expiresAt > now ? calendar.open : undefined;
+  return {
+    now,
+    windows,
+    ...(calendar.blockedUntil > now ? { blockedUntil: calendar.blockedUntil } : {}),
+    ...(open ? { sending: { kind: open.kind, requests: open.requests, until: open.until } } : {}),
+    cells: Array.from({ length: cells }, (_, index): PictureCell => {
+      const from = now + index * cellMilliseconds;
+      const until = from + cellMilliseconds;
+      const turns = calendar.booked.filter(({ startsAt }) => startsAt >= from && startsAt < until);
+      const booked = turns.reduce((sum, { requests }) => sum + requests, 0);
+      if (from < calendar.blockedUntil) return { from, until, state: 'blocked', booked };
+      if (booked > 0 || (open && from < open.until)) return { from, until, state: 'booked', booked };
+      return { from, until, state: from < freeAgain ? 'spent' : 'free', booked };
+    }),
+  };
+}
+
+function freesAtOf({ freesAt = 0 }: WindowUse): number {
+  return freesAt;
+}

@@ -1,0 +1,72 @@
+import pLimit from 'p-limit';
+import { type Account, AccountFold } from '../../lib/certificate/account.ts';
+import type { Certificate } from '../../lib/certificate/certificate.ts';
+import { accountOfClient } from '../../lib/certificate/client-account.ts';
+import type { Evidence } from '../../lib/certificate/verify.ts';
+import type { CertificateStore } from '../../lib/store/certificate-store.ts';
+import { readBooks } from '../../lib/store/client-reader.ts';
+import { BUCKETS } from '../../lib/store/keys.ts';
+import type { Cloud } from '../connection/cloud.ts';
+import { listedByApi } from '../invoice-api/api-listing.ts';
+import type { Output } from '../terminal/output.ts';
+
+const BUCKETS_AT_ONCE = 4;
+
+/** The books of a period, added up anew. */
+interface RecomputedBooks {
+  account: Account;
+  processedKeys: Set<string>;
+}
+
+/** Reads anew all that a certificate speaks of. A later run has changed the books of an earlier certificate: then they are left out. */
+export async function gatherEvidence(
+  cloud: Cloud,
+  store: CertificateStore,
+  certificate: Certificate,
+  { withApi, output }: { withApi: boolean; output: Output },
+): Promise<Evidence & { isLatest: boolean }> {
+  const { period, run, previous } = certificate;
+  const all = await store.list(period.id);
+  const isLatest = all[0] === undefined || all[0].run.id === run.id;
+  const lists = [];
+  for await (const list of store.acknowledgements(run.id)) lists.push(list);
+  const books = isLatest ? await recompute(cloud, certificate) : undefined;
+  return {
+    isLatest,
+    stored: await store.load(period.id, run.startedAt, run.id),
+    previous: previous
+      ? (await store.list(previous.periodId)).find((each) => each.run.id === previous.runId)
+      : undefined,
+    lists,
+    ...(books ?? {}),
+    ...(withApi ? { api: (await listedByApi(cloud, period.id, output)).map(acknowledgementOf) } : {}),
+  };
+}
+
+function acknowledgementOf({
+  id,
+  status,
+  revision,
+  processedRevision,
+}: Awaited<ReturnType<typeof listedByApi>>[number]) {
+  const known = processedRevision ?? (status === 'processed' ? revision : undefined);
+  return { packageId: id, ...(known === undefined ? {} : { processedRevision: known }) };
+}
+
+/** Adds up the books from the records themselves: every document is read and hashed. */
+async function recompute(cloud: Cloud, { period, run }: Certificate): Promise<RecomputedBooks> {
+  const fold = new AccountFold();
+  const processedKeys = new Set<string>();
+  const limit = pLimit(BUCKETS_AT_ONCE);
+  const clients = run.clients && new Set(run.clients);
+  const frame = { period, timeZone: period.timeZone };
+  await limit.map(Array.from({ length: BUCKETS }), async (_, bucket) => {
+    for await (const books of readBooks(cloud.tables, period.id, bucket)) {
+      if (clients && !clients.has(books.clientId)) continue;
+      const account = accountOfClient(books, frame);
+      fold.addClient(account);
+      for (const { acknowledgement } of account.packages) if (acknowledgement) processedKeys.add(acknowledgement);
+    }
+  });
+  return { account: fold.result(), processedKeys };
+}

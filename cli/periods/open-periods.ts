@@ -1,0 +1,51 @@
+import type { Period } from '../../lib/periods/periods.ts';
+import { periodsToWatch } from '../../lib/runs/watch-periods.ts';
+import { BUCKETS } from '../../lib/store/keys.ts';
+import { LateLedger } from '../../lib/store/late-ledger.ts';
+import { OutstandingPackages } from '../../lib/store/outstanding-packages.ts';
+import { RunStore } from '../../lib/store/run-store.ts';
+import { hasUsage } from '../../lib/store/usage-reader.ts';
+import type { Cloud } from '../connection/cloud.ts';
+
+/** A period in which something waits for a person or a run. One in which nothing was counted has nothing to close. */
+export interface OpenPeriod {
+  period: Period;
+  /** False where usage was counted and no run has closed it. */
+  isClosed: boolean;
+  packagesParked: number;
+  lateEventsNotYetBilled: number;
+}
+
+/** The periods that the alarms look at, the latest first. */
+export function watchedPeriods({ calendar, outputs }: Cloud): Period[] {
+  return periodsToWatch({ calendar, eventMaxAgeDays: Number(outputs.EventMaxAgeDays), now: Date.now });
+}
+
+/** Those of the watched periods in which something is open, the latest first. */
+export async function openPeriods(cloud: Cloud): Promise<OpenPeriod[]> {
+  const periods = await Promise.all(watchedPeriods(cloud).map((period) => standingOf(cloud, period)));
+  return periods.filter((each) => !each.isClosed || each.packagesParked + each.lateEventsNotYetBilled > 0);
+}
+
+async function standingOf(cloud: Cloud, period: Period): Promise<OpenPeriod> {
+  const { documents, outputs, tables } = cloud;
+  const state = await new RunStore(documents, outputs.RunsTableName).loadPeriodState(period.id);
+  if (!state?.lastClosedAt) {
+    const [isUsed, packagesParked] = await Promise.all([
+      hasUsage(documents, outputs.DailyRecordsTableName, period.id),
+      parkedIn(cloud, period),
+    ]);
+    // Before a period is closed once, its next run bills everything.
+    return { period, isClosed: !isUsed, packagesParked, lateEventsNotYetBilled: 0 };
+  }
+  const [packagesParked, late] = await Promise.all([
+    parkedIn(cloud, period),
+    new LateLedger(tables).notYetBilled(period.id),
+  ]);
+  return { period, isClosed: true, packagesParked, lateEventsNotYetBilled: late.events };
+}
+
+function parkedIn({ documents, outputs }: Cloud, { id }: Period): Promise<number> {
+  const outstanding = new OutstandingPackages(documents, outputs.PackagesTableName);
+  return outstanding.count({ periodId: id, buckets: { from: 0, to: BUCKETS - 1 } }, 'parked');
+}

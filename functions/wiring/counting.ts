@@ -1,0 +1,179 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
+import * as z from 'zod/mini';
+import { BillingCalendar } from '../../lib/periods/days.ts';
+import type { PeriodId } from '../../lib/periods/periods.ts';
+import { RejectedQueue } from '../../lib/queues/rejected-queue.ts';
+import { DailyRecordStore } from '../../lib/store/daily-record-marks.ts';
+import { CapacityMeter, type DynamoDBClient, meterCapacity } from '../../lib/store/dynamodb-client.ts';
+import { ensureFoundation } from '../../lib/store/foundation-store.ts';
+import { ObservationStore, PeriodClosingStore } from '../../lib/store/period-closing-store.ts';
+import { UsageSliceStore } from '../../lib/store/usage-slice-store.ts';
+import {
+  type AggregationOptions,
+  type AggregationOutcome,
+  aggregateBatch,
+  type QueueMessage,
+} from '../../lib/usage/aggregate-batch.ts';
+import { type Observations, periodOfRejected } from '../../lib/usage/observations.ts';
+import { UsageCounter } from '../../lib/usage/usage-counter.ts';
+import { readEnvironment, requiredText, timeZoneName, webAddress, wholeNumber } from './environment.ts';
+
+/** Time kept back at the end of an invocation, to finish what was begun and to answer. */
+const ANSWER_MARGIN_MILLISECONDS = 8_000;
+
+/** Counts the batches of one function instance; made once, and with it every cache. */
+export interface Ingestion {
+  /**
+   * Counts a batch and answers which of its messages have to come again.
+   * @param remainingMilliseconds what is left of the invocation
+   * @throws FoundationChanged when the settings differ from those that usage has been counted by
+   */
+  handle(records: readonly SQSRecord[], remainingMilliseconds: number): Promise<SQSBatchResponse>;
+}
+
+/** Wires counting to its tables and queues. */
+export function createIngestion(environment: CountingEnvironment, client: DynamoDBClient, sqs: SQSClient): Ingestion {
+  const { BILLING_TIME_ZONE, SLICE_MINUTES, RUNS_TABLE, EVENT_MAX_AGE_DAYS: eventMaxAgeDays } = environment;
+  const calendar = new BillingCalendar(BILLING_TIME_ZONE, SLICE_MINUTES);
+  const counter = new UsageCounter({
+    slices: new UsageSliceStore({ client, table: environment.USAGE_SLICES_TABLE, calendar, eventMaxAgeDays }),
+    marks: new DailyRecordStore(client, environment.DAILY_RECORDS_TABLE),
+    closings: new PeriodClosingStore(client, RUNS_TABLE),
+    calendar,
+    concurrency: environment.WRITE_CONCURRENCY,
+  });
+  const rejectedEvents = new RejectedQueue(sqs, environment.REJECTED_QUEUE_URL);
+  const capacity = new CapacityMeter();
+  meterCapacity(client, capacity);
+  const foundation = { billingTimeZone: BILLING_TIME_ZONE, sliceMinutes: SLICE_MINUTES };
+  const reporting = new IngestionReports(capacity);
+  const observations = new ObservationStore(client, RUNS_TABLE);
+  const options: AggregationOptions = { counter, rejectedEvents, eventMaxAgeDays };
+  let isFounded = false;
+  return {
+    async handle(records, remainingMilliseconds) {
+      const deadline = Date.now() + remainingMilliseconds - ANSWER_MARGIN_MILLISECONDS;
+      if (!isFounded) await ensureFoundation(client, RUNS_TABLE, foundation);
+      isFounded = true;
+      const outcome = await aggregateBatch(options, records.map(queueMessageOf), deadline);
+      reporting.report(outcome);
+      await reporting.keep(observedByPeriod(outcome, calendar), observations);
+      return { batchItemFailures: outcome.failedMessageIds.map((itemIdentifier) => ({ itemIdentifier })) };
+    },
+  };
+}
+
+/** What an invocation leaves in the logs: figures, and the kinds of failures, never what events say. */
+class IngestionReports {
+  readonly #capacity: CapacityMeter;
+  readonly #metrics = new CountingMetrics();
+  readonly #logger = new Logger();
+
+  constructor(capacity: CapacityMeter) {
+    this.#capacity = capacity;
+  }
+
+  /** For the closing certificate; no batch fails, and is counted again, because a note of it could not be written. */
+  async keep(observed: ReadonlyMap<PeriodId, Observations>, store: ObservationStore): Promise<void> {
+    try {
+      for (const [period, observations] of observed) await store.add(period, observations);
+    } catch (error) {
+      this.#logger.warn('What was observed could not be kept', {
+        failure: error instanceof Error ? error.name : error,
+      });
+    }
+  }
+
+  report(outcome: AggregationOutcome): void {
+    this.#metrics.publish(outcome, this.#capacity.take(), Date.now());
+    if (outcome.failedMessageIds.length === 0) return;
+    const kinds = new Map<string, number>();
+    for (const { name } of outcome.failures) kinds.set(name, (kinds.get(name) ?? 0) + 1);
+    this.#logger.error('Messages failed and will come again', {
+      messages: outcome.failedMessageIds.length,
+      failures: Object.fromEntries(kinds),
+      first: outcome.failures[0],
+    });
+  }
+}
+
+/** What a batch saw and did not count, by period. */
+function observedByPeriod(
+  { duplicatesByPeriod, rejections }: AggregationOutcome,
+  calendar: BillingCalendar,
+): Map<PeriodId, Observations> {
+  const observed = new Map<PeriodId, Observations>();
+  const of = (period: PeriodId): Observations => {
+    const known = observed.get(period) ?? { duplicates: 0, rejected: 0 };
+    observed.set(period, known);
+    return known;
+  };
+  for (const [period, duplicates] of duplicatesByPeriod) of(period).duplicates += duplicates;
+  for (const { body, receivedAt } of rejections) of(periodOfRejected(body, receivedAt, calendar)).rejected += 1;
+  return observed;
+}
+
+function queueMessageOf({ messageId, body, attributes }: SQSRecord): QueueMessage {
+  return { messageId, body, sentAt: Number(attributes.SentTimestamp) };
+}
+
+const schema = z.object({
+  BILLING_TIME_ZONE: timeZoneName(),
+  SLICE_MINUTES: wholeNumber(1, 60),
+  EVENT_MAX_AGE_DAYS: wholeNumber(1, 100_000),
+  WRITE_CONCURRENCY: wholeNumber(1, 200),
+  USAGE_SLICES_TABLE: requiredText(),
+  DAILY_RECORDS_TABLE: requiredText(),
+  RUNS_TABLE: requiredText(),
+  REJECTED_QUEUE_URL: webAddress(),
+});
+
+/** What aggregate-events needs of its environment. */
+export type CountingEnvironment = z.output<typeof schema>;
+
+/** @throws InvalidEnvironment naming every fault */
+export function countingEnvironment(environment: Record<string, string | undefined>): CountingEnvironment {
+  return readEnvironment(schema, environment);
+}
+
+/** Counting's metrics, in Embedded Metric Format on standard output: no request, no cost of its own in the invocation. */
+export class CountingMetrics {
+  readonly #metrics = new Metrics();
+
+  /**
+   * Writes what a batch came to.
+   * @param consumed request units
+   * @param now milliseconds since the epoch
+   */
+  publish(outcome: AggregationOutcome, consumed: { writeUnits: number; readUnits: number }, now: number): void {
+    const count = (name: string, value: number) => this.#metrics.addMetric(name, MetricUnit.Count, value);
+    count('EventsCounted', outcome.counted);
+    count('EventsDuplicate', outcome.duplicates);
+    count(
+      'EventsRejected',
+      [...outcome.rejected.values()].reduce((sum, events) => sum + events, 0),
+    );
+    count('EventsLate', outcome.late);
+    count('CountingConflicts', outcome.conflicts);
+    count('CountingWriteUnits', consumed.writeUnits);
+    count('CountingReadUnits', consumed.readUnits);
+    count('MessagesFailed', outcome.failedMessageIds.length);
+    if (outcome.oldestEventAt !== undefined) {
+      this.#metrics.addMetric('OldestEventAge', MetricUnit.Seconds, Math.max(0, (now - outcome.oldestEventAt) / 1000));
+    }
+    this.#metrics.publishStoredMetrics();
+    this.#publishReasons(outcome.rejected);
+  }
+
+  /** One line per reason, since a dimension belongs to a whole line. */
+  #publishReasons(rejected: ReadonlyMap<string, number>): void {
+    for (const [reason, events] of rejected) {
+      const single = this.#metrics.singleMetric();
+      single.addDimension('reason', reason);
+      single.addMetric('EventsRejectedByReason', MetricUnit.Count, events);
+    }
+  }
+}

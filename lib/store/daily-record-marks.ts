@@ -1,0 +1,132 @@
+import { type DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import type { PeriodId } from '../periods/periods.ts';
+import { estimatedSlicesOfMarks } from '../usage/slice-marks.ts';
+import type { DailyRecordMarks, DayMark } from '../usage/usage-slices.ts';
+import { dailyRecordKey, periodPartition, SEPARATOR } from './keys.ts';
+import { batchGet, queryPages, type RawItem, textOf } from './pages.ts';
+
+/** The marks that are remembered, some 100 bytes each. */
+const REMEMBERED_MARKS = 200_000;
+
+/**
+ * Makes daily records. The first thing that is ever written for a client's day is its record here, with the mark of the slice
+ * that is about to be written, so whoever lists daily records misses no usage. Totals are packaging's to fold.
+ */
+export class DailyRecordStore implements DailyRecordMarks {
+  readonly #client: DynamoDBClient;
+  readonly #table: string;
+  /** Known to be there, oldest first. */
+  readonly #known = new Set<string>();
+  readonly #underWay = new Map<string, Promise<void>>();
+
+  constructor(client: DynamoDBClient, table: string) {
+    this.#client = client;
+    this.#table = table;
+  }
+
+  async learn(marks: readonly DayMark[]): Promise<void> {
+    const unknown = marks.filter((mark) => !this.#known.has(nameOf(mark)));
+    const days = new Map(unknown.map(({ clientId, day }) => [`${clientId}#${day}`, dailyRecordKey(clientId, day)]));
+    for (const item of await batchGet(this.#client, this.#table, [...days.values()], {
+      projection: 'sk, sliceMarks',
+    })) {
+      for (const mark of item.sliceMarks?.NS ?? []) this.#remember(`${item.sk?.S}#${mark}`);
+    }
+  }
+
+  async ensure(mark: DayMark): Promise<void> {
+    const name = nameOf(mark);
+    if (this.#known.has(name)) return;
+    let writing = this.#underWay.get(name);
+    if (!writing) {
+      writing = this.#write(mark).finally(() => this.#underWay.delete(name));
+      this.#underWay.set(name, writing);
+    }
+    await writing;
+    this.#remember(name);
+  }
+
+  async #write({ clientId, day, mark }: DayMark): Promise<void> {
+    const { pk, sk } = dailyRecordKey(clientId, day);
+    await this.#client.send(
+      new UpdateItemCommand({
+        TableName: this.#table,
+        Key: { pk: { S: pk }, sk: { S: sk } },
+        // The same values each time: the index is written once a day.
+        UpdateExpression: 'SET clientId = :clientId, #day = :day ADD sliceMarks :marks',
+        ExpressionAttributeNames: { '#day': 'day' },
+        ExpressionAttributeValues: {
+          ':clientId': { S: clientId },
+          ':day': { S: day },
+          ':marks': { NS: [String(mark)] },
+        },
+      }),
+    );
+  }
+
+  #remember(name: string): void {
+    this.#known.add(name);
+    for (const oldest of this.#known) {
+      if (this.#known.size <= REMEMBERED_MARKS) break;
+      this.#known.delete(oldest);
+    }
+  }
+}
+
+function nameOf({ clientId, day, mark }: DayMark): string {
+  return `${clientId}#${day}#${mark}`;
+}
+
+/** Sorts before every key. */
+const BEFORE_EVERYTHING = ' ';
+
+/** How many records a worker will read for one client-day. */
+export interface RecordWeight {
+  clientId: string;
+  records: number;
+}
+
+/** Neighbouring client-days, and where to go on after them. */
+export interface RecordWeightsPage {
+  weights: RecordWeight[];
+  /** The sort key of the last one. */
+  lastKey: string;
+}
+
+/** The keys of daily records with the planner's weights; nothing else of them is read. */
+export class RecordWeights {
+  readonly #client: DynamoDBClient;
+  readonly #table: string;
+  readonly #sliceMinutes: number;
+
+  constructor(client: DynamoDBClient, table: string, sliceMinutes: number) {
+    this.#client = client;
+    this.#table = table;
+    this.#sliceMinutes = sliceMinutes;
+  }
+
+  /**
+   * A bucket's client-days in the order of clients, page by page.
+   * @param after the last key of a page: those up to it are left out
+   */
+  async *pages(periodId: PeriodId, bucket: number, after = BEFORE_EVERYTHING): AsyncGenerator<RecordWeightsPage> {
+    const pages = queryPages(this.#client, {
+      TableName: this.#table,
+      KeyConditionExpression: 'pk = :pk AND sk > :after',
+      ExpressionAttributeValues: { ':pk': { S: periodPartition(periodId, bucket) }, ':after': { S: after } },
+      ProjectionExpression: 'sk, sliceMarks',
+    });
+    for await (const page of pages) {
+      const keys = page.map((item) => textOf(item, 'sk'));
+      const weights = page.map((item, index) => {
+        const key = keys[index] ?? '';
+        return { clientId: key.slice(0, key.indexOf(SEPARATOR)), records: 1 + this.#slicesOf(item) };
+      });
+      yield { weights, lastKey: keys.at(-1) ?? after };
+    }
+  }
+
+  #slicesOf(item: RawItem): number {
+    return estimatedSlicesOfMarks((item.sliceMarks?.NS ?? []).map(Number), this.#sliceMinutes);
+  }
+}
