@@ -1,9 +1,9 @@
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { type PackageChunkEvent, packageChunk } from '../lib/runs/package-chunk.ts';
-import { packagingEnvironment, packagingResources } from './wiring/packaging.ts';
+import { packagingResources } from './wiring/packaging.ts';
 
-const resources = packagingResources(packagingEnvironment(process.env));
+const resources = packagingResources(process.env);
 
 export const handler = middy((event: PackageChunkEvent, context: Context) =>
   packageChunk(event, { ...resources, remainingMilliseconds: () => context.getRemainingTimeInMillis() }),

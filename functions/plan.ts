@@ -1,9 +1,9 @@
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { type PlanEvent, plan } from '../lib/runs/plan.ts';
-import { planningEnvironment, planningResources } from './wiring/planning.ts';
+import { planningResources } from './wiring/planning.ts';
 
-const resources = planningResources(planningEnvironment(process.env));
+const resources = planningResources(process.env);
 
 export const handler = middy((event: PlanEvent, context: Context) =>
   plan(event, { ...resources, remainingMilliseconds: () => context.getRemainingTimeInMillis() }),

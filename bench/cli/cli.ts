@@ -96,7 +96,7 @@ async function keepRunRecord(behind: number): Promise<void> {
   }
   states.processed = (states.processed ?? 0) - behind;
   states.submitted = (states.submitted ?? 0) + behind;
-  await new RunStore(documents, String(outputs.RunsTableName)).updateRunRecord(PERIOD, {
+  await new RunStore({ client, runs: String(outputs.RunsTableName) }).updateRunRecord(PERIOD, {
     runId: 'run-1',
     startedAt: '2026-11-17T02:00:00.000Z',
     executionArn: `${outputs.BillingPeriodStateMachineArn?.replace(':stateMachine:', ':execution:')}:run-1`,

@@ -42,9 +42,9 @@ export function ourInstance({ client, tables, concurrency, sliceMinutes }: Insta
   const calendar = new BillingCalendar('UTC', sliceMinutes);
   let now = 0;
   const counter = new UsageCounter({
-    slices: new UsageSliceStore({ client, table: tables.usageSlices, calendar, eventMaxAgeDays: MAX_AGE_DAYS }),
-    marks: new DailyRecordStore(client, tables.dailyRecords),
-    closings: new PeriodClosingStore(client, tables.runs),
+    slices: new UsageSliceStore({ client, ...tables }, { calendar, eventMaxAgeDays: MAX_AGE_DAYS }),
+    marks: new DailyRecordStore({ client, ...tables }),
+    closings: new PeriodClosingStore({ client, ...tables }),
     calendar,
     concurrency,
     now: () => now,

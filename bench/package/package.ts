@@ -5,7 +5,6 @@
 import { spawn } from 'node:child_process';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { periodOf } from '../../lib/periods/periods.ts';
 import { sumsOfRun } from '../../lib/runs/chunk-steps.ts';
 import { type PlanAnswer, plan } from '../../lib/runs/plan.ts';
@@ -69,7 +68,7 @@ async function measure(clientDays: number, hasRounds: boolean) {
 
 async function measureOn(tables: BenchTables, clientDays: number, hasRounds: boolean) {
   const client = benchClient(tables.endpoint);
-  const runs = new RunStore(DynamoDBDocumentClient.from(client), tables.runs);
+  const runs = new RunStore({ client, runs: tables.runs });
   log(`Counting ${clientDays} client-days ...`);
   const clients = await populate(client, tables, PERIOD, clientDays, true);
   log(`Packaging ${clients} clients for the first time ...`);
@@ -160,7 +159,7 @@ async function measureOn(tables: BenchTables, clientDays: number, hasRounds: boo
       { run },
       {
         runs,
-        weights: new RecordWeights(client, tables.dailyRecords, 5),
+        weights: new RecordWeights({ client, dailyRecords: tables.dailyRecords }, 5),
         recordsPerSecond: recordsPerChunk,
         targetSeconds: 1,
         now: () => Date.parse(run.startedAt),

@@ -4,7 +4,6 @@
  */
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { QueryCommand } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import { packageChunk } from '../../lib/runs/package-chunk.ts';
 import type { RunContext } from '../../lib/runs/run.ts';
@@ -51,17 +50,17 @@ console.log(JSON.stringify(measurement));
 client.destroy();
 
 async function packageAll(): Promise<number> {
-  const { tables, run, chunks } = task;
-  const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  const { run, chunks } = task;
+  const tables = { client, ...task.tables };
   const resources = {
     calendar: new BillingCalendar('UTC', 5),
     eventMaxAgeDays: 45,
-    tables: { client, ...tables },
-    runs: new RunStore(documents, tables.runs),
-    packages: new PackageStore(documents, tables.packages),
-    certificates: new CertificateStore(documents, tables.runs),
-    dailyRecords: new DailyRecordWriter(documents, tables.dailyRecords),
-    lateLedger: new LateLedger({ client, ...tables }),
+    tables,
+    runs: new RunStore(tables),
+    packages: new PackageStore(tables),
+    certificates: new CertificateStore(tables),
+    dailyRecords: new DailyRecordWriter(tables),
+    lateLedger: new LateLedger(tables),
     writeConcurrency: 32,
     remainingMilliseconds: () => 900_000,
     now: () => Date.parse(run.startedAt),

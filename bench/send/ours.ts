@@ -3,11 +3,13 @@ import { periodOf } from '../../lib/periods/periods.ts';
 import type { RunContext } from '../../lib/runs/run.ts';
 import { wholeRun } from '../../lib/sending/selection.ts';
 import type { Deciding, SendingWithApi } from '../../lib/sending/sending.ts';
+import { documentClientOf } from '../../lib/store/document-client.ts';
 import { OutstandingPackages } from '../../lib/store/outstanding-packages.ts';
 import { countPackages } from '../../lib/store/package-reader.ts';
 import { PackageStore, PackageTransitions } from '../../lib/store/package-store.ts';
 import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
+import type { TablesWith } from '../../lib/store/tables.ts';
 import type { ProfileName } from '../../local/invoice-api-simulator/profiles.ts';
 import { BENCH_PROFILES, idealSeconds, settingsFor } from './bench-profiles.ts';
 import { JumpingClock } from './jumping-clock.ts';
@@ -17,11 +19,7 @@ import { seedPackages } from './seed-packages.ts';
 import { runMachine, sendingDefinition, type TaskHandlers, taskHandlers } from './sending-machine.ts';
 
 /** Tables of the bench, empty. */
-export interface BenchTables {
-  documents: DynamoDBDocumentClient;
-  packages: string;
-  runs: string;
-}
+export type BenchTables = TablesWith<'packages' | 'runs'>;
 
 const LAMBDA_GIGABYTES = 1;
 const LAMBDA_SECONDS = 900;
@@ -36,21 +34,20 @@ const TRANSITIONS_BESIDES = 16;
 export async function measureOurs(profile: ProfileName, seed: number, tables: BenchTables): Promise<Measurement> {
   const { packages: count } = BENCH_PROFILES[profile];
   const period = periodOf('2026-11-H1');
-  await seedPackages(new PackageStore(tables.documents, tables.packages), period, count);
+  await seedPackages(new PackageStore(tables), period, count);
   const clock = new JumpingClock();
-  onOtherProcess(tables.documents, clock);
+  onOtherProcess(documentClientOf(tables.client), clock);
   const { api, simulator, lastAcceptedAt, stop } = await startMeasuredApi(profile, seed, clock);
   let idleMilliseconds = 0;
-  const { documents, runs, packages } = tables;
   const sending: SendingWithApi & Deciding = {
     settings: settingsFor(profile),
     clock,
     clockId: 'bench',
-    calendar: new QuotaCalendarStore(documents, runs, 'invoice-api'),
-    outstanding: new OutstandingPackages(documents, packages),
-    packages: new PackageStore(documents, packages),
-    transitions: new PackageTransitions(documents, packages),
-    runs: new RunStore(documents, runs),
+    calendar: new QuotaCalendarStore(tables, 'invoice-api'),
+    outstanding: new OutstandingPackages(tables),
+    packages: new PackageStore(tables),
+    transitions: new PackageTransitions(tables),
+    runs: new RunStore(tables),
     metrics: {
       count: () => {},
       milliseconds: (name, value) => {
@@ -59,7 +56,7 @@ export async function measureOurs(profile: ProfileName, seed: number, tables: Be
     },
     api,
     remainingMilliseconds: () => LAMBDA_SECONDS * 1000,
-    countPackages: (selection) => countPackages(documents, packages, selection),
+    countPackages: (selection) => countPackages(tables, selection),
     notifications: { notify: async () => {} },
   };
   const lambda = { milliseconds: 0, calls: 0 };

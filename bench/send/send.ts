@@ -5,7 +5,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { parse } from 'yaml';
 import { startDynamoDbEngine } from '../../local/engines/dynamodb-engine.ts';
 import { isProfileName, PROFILE_NAMES, type ProfileName } from '../../local/invoice-api-simulator/profiles.ts';
@@ -72,8 +71,7 @@ async function onEmptyTables<Result>(work: (tables: BenchTables) => Promise<Resu
     for (const [logicalId, TableName] of Object.entries(names)) {
       await client.send(new CreateTableCommand({ ...declarationOf(logicalId), TableName }));
     }
-    const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
-    return await work({ documents, packages: names.PackagesTable, runs: names.RunsTable });
+    return await work({ client, packages: names.PackagesTable, runs: names.RunsTable });
   } finally {
     client.destroy();
     await engine.stop();

@@ -28,7 +28,7 @@ export async function run(context: Context, first: string | undefined, called: C
   const cloud = await context.cloud();
   const { output } = context;
   const period = periodOrLast(given, cloud, output);
-  const store = new CertificateStore(cloud.documents, cloud.outputs.RunsTableName);
+  const store = new CertificateStore(cloud.tables);
   if (copy && copy.period.id !== period.id) {
     throw new WrongUsage(`${options.verify} certifies ${copy.period.id}, not ${period.id}.`);
   }

@@ -12,14 +12,13 @@ export async function run(context: Context, id: string): Promise<undefined> {
   const { periodId, clientId, part } = readPackageId(id);
   const cloud = await context.cloud();
   const { output } = context;
-  const { PackagesTableName } = cloud.outputs;
-  const head = await new PackageStore(cloud.documents, PackagesTableName).loadHead(periodId, clientId, part);
+  const head = await new PackageStore(cloud.tables).loadHead(periodId, clientId, part);
   if (!head)
     throw new CommandFailed(
       'NO_PACKAGE',
       `There is no package ${id}. Why? npx halfmonth explain ${clientId} ${periodId}`,
     );
-  const kept = await new PackageReader(cloud.dynamodb, PackagesTableName).revisionsOfClient(periodId, clientId);
+  const kept = await new PackageReader(cloud.tables).revisionsOfClient(periodId, clientId);
   const revisions = kept
     .filter((revision) => revision.part === part)
     // Written by documentText, which made it from a PackageDocument.

@@ -75,8 +75,7 @@ export async function* packagesOf(
   states: readonly PackageState[],
   clientId?: string,
 ): AsyncGenerator<PackageHead> {
-  const { PackagesTableName } = cloud.outputs;
-  const reader = new PackageReader(cloud.dynamodb, PackagesTableName);
+  const reader = new PackageReader(cloud.tables);
   const isWanted = ({ state }: PackageHead) => states.includes(state);
   if (clientId !== undefined) {
     yield* (await reader.headsOfClient(period.id, readClientId(clientId))).filter(isWanted);
@@ -86,7 +85,7 @@ export async function* packagesOf(
     for await (const head of reader.heads(period.id)) if (isWanted(head)) yield head;
     return;
   }
-  const outstanding = new OutstandingPackages(cloud.documents, PackagesTableName);
+  const outstanding = new OutstandingPackages(cloud.tables);
   for (const state of states) {
     let some: { clientId: string; part: number }[] = [];
     const load = async () => (await outstanding.heads(period.id, some)).filter(isWanted);

@@ -11,7 +11,7 @@ const SIGNS = { free: '·', booked: '█', blocked: '×', spent: '▒' } as cons
 export async function run(context: Context): Promise<undefined> {
   const cloud = await context.cloud();
   const { output } = context;
-  const calendar = await new QuotaCalendarStore(cloud.documents, cloud.outputs.RunsTableName, 'invoice-api').load();
+  const calendar = await new QuotaCalendarStore(cloud.tables, 'invoice-api').load();
   const now = Date.now();
   const laid = (cellMilliseconds: number) => pictureOf(calendar, cloud.quota, { now, cells: CELLS, cellMilliseconds });
   const minutes = laid(10_000);

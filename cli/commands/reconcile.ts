@@ -23,7 +23,7 @@ export async function run(context: Context, given: string): Promise<ExitCode> {
   const { output } = context;
   const theirs = await listedByApi(cloud, period.id, output);
   const ours: ReconciledHead[] = [];
-  for await (const head of new PackageReader(cloud.dynamodb, cloud.outputs.PackagesTableName).heads(period.id)) {
+  for await (const head of new PackageReader(cloud.tables).heads(period.id)) {
     const { packageId, state, revision, contentHash, lastProcessedRevision, everSent } = head;
     ours.push({ packageId, state, revision, contentHash, lastProcessedRevision, everSent });
   }

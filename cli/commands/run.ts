@@ -75,7 +75,7 @@ async function checkStartable(cloud: Cloud, period: Period): Promise<void> {
       `${period.id} ends at ${timeWords(endsAt)} and cannot be closed before. Look ahead: npx halfmonth run ${period.id} --preview`,
     );
   }
-  const lock = await new RunStore(cloud.documents, cloud.outputs.RunsTableName).loadLock(period.id);
+  const lock = await new RunStore(cloud.tables).loadLock(period.id);
   if (!lock) return;
   const execution = await findExecution(await cloud.stepFunctions(), lock.executionArn);
   if (execution?.status !== 'RUNNING' && execution?.status !== 'PENDING_REDRIVE') return;
@@ -171,7 +171,7 @@ function forecastWords({ packages, expectedEndAt }: NonNullable<RunSummary['fore
 }
 
 async function previewOf(cloud: Cloud, { runId, record }: LatestRun) {
-  const runs = new RunStore(cloud.documents, cloud.outputs.RunsTableName);
+  const runs = new RunStore(cloud.tables);
   const clients = [];
   // Written by close-period.
   for await (const entry of listingOf(runs, runId, Number(record.chunkCount ?? 0))) clients.push(entry);

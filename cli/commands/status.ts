@@ -41,13 +41,13 @@ function otherWords({ period: { id }, isClosed, packagesParked, lateEventsNotYet
 }
 
 async function statusOf(cloud: Cloud, period: Period) {
-  const runs = new RunStore(cloud.documents, cloud.outputs.RunsTableName);
+  const runs = new RunStore(cloud.tables);
   const [run, state, late, certificates, outstanding] = await Promise.all([
     latestRun(cloud, period),
     runs.loadPeriodState(period.id),
     new LateLedger(cloud.tables).notYetBilled(period.id),
-    new CertificateStore(cloud.documents, cloud.outputs.RunsTableName).list(period.id, 1),
-    summarizeOutstanding(cloud.documents, cloud.outputs.PackagesTableName, period.id),
+    new CertificateStore(cloud.tables).list(period.id, 1),
+    summarizeOutstanding(cloud.tables, period.id),
   ]);
   // A run for a few clients counted those alone.
   const kept = run?.clients ? undefined : run?.counts;

@@ -63,7 +63,7 @@ export async function followRun(
 }
 
 async function findRun(cloud: Cloud, period: Period, executionArn: string): Promise<LatestRun | undefined> {
-  const records = await new RunStore(cloud.documents, cloud.outputs.RunsTableName).listRunRecords(period.id);
+  const records = await new RunStore(cloud.tables).listRunRecords(period.id);
   const record = records.find((each) => each.executionArn === executionArn);
   return record && runOf(cloud, record);
 }
@@ -80,7 +80,7 @@ async function linesOf(
 ): Promise<string[]> {
   if (!output.isLive) return [];
   const total = finishedSince + Object.values(states).reduce((sum, count) => sum + count, 0);
-  const calendar = await new QuotaCalendarStore(cloud.documents, cloud.outputs.RunsTableName, 'invoice-api').load();
+  const calendar = await new QuotaCalendarStore(cloud.tables, 'invoice-api').load();
   const picture = pictureOf(calendar, cloud.quota, { now: Date.now(), cells: 0, cellMilliseconds: 1 });
   const since = run ? Date.parse(run.startedAt) : startedAt;
   return [

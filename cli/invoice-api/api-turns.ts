@@ -10,12 +10,12 @@ import { timeWords } from '../terminal/words.ts';
 const CLOCK_ID = randomUUID().slice(0, 8);
 
 /** A command as it takes turns at the invoice API beside the runs that send. */
-export function turnTaker({ documents, outputs, quota }: Pick<Cloud, 'documents' | 'outputs' | 'quota'>): TurnTaker {
+export function turnTaker({ tables, quota }: Pick<Cloud, 'tables' | 'quota'>): TurnTaker {
   return {
     settings: { quota, requestTimeoutMilliseconds: API_TIMEOUT_MILLISECONDS },
     clock: SYSTEM_CLOCK,
     clockId: CLOCK_ID,
-    calendar: new QuotaCalendarStore(documents, outputs.RunsTableName, 'invoice-api'),
+    calendar: new QuotaCalendarStore(tables, 'invoice-api'),
     metrics: NO_METRICS,
     // Nobody stops a command from outside.
     remainingMilliseconds: () => Number.POSITIVE_INFINITY,

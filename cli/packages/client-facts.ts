@@ -13,7 +13,7 @@ export async function clientFacts(cloud: Cloud, clientId: string, period: Period
   const ledger = new LateLedger(cloud.tables);
   const [records, state, run, openLateEvents] = await Promise.all([
     recordsOf(cloud, clientId, period),
-    new RunStore(cloud.documents, cloud.outputs.RunsTableName).loadPeriodState(period.id),
+    new RunStore(cloud.tables).loadPeriodState(period.id),
     latestRun(cloud, period),
     openLateEventsOf(ledger, clientId, period),
   ]);

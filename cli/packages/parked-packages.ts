@@ -38,8 +38,7 @@ export async function decideParked(context: Context, decision: ParkedDecision): 
   const period = allRejectedOf === undefined ? undefined : periodOf(allRejectedOf);
   const { output } = context;
   const cloud = await context.cloud();
-  const { PackagesTableName } = cloud.outputs;
-  const store = new PackageStore(cloud.documents, PackagesTableName);
+  const store = new PackageStore(cloud.tables);
   const heads = await Promise.all(named.map((each) => loadDecidable(store, each, states)));
   if (period) {
     for await (const head of packagesOf(cloud, period, ['rejected']))
@@ -54,7 +53,7 @@ export async function decideParked(context: Context, decision: ParkedDecision): 
     output.line('Nothing was done.');
     return EXIT.failed;
   }
-  const transitions = new PackageTransitions(cloud.documents, PackagesTableName);
+  const transitions = new PackageTransitions(cloud.tables);
   const limit = pLimit(WRITES_AT_ONCE);
   const changed: string[] = [];
   const decide = async (head: PackageHead): Promise<void> => {

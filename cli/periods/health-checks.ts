@@ -165,10 +165,10 @@ async function dateOfDynamoDb({ documents, outputs }: Cloud) {
 }
 
 async function schemaVersions(cloud: Cloud) {
-  const { documents, outputs, calendar } = cloud;
+  const { documents, tables, calendar } = cloud;
   const { Items = [] } = await documents.send(
     new QueryCommand({
-      TableName: outputs.RunsTableName,
+      TableName: tables.runs,
       KeyConditionExpression: 'pk = :pk AND sk = :sk',
       ExpressionAttributeValues: { ':pk': FOUNDATION_KEY.pk, ':sk': FOUNDATION_KEY.sk },
     }),
@@ -176,7 +176,7 @@ async function schemaVersions(cloud: Cloud) {
   const [foundation] = Items;
   const period = lastEndedPeriod(Date.now(), calendar);
   // Reading it checks its version.
-  const [certificate] = await new CertificateStore(documents, outputs.RunsTableName).list(period.id, 1);
+  const [certificate] = await new CertificateStore(tables).list(period.id, 1);
   const certified = certificate ? `, certificates of version ${certificate.schemaVersion}` : '';
   if (!foundation) return { state: 'good', words: `nothing has been counted yet${certified}` } as const;
   const { billingTimeZone: timeZone, sliceMinutes } = foundation;

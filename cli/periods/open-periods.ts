@@ -28,13 +28,10 @@ export async function openPeriods(cloud: Cloud): Promise<OpenPeriod[]> {
 }
 
 async function standingOf(cloud: Cloud, period: Period): Promise<OpenPeriod> {
-  const { documents, outputs, tables } = cloud;
-  const state = await new RunStore(documents, outputs.RunsTableName).loadPeriodState(period.id);
+  const { tables } = cloud;
+  const state = await new RunStore(tables).loadPeriodState(period.id);
   if (!state?.lastClosedAt) {
-    const [isUsed, packagesParked] = await Promise.all([
-      hasUsage(documents, outputs.DailyRecordsTableName, period.id),
-      parkedIn(cloud, period),
-    ]);
+    const [isUsed, packagesParked] = await Promise.all([hasUsage(tables, period.id), parkedIn(cloud, period)]);
     // Before a period is closed once, its next run bills everything.
     return { period, isClosed: !isUsed, packagesParked, lateEventsNotYetBilled: 0 };
   }
@@ -45,7 +42,7 @@ async function standingOf(cloud: Cloud, period: Period): Promise<OpenPeriod> {
   return { period, isClosed: true, packagesParked, lateEventsNotYetBilled: late.events };
 }
 
-function parkedIn({ documents, outputs }: Cloud, { id }: Period): Promise<number> {
-  const outstanding = new OutstandingPackages(documents, outputs.PackagesTableName);
+function parkedIn({ tables }: Cloud, { id }: Period): Promise<number> {
+  const outstanding = new OutstandingPackages(tables);
   return outstanding.count({ periodId: id, buckets: { from: 0, to: BUCKETS - 1 } }, 'parked');
 }

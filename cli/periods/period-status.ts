@@ -34,7 +34,7 @@ export interface LatestRun {
 
 /** The latest run of a period that is no preview. */
 export async function latestRun(cloud: Cloud, period: Period): Promise<LatestRun | undefined> {
-  const records = await new RunStore(cloud.documents, cloud.outputs.RunsTableName).listRunRecords(period.id);
+  const records = await new RunStore(cloud.tables).listRunRecords(period.id);
   const record = records.find(({ mode }) => mode !== 'preview');
   return record && runOf(cloud, record);
 }
@@ -63,7 +63,7 @@ export async function runOf(cloud: Cloud, record: RunRecord): Promise<LatestRun>
 /** Counts packages by state from their heads: consistent, and a few seconds for a million. */
 export async function countStates(cloud: Cloud, period: Period, signal?: AbortSignal): Promise<StateCounts> {
   const selection = { periodId: period.id, buckets: { from: 0, to: BUCKETS - 1 } };
-  return (await countPackages(cloud.documents, cloud.outputs.PackagesTableName, selection, signal)).states;
+  return (await countPackages(cloud.tables, selection, signal)).states;
 }
 
 /** How long a glance may take before what the run wrote down will do, in milliseconds. */
@@ -126,8 +126,7 @@ export interface WatchedStates {
  * what remains is of now, and what was finished since the run counted last is a number of its own.
  */
 export async function watchStates(cloud: Cloud, period: Period, kept: KeptCounts | undefined): Promise<WatchedStates> {
-  const { documents, outputs } = cloud;
-  const outstanding = (await summarizeOutstanding(documents, outputs.PackagesTableName, period.id)).states;
+  const outstanding = (await summarizeOutstanding(cloud.tables, period.id)).states;
   if (!kept) {
     const counted = await countBriefly(cloud, period);
     const states = counted ?? { ...outstanding, processed: 0, rejected: 0 };

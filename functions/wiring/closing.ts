@@ -1,47 +1,38 @@
-import * as z from 'zod/mini';
 import { type ClosePeriodResources, type RunSummary, sendingForecasts } from '../../lib/runs/close-period.ts';
 import type { Notifications } from '../../lib/runs/notifications.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
-import { createDocumentClient } from '../../lib/store/document-client.ts';
 import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
 import { ObservationStore } from '../../lib/store/period-closing-store.ts';
 import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
-import { readEnvironment, requiredText, timeZoneName, wholeNumber } from './environment.ts';
+import { type Environment, readVariables } from './variables.ts';
 
-const schema = z.object({
-  RUNS_TABLE: requiredText(),
-  BILLING_TIME_ZONE: timeZoneName(),
-  CONFIGURATION_HASH: requiredText(),
-  SEND_QUOTA: requiredText(),
-  STATUS_QUOTA: requiredText(),
-  SHARED_QUOTA: requiredText(),
-  INVOICE_API_CONCURRENCY: wholeNumber(1),
-});
-
-/** What close-period needs of its environment. */
-export type ClosingEnvironment = z.output<typeof schema>;
-
-/** @throws InvalidEnvironment naming every fault */
-export function closingEnvironment(environment: Record<string, string | undefined>): ClosingEnvironment {
-  return readEnvironment(schema, environment);
-}
-
-/** Wires closing to its table. */
-export function closingResources(environment: ClosingEnvironment): ClosePeriodResources {
-  const { RUNS_TABLE, SEND_QUOTA: send, STATUS_QUOTA: status, SHARED_QUOTA: shared } = environment;
-  const client = createDynamoDbClient();
-  const documents = createDocumentClient(client);
+/**
+ * What close-period works with.
+ * @throws InvalidEnvironment naming every fault
+ */
+export function closingResources(environment: Environment): ClosePeriodResources {
+  const variables = readVariables(
+    environment,
+    'RUNS_TABLE',
+    'BILLING_TIME_ZONE',
+    'CONFIGURATION_HASH',
+    'SEND_QUOTA',
+    'STATUS_QUOTA',
+    'SHARED_QUOTA',
+    'INVOICE_API_CONCURRENCY',
+  );
+  const tables = { client: createDynamoDbClient(), runs: variables.RUNS_TABLE };
   return {
-    runs: new RunStore(documents, RUNS_TABLE),
-    certificates: new CertificateStore(documents, RUNS_TABLE),
-    observations: new ObservationStore(client, RUNS_TABLE),
-    timeZone: environment.BILLING_TIME_ZONE,
-    configurationHash: environment.CONFIGURATION_HASH,
+    runs: new RunStore(tables),
+    certificates: new CertificateStore(tables),
+    observations: new ObservationStore(tables),
+    timeZone: variables.BILLING_TIME_ZONE,
+    configurationHash: variables.CONFIGURATION_HASH,
     forecastSending: sendingForecasts(
-      new QuotaCalendarStore(documents, RUNS_TABLE, 'invoice-api'),
-      { send, status, shared },
-      environment.INVOICE_API_CONCURRENCY,
+      new QuotaCalendarStore(tables, 'invoice-api'),
+      { send: variables.SEND_QUOTA, status: variables.STATUS_QUOTA, shared: variables.SHARED_QUOTA },
+      variables.INVOICE_API_CONCURRENCY,
     ),
     now: Date.now,
   };

@@ -2,7 +2,6 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
-import * as z from 'zod/mini';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import { RejectedQueue } from '../../lib/queues/rejected-queue.ts';
@@ -19,7 +18,7 @@ import {
 } from '../../lib/usage/aggregate-batch.ts';
 import { type Observations, periodOfRejected } from '../../lib/usage/observations.ts';
 import { UsageCounter } from '../../lib/usage/usage-counter.ts';
-import { readEnvironment, requiredText, timeZoneName, webAddress, wholeNumber } from './environment.ts';
+import { type Environment, readVariables } from './variables.ts';
 
 /** Time kept back at the end of an invocation, to finish what was begun and to answer. */
 const ANSWER_MARGIN_MILLISECONDS = 8_000;
@@ -34,29 +33,49 @@ export interface Ingestion {
   handle(records: readonly SQSRecord[], remainingMilliseconds: number): Promise<SQSBatchResponse>;
 }
 
-/** Wires counting to its tables and queues. */
-export function createIngestion(environment: CountingEnvironment, client: DynamoDBClient, sqs: SQSClient): Ingestion {
-  const { BILLING_TIME_ZONE, SLICE_MINUTES, RUNS_TABLE, EVENT_MAX_AGE_DAYS: eventMaxAgeDays } = environment;
+/**
+ * Wires counting to its tables and queues.
+ * @throws InvalidEnvironment naming every fault
+ */
+export function createIngestion(environment: Environment, client: DynamoDBClient, sqs: SQSClient): Ingestion {
+  const variables = readVariables(
+    environment,
+    'BILLING_TIME_ZONE',
+    'SLICE_MINUTES',
+    'EVENT_MAX_AGE_DAYS',
+    'WRITE_CONCURRENCY',
+    'USAGE_SLICES_TABLE',
+    'DAILY_RECORDS_TABLE',
+    'RUNS_TABLE',
+    'REJECTED_QUEUE_URL',
+  );
+  const { BILLING_TIME_ZONE, SLICE_MINUTES, EVENT_MAX_AGE_DAYS: eventMaxAgeDays } = variables;
+  const tables = {
+    client,
+    usageSlices: variables.USAGE_SLICES_TABLE,
+    dailyRecords: variables.DAILY_RECORDS_TABLE,
+    runs: variables.RUNS_TABLE,
+  };
   const calendar = new BillingCalendar(BILLING_TIME_ZONE, SLICE_MINUTES);
   const counter = new UsageCounter({
-    slices: new UsageSliceStore({ client, table: environment.USAGE_SLICES_TABLE, calendar, eventMaxAgeDays }),
-    marks: new DailyRecordStore(client, environment.DAILY_RECORDS_TABLE),
-    closings: new PeriodClosingStore(client, RUNS_TABLE),
+    slices: new UsageSliceStore(tables, { calendar, eventMaxAgeDays }),
+    marks: new DailyRecordStore(tables),
+    closings: new PeriodClosingStore(tables),
     calendar,
-    concurrency: environment.WRITE_CONCURRENCY,
+    concurrency: variables.WRITE_CONCURRENCY,
   });
-  const rejectedEvents = new RejectedQueue(sqs, environment.REJECTED_QUEUE_URL);
+  const rejectedEvents = new RejectedQueue(sqs, variables.REJECTED_QUEUE_URL);
   const capacity = new CapacityMeter();
   meterCapacity(client, capacity);
   const foundation = { billingTimeZone: BILLING_TIME_ZONE, sliceMinutes: SLICE_MINUTES };
   const reporting = new IngestionReports(capacity);
-  const observations = new ObservationStore(client, RUNS_TABLE);
+  const observations = new ObservationStore(tables);
   const options: AggregationOptions = { counter, rejectedEvents, eventMaxAgeDays };
   let isFounded = false;
   return {
     async handle(records, remainingMilliseconds) {
       const deadline = Date.now() + remainingMilliseconds - ANSWER_MARGIN_MILLISECONDS;
-      if (!isFounded) await ensureFoundation(client, RUNS_TABLE, foundation);
+      if (!isFounded) await ensureFoundation(tables, foundation);
       isFounded = true;
       const outcome = await aggregateBatch(options, records.map(queueMessageOf), deadline);
       reporting.report(outcome);
@@ -118,25 +137,6 @@ function observedByPeriod(
 
 function queueMessageOf({ messageId, body, attributes }: SQSRecord): QueueMessage {
   return { messageId, body, sentAt: Number(attributes.SentTimestamp) };
-}
-
-const schema = z.object({
-  BILLING_TIME_ZONE: timeZoneName(),
-  SLICE_MINUTES: wholeNumber(1, 60),
-  EVENT_MAX_AGE_DAYS: wholeNumber(1, 100_000),
-  WRITE_CONCURRENCY: wholeNumber(1, 200),
-  USAGE_SLICES_TABLE: requiredText(),
-  DAILY_RECORDS_TABLE: requiredText(),
-  RUNS_TABLE: requiredText(),
-  REJECTED_QUEUE_URL: webAddress(),
-});
-
-/** What aggregate-events needs of its environment. */
-export type CountingEnvironment = z.output<typeof schema>;
-
-/** @throws InvalidEnvironment naming every fault */
-export function countingEnvironment(environment: Record<string, string | undefined>): CountingEnvironment {
-  return readEnvironment(schema, environment);
 }
 
 /** Counting's metrics, in Embedded Metric Format on standard output: no request, no cost of its own in the invocation. */

@@ -1,6 +1,7 @@
-import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { HalfmonthError } from '../../lib/errors/halfmonth-error.ts';
 import type { Notifications } from '../../lib/runs/notifications.ts';
+import { type Environment, readVariables } from './variables.ts';
 
 /** EventBridge did not take an event. */
 export class NotificationFailed extends HalfmonthError {
@@ -28,4 +29,13 @@ export function eventBusNotifications(client: EventBridgeClient, service: string
       }
     },
   };
+}
+
+/**
+ * Notifications in the name of the service with its stage, such as `halfmonth-prod`.
+ * @throws InvalidEnvironment
+ */
+export function notificationsOf(environment: Environment): Notifications {
+  const { POWERTOOLS_SERVICE_NAME } = readVariables(environment, 'POWERTOOLS_SERVICE_NAME');
+  return eventBusNotifications(new EventBridgeClient(), POWERTOOLS_SERVICE_NAME);
 }

@@ -1,12 +1,22 @@
-import * as z from 'zod/mini';
-import { readEnvironment, requiredText, timeZoneName } from './environment.ts';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { BillingCalendar } from '../../lib/periods/days.ts';
+import type { OpenPeriodResources } from '../../lib/runs/open-period.ts';
+import { executionsOf } from '../../lib/runs/period-lock.ts';
+import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
+import { RunStore } from '../../lib/store/run-store.ts';
+import { type Environment, readVariables } from './variables.ts';
 
-const schema = z.object({ BILLING_TIME_ZONE: timeZoneName(), RUNS_TABLE: requiredText() });
-
-/** What open-period needs of its environment. */
-export type OpeningEnvironment = z.output<typeof schema>;
-
-/** @throws InvalidEnvironment naming every fault */
-export function openingEnvironment(environment: Record<string, string | undefined>): OpeningEnvironment {
-  return readEnvironment(schema, environment);
+/**
+ * What open-period works with.
+ * @throws InvalidEnvironment naming every fault
+ */
+export function openingResources(environment: Environment): OpenPeriodResources {
+  const { BILLING_TIME_ZONE, RUNS_TABLE } = readVariables(environment, 'BILLING_TIME_ZONE', 'RUNS_TABLE');
+  return {
+    // Slices play no part in opening a period.
+    calendar: new BillingCalendar(BILLING_TIME_ZONE, 60),
+    runs: new RunStore({ client: createDynamoDbClient(), runs: RUNS_TABLE }),
+    executions: executionsOf(new SFNClient()),
+    now: Date.now,
+  };
 }

@@ -1,35 +1,32 @@
-import * as z from 'zod/mini';
 import type { PlanResources } from '../../lib/runs/plan.ts';
 import { RecordWeights } from '../../lib/store/daily-record-marks.ts';
-import { createDocumentClient } from '../../lib/store/document-client.ts';
 import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
-import { readEnvironment, requiredText, wholeNumber } from './environment.ts';
+import { type Environment, readVariables } from './variables.ts';
 
-const schema = z.object({
-  RUNS_TABLE: requiredText(),
-  DAILY_RECORDS_TABLE: requiredText(),
-  SLICE_MINUTES: wholeNumber(1, 60),
-  PACKAGING_RECORDS_PER_SECOND: wholeNumber(1),
-  PACKAGING_TARGET_SECONDS: wholeNumber(1),
-});
-
-/** What plan needs of its environment. */
-export type PlanningEnvironment = z.output<typeof schema>;
-
-/** @throws InvalidEnvironment naming every fault */
-export function planningEnvironment(environment: Record<string, string | undefined>): PlanningEnvironment {
-  return readEnvironment(schema, environment);
-}
-
-/** Wires planning to its tables. */
-export function planningResources(environment: PlanningEnvironment): PlanResources {
-  const client = createDynamoDbClient();
+/**
+ * What plan works with.
+ * @throws InvalidEnvironment naming every fault
+ */
+export function planningResources(environment: Environment): PlanResources {
+  const variables = readVariables(
+    environment,
+    'RUNS_TABLE',
+    'DAILY_RECORDS_TABLE',
+    'SLICE_MINUTES',
+    'PACKAGING_RECORDS_PER_SECOND',
+    'PACKAGING_TARGET_SECONDS',
+  );
+  const tables = {
+    client: createDynamoDbClient(),
+    dailyRecords: variables.DAILY_RECORDS_TABLE,
+    runs: variables.RUNS_TABLE,
+  };
   return {
-    runs: new RunStore(createDocumentClient(client), environment.RUNS_TABLE),
-    weights: new RecordWeights(client, environment.DAILY_RECORDS_TABLE, environment.SLICE_MINUTES),
-    recordsPerSecond: environment.PACKAGING_RECORDS_PER_SECOND,
-    targetSeconds: environment.PACKAGING_TARGET_SECONDS,
+    runs: new RunStore(tables),
+    weights: new RecordWeights(tables, variables.SLICE_MINUTES),
+    recordsPerSecond: variables.PACKAGING_RECORDS_PER_SECOND,
+    targetSeconds: variables.PACKAGING_TARGET_SECONDS,
     now: Date.now,
   };
 }

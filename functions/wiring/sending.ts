@@ -1,51 +1,33 @@
 import { randomUUID } from 'node:crypto';
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
-import * as z from 'zod/mini';
 import { SYSTEM_CLOCK } from '../../lib/quota/pacer.ts';
 import { parseQuotaWindows } from '../../lib/quota/quota.ts';
 import type { Deciding, Sending, SendingMetrics, SendingSettings } from '../../lib/sending/sending.ts';
-import { createDocumentClient } from '../../lib/store/document-client.ts';
+import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
 import { OutstandingPackages } from '../../lib/store/outstanding-packages.ts';
 import { countPackages } from '../../lib/store/package-reader.ts';
 import { PackageStore, PackageTransitions } from '../../lib/store/package-store.ts';
 import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
-import { readEnvironment, requiredText, wholeNumber } from './environment.ts';
-
-const quotaWindows = () =>
-  requiredText().check(
-    z.refine((text) => {
-      try {
-        return parseQuotaWindows(text).length >= 0;
-      } catch {
-        return false;
-      }
-    }, 'must be windows as "requests/seconds", such as "60/60,5000/86400", or "none"'),
-  );
-
-const share = () =>
-  z.pipe(
-    requiredText().check(z.regex(/^(0|1|0?\.\d+|1\.0+|0\.\d+)$/, 'must be a share from 0 to 1, such as 0.2')),
-    z.transform(Number),
-  );
+import { type Environment, readVariables, type Variables } from './variables.ts';
 
 /** What every task of sending reads from its environment. */
-const sendingEnvironment = z.object({
-  PACKAGES_TABLE: requiredText(),
-  RUNS_TABLE: requiredText(),
-  SEND_QUOTA: quotaWindows(),
-  STATUS_QUOTA: quotaWindows(),
-  SHARED_QUOTA: quotaWindows(),
-  INVOICE_API_CONCURRENCY: wholeNumber(1, 200),
-  REQUEST_TIMEOUT_SECONDS: wholeNumber(1, 300),
-  ATTEMPTS_LIMIT: wholeNumber(1, 50),
-  PROCESSING_DEADLINE_SECONDS: wholeNumber(1),
-  POLL_START_SECONDS: wholeNumber(1),
-  POLL_MAXIMUM_SECONDS: wholeNumber(1),
-  PACKAGES_PER_CHUNK: wholeNumber(1),
-  CANARY: wholeNumber(0),
-  FAILURE_SHARE_LIMIT: share(),
-});
+const NAMES = [
+  'PACKAGES_TABLE',
+  'RUNS_TABLE',
+  'SEND_QUOTA',
+  'STATUS_QUOTA',
+  'SHARED_QUOTA',
+  'INVOICE_API_CONCURRENCY',
+  'REQUEST_TIMEOUT_SECONDS',
+  'ATTEMPTS_LIMIT',
+  'PROCESSING_DEADLINE_SECONDS',
+  'POLL_START_SECONDS',
+  'POLL_MAXIMUM_SECONDS',
+  'PACKAGES_PER_CHUNK',
+  'CANARY',
+  'FAILURE_SHARE_LIMIT',
+] as const;
 
 /** This machine's clock, as the quota calendar names it: another execution environment is another name. */
 const CLOCK_ID = randomUUID().slice(0, 8);
@@ -55,27 +37,27 @@ const CLOCK_ID = randomUUID().slice(0, 8);
  * @throws InvalidEnvironment naming every fault
  */
 export function sendingFrom(
-  environment: Record<string, string | undefined>,
+  environment: Environment,
   metrics: SendingMetrics,
 ): Sending & Pick<Deciding, 'countPackages'> {
-  const read = readEnvironment(sendingEnvironment, environment);
-  const documents = createDocumentClient();
+  const read = readVariables(environment, ...NAMES);
+  const tables = { client: createDynamoDbClient(), packages: read.PACKAGES_TABLE, runs: read.RUNS_TABLE };
   return {
     settings: settingsOf(read),
     clock: SYSTEM_CLOCK,
     clockId: CLOCK_ID,
     // Two stages with the same API are two stacks with tables of their own; one stage speaks to one API.
-    calendar: new QuotaCalendarStore(documents, read.RUNS_TABLE, 'invoice-api'),
-    outstanding: new OutstandingPackages(documents, read.PACKAGES_TABLE),
-    packages: new PackageStore(documents, read.PACKAGES_TABLE),
-    transitions: new PackageTransitions(documents, read.PACKAGES_TABLE),
-    runs: new RunStore(documents, read.RUNS_TABLE),
+    calendar: new QuotaCalendarStore(tables, 'invoice-api'),
+    outstanding: new OutstandingPackages(tables),
+    packages: new PackageStore(tables),
+    transitions: new PackageTransitions(tables),
+    runs: new RunStore(tables),
     metrics,
-    countPackages: (selection) => countPackages(documents, read.PACKAGES_TABLE, selection),
+    countPackages: (selection) => countPackages(tables, selection),
   };
 }
 
-function settingsOf(read: z.output<typeof sendingEnvironment>): SendingSettings {
+function settingsOf(read: Variables<(typeof NAMES)[number]>): SendingSettings {
   return {
     quota: {
       send: parseQuotaWindows(read.SEND_QUOTA),

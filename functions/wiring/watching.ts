@@ -1,51 +1,48 @@
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
-import * as z from 'zod/mini';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import type { PeriodHealth, WatchResources } from '../../lib/runs/watch-periods.ts';
-import { createDocumentClient } from '../../lib/store/document-client.ts';
 import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
 import { OutstandingPackages } from '../../lib/store/outstanding-packages.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import { hasUsage } from '../../lib/store/usage-reader.ts';
-import { readEnvironment, requiredText, timeZoneName, wholeNumber, yesOrNo } from './environment.ts';
+import { type Environment, readVariables } from './variables.ts';
 
-const schema = z.object({
-  BILLING_TIME_ZONE: timeZoneName(),
-  SLICE_MINUTES: wholeNumber(1, 60),
-  EVENT_MAX_AGE_DAYS: wholeNumber(1),
-  GRACE_HOURS: wholeNumber(0),
-  SCHEDULE_ENABLED: yesOrNo(),
-  USAGE_SLICES_TABLE: requiredText(),
-  DAILY_RECORDS_TABLE: requiredText(),
-  PACKAGES_TABLE: requiredText(),
-  RUNS_TABLE: requiredText(),
-});
-
-/** What watch-periods needs of its environment. */
-export type WatchingEnvironment = z.output<typeof schema>;
-
-/** @throws InvalidEnvironment naming every fault */
-export function watchingEnvironment(environment: Record<string, string | undefined>): WatchingEnvironment {
-  return readEnvironment(schema, environment);
-}
-
-/** Wires watching to its tables. */
+/**
+ * What watch-periods works with.
+ * @throws InvalidEnvironment naming every fault
+ */
 export function watchingResources(
-  environment: WatchingEnvironment,
+  environment: Environment,
 ): Omit<WatchResources, 'notifications' | 'remainingMilliseconds'> {
-  const { USAGE_SLICES_TABLE, DAILY_RECORDS_TABLE, PACKAGES_TABLE, RUNS_TABLE } = environment;
-  const client = createDynamoDbClient();
-  const documents = createDocumentClient(client);
+  const variables = readVariables(
+    environment,
+    'BILLING_TIME_ZONE',
+    'SLICE_MINUTES',
+    'EVENT_MAX_AGE_DAYS',
+    'GRACE_HOURS',
+    'SCHEDULE_ENABLED',
+    'USAGE_SLICES_TABLE',
+    'DAILY_RECORDS_TABLE',
+    'PACKAGES_TABLE',
+    'RUNS_TABLE',
+  );
+  const tables = {
+    client: createDynamoDbClient(),
+    usageSlices: variables.USAGE_SLICES_TABLE,
+    dailyRecords: variables.DAILY_RECORDS_TABLE,
+    packages: variables.PACKAGES_TABLE,
+    runs: variables.RUNS_TABLE,
+  };
   return {
-    calendar: new BillingCalendar(environment.BILLING_TIME_ZONE, environment.SLICE_MINUTES),
-    isScheduled: environment.SCHEDULE_ENABLED,
-    graceHours: environment.GRACE_HOURS,
-    eventMaxAgeDays: environment.EVENT_MAX_AGE_DAYS,
-    runs: new RunStore(documents, RUNS_TABLE),
-    outstanding: new OutstandingPackages(documents, PACKAGES_TABLE),
-    late: new LateLedger({ client, packages: PACKAGES_TABLE, usageSlices: USAGE_SLICES_TABLE }),
-    hasUsage: (periodId) => hasUsage(documents, DAILY_RECORDS_TABLE, periodId),
+    calendar: new BillingCalendar(variables.BILLING_TIME_ZONE, variables.SLICE_MINUTES),
+    isScheduled: variables.SCHEDULE_ENABLED,
+    graceHours: variables.GRACE_HOURS,
+    eventMaxAgeDays: variables.EVENT_MAX_AGE_DAYS,
+    runs: new RunStore(tables),
+    outstanding: new OutstandingPackages(tables),
+    late: new LateLedger(tables),
+    hasUsage: (periodId) => hasUsage(tables, periodId),
     now: Date.now,
   };
 }

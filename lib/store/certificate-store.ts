@@ -10,8 +10,10 @@ import {
 import type { Certificate } from '../certificate/certificate.ts';
 import { type AcknowledgementList, canonicalJson, digestOfKeys, readCertificate } from '../certificate/seal.ts';
 import { type PeriodId, previousPeriod } from '../periods/periods.ts';
+import { documentClientOf } from './document-client.ts';
 import { periodKey, runKey, SEPARATOR } from './keys.ts';
 import { PAGE_LENGTH, pagesOf, pagesOfLines } from './pages.ts';
+import type { TablesWith } from './tables.ts';
 
 /** A year of periods without a run is taken for the beginning of the chain. */
 const PERIODS_LOOKED_BACK = 24;
@@ -22,9 +24,9 @@ export class CertificateStore {
   readonly #table: string;
 
   /** @param table the runs table */
-  constructor(documents: DynamoDBDocumentClient, table: string) {
-    this.#documents = documents;
-    this.#table = table;
+  constructor({ client, runs }: TablesWith<'runs'>) {
+    this.#documents = documentClientOf(client);
+    this.#table = runs;
   }
 
   /**

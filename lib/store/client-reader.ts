@@ -1,4 +1,4 @@
-import type { DynamoDBClient, QueryCommandInput } from '@aws-sdk/client-dynamodb';
+import type { QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { ClientBooks } from '../certificate/client-account.ts';
 import type { ClientRange } from '../chunks/bounds.ts';
@@ -11,6 +11,7 @@ import { AFTER_EVERYTHING, periodPartition, SEPARATOR } from './keys.ts';
 import { type PackageRevision, packageHeadOf, packageRevisionOf } from './package-store.ts';
 import { queryPages, type RawItem, textOf } from './pages.ts';
 import { dayOfSlice, type LatePage, latePageOf, SLICE_PROJECTION, sliceUsageOf } from './slice-items.ts';
+import type { TablesWith } from './tables.ts';
 
 /** All that is known of one client in one period. */
 export interface ClientRecords {
@@ -28,13 +29,8 @@ export interface ClientRecords {
   heads: PackageHead[];
 }
 
-/** Where {@link readClients} reads. */
-export interface ClientTables {
-  client: DynamoDBClient;
-  usageSlices: string;
-  dailyRecords: string;
-  packages: string;
-}
+/** The tables that {@link readClients} reads. */
+export type ClientTables = TablesWith<'usageSlices' | 'dailyRecords' | 'packages'>;
 
 const HEAD_PREFIX = `head${SEPARATOR}`;
 /** Sorts before every key. */

@@ -4,6 +4,7 @@ import { estimatedSlicesOfMarks } from '../usage/slice-marks.ts';
 import type { DailyRecordMarks, DayMark } from '../usage/usage-slices.ts';
 import { dailyRecordKey, periodPartition, SEPARATOR } from './keys.ts';
 import { batchGet, queryPages, type RawItem, textOf } from './pages.ts';
+import type { TablesWith } from './tables.ts';
 
 /** The marks that are remembered, some 100 bytes each. */
 const REMEMBERED_MARKS = 200_000;
@@ -19,9 +20,9 @@ export class DailyRecordStore implements DailyRecordMarks {
   readonly #known = new Set<string>();
   readonly #underWay = new Map<string, Promise<void>>();
 
-  constructor(client: DynamoDBClient, table: string) {
+  constructor({ client, dailyRecords }: TablesWith<'dailyRecords'>) {
     this.#client = client;
-    this.#table = table;
+    this.#table = dailyRecords;
   }
 
   async learn(marks: readonly DayMark[]): Promise<void> {
@@ -99,9 +100,9 @@ export class RecordWeights {
   readonly #table: string;
   readonly #sliceMinutes: number;
 
-  constructor(client: DynamoDBClient, table: string, sliceMinutes: number) {
+  constructor({ client, dailyRecords }: TablesWith<'dailyRecords'>, sliceMinutes: number) {
     this.#client = client;
-    this.#table = table;
+    this.#table = dailyRecords;
     this.#sliceMinutes = sliceMinutes;
   }
 

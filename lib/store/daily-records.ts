@@ -5,8 +5,10 @@ import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import type { FoldedDay, FoldedSlices } from '../packages/day-fold.ts';
 import type { Day } from '../periods/days.ts';
 import type { MeterTotals } from '../usage/records.ts';
+import { documentClientOf } from './document-client.ts';
 import { dailyRecordKey, type PrimaryKey, SEPARATOR } from './keys.ts';
 import { numberOf, PAGE_LENGTH, type RawItem, textOf } from './pages.ts';
+import type { TablesWith } from './tables.ts';
 
 /** A daily record as it is kept. */
 export interface StoredDay extends FoldedDay {
@@ -151,9 +153,9 @@ export class DailyRecordWriter {
   readonly #documents: DynamoDBDocumentClient;
   readonly #table: string;
 
-  constructor(documents: DynamoDBDocumentClient, table: string) {
-    this.#documents = documents;
-    this.#table = table;
+  constructor({ client, dailyRecords }: TablesWith<'dailyRecords'>) {
+    this.#documents = documentClientOf(client);
+    this.#table = dailyRecords;
   }
 
   /**

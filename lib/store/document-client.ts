@@ -1,9 +1,16 @@
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { createDynamoDbClient, type DynamoDBClient } from './dynamodb-client.ts';
+import type { DynamoDBClient } from './dynamodb-client.ts';
 
-/** The document client of a function, for items that are plain objects. Counting itself goes without, for speed and size. */
-export function createDocumentClient(client: DynamoDBClient = createDynamoDbClient()): DynamoDBDocumentClient {
-  return DynamoDBDocumentClient.from(client, {
-    marshallOptions: { removeUndefinedValues: true },
-  });
+const made = new WeakMap<DynamoDBClient, DynamoDBDocumentClient>();
+
+/**
+ * The one document client over a client, for items that are plain objects. Counting itself goes without, for speed and size:
+ * this stands in a file of its own since the package of document clients declares no `sideEffects: false`.
+ */
+export function documentClientOf(client: DynamoDBClient): DynamoDBDocumentClient {
+  const known = made.get(client);
+  if (known) return known;
+  const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  made.set(client, documents);
+  return documents;
 }

@@ -1,11 +1,7 @@
-import {
-  ConditionalCheckFailedException,
-  type DynamoDBClient,
-  GetItemCommand,
-  PutItemCommand,
-} from '@aws-sdk/client-dynamodb';
+import { ConditionalCheckFailedException, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import { FOUNDATION_KEY } from './keys.ts';
+import type { TablesWith } from './tables.ts';
 
 /** The settings that the keys of all usage depend on. They can be chosen once. */
 export interface Foundation {
@@ -34,24 +30,24 @@ export class FoundationChanged extends HalfmonthError {
  * Lays the foundation when there is none, and compares with it when there is: one read a cold start.
  * @throws FoundationChanged
  */
-export async function ensureFoundation(client: DynamoDBClient, table: string, given: Foundation): Promise<void> {
-  const laid = (await readFoundation(client, table)) ?? (await layFoundation(client, table, given));
+export async function ensureFoundation(tables: TablesWith<'runs'>, given: Foundation): Promise<void> {
+  const laid = (await readFoundation(tables)) ?? (await layFoundation(tables, given));
   if (laid.billingTimeZone !== given.billingTimeZone || laid.sliceMinutes !== given.sliceMinutes) {
     throw new FoundationChanged(laid, given);
   }
 }
 
-async function readFoundation(client: DynamoDBClient, table: string): Promise<Foundation | undefined> {
-  const { Item } = await client.send(new GetItemCommand({ TableName: table, Key: KEY, ConsistentRead: true }));
+async function readFoundation({ client, runs }: TablesWith<'runs'>): Promise<Foundation | undefined> {
+  const { Item } = await client.send(new GetItemCommand({ TableName: runs, Key: KEY, ConsistentRead: true }));
   if (!Item) return undefined;
   return { billingTimeZone: Item.billingTimeZone?.S ?? '', sliceMinutes: Number(Item.sliceMinutes?.N) };
 }
 
-async function layFoundation(client: DynamoDBClient, table: string, given: Foundation): Promise<Foundation> {
+async function layFoundation(tables: TablesWith<'runs'>, given: Foundation): Promise<Foundation> {
   try {
-    await client.send(
+    await tables.client.send(
       new PutItemCommand({
-        TableName: table,
+        TableName: tables.runs,
         Item: {
           ...KEY,
           billingTimeZone: { S: given.billingTimeZone },
@@ -64,7 +60,7 @@ async function layFoundation(client: DynamoDBClient, table: string, given: Found
   } catch (error) {
     if (!(error instanceof ConditionalCheckFailedException)) throw error;
     // Another process was first, a moment ago.
-    return (await readFoundation(client, table)) ?? given;
+    return (await readFoundation(tables)) ?? given;
   }
 }
 

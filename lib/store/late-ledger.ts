@@ -5,11 +5,12 @@ import { DecimalSum } from '../decimal/decimal.ts';
 import { packageIdOf } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { LateEvent, MeterTotals } from '../usage/records.ts';
-import { createDocumentClient } from './document-client.ts';
+import { documentClientOf } from './document-client.ts';
 import { AFTER_EVERYTHING, BUCKETS, lateLedgerKey, type PrimaryKey, periodPartition, SEPARATOR } from './keys.ts';
 import { batchGet } from './pages.ts';
 import type { LatePage } from './slice-items.ts';
 import { LatePages, type ListedPage } from './slice-items.ts';
+import type { TablesWith } from './tables.ts';
 
 /** A late event that a package speaks for. */
 export interface BilledLateEvent extends LateEvent {
@@ -40,13 +41,6 @@ export interface Billing {
   revision: number;
 }
 
-/** Where the ledger is kept, and the late events that it speaks of. */
-export interface LateLedgerTables {
-  client: DynamoDBClient;
-  packages: string;
-  usageSlices: string;
-}
-
 const PREFIX = `late${SEPARATOR}`;
 
 /**
@@ -60,11 +54,11 @@ export class LateLedger {
   readonly #table: string;
   readonly #pages: LatePages;
 
-  constructor({ client, packages, usageSlices }: LateLedgerTables) {
-    this.#client = client;
-    this.#documents = createDocumentClient(client);
-    this.#table = packages;
-    this.#pages = new LatePages(client, usageSlices);
+  constructor(tables: TablesWith<'packages' | 'usageSlices'>) {
+    this.#client = tables.client;
+    this.#documents = documentClientOf(tables.client);
+    this.#table = tables.packages;
+    this.#pages = new LatePages(tables);
   }
 
   /**

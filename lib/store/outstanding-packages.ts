@@ -1,8 +1,10 @@
 import { BatchGetCommand, type DynamoDBDocumentClient, paginateQuery } from '@aws-sdk/lib-dynamodb';
 import type { PackageHead, PackageState } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
+import { documentClientOf } from './document-client.ts';
 import { AFTER_EVERYTHING, BUCKETS, bucketOf, packageHeadKey, periodPartition } from './keys.ts';
 import { packageHeadOf } from './package-store.ts';
+import type { TablesWith } from './tables.ts';
 
 /** A package as the `outstanding` index last saw it, which may be a moment ago: only its head decides. */
 export interface OutstandingPackage {
@@ -28,9 +30,9 @@ export class OutstandingPackages {
   readonly #documents: DynamoDBDocumentClient;
   readonly #table: string;
 
-  constructor(documents: DynamoDBDocumentClient, table: string) {
-    this.#documents = documents;
-    this.#table = table;
+  constructor({ client, packages }: TablesWith<'packages'>) {
+    this.#documents = documentClientOf(client);
+    this.#table = packages;
   }
 
   /**

@@ -1,21 +1,23 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { type DynamoDBDocumentClient, paginateQuery } from '@aws-sdk/lib-dynamodb';
+import { paginateQuery } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { OUTSTANDING_STATES, PackageHead, PackageState } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
+import { documentClientOf } from './document-client.ts';
 import { AFTER_EVERYTHING, BUCKETS, bucketOf, clientPartition, periodPartition, SEPARATOR } from './keys.ts';
 import type { PackageSelection } from './outstanding-packages.ts';
 import { type PackageRevision, packageHeadOf, packageRevisionOf } from './package-store.ts';
 import { queryPages } from './pages.ts';
+import type { TablesWith } from './tables.ts';
 
 /** Reads packages for people: whole periods and whole packages, at the pace of the reader. */
 export class PackageReader {
   readonly #client: DynamoDBClient;
   readonly #table: string;
 
-  constructor(client: DynamoDBClient, table: string) {
+  constructor({ client, packages }: TablesWith<'packages'>) {
     this.#client = client;
-    this.#table = table;
+    this.#table = packages;
   }
 
   /** Every head of a period, by bucket and then by client; memory holds two pages. */
@@ -74,8 +76,7 @@ export interface PackageCounts {
  * @param signal ends the counting; what was asked for then fails
  */
 export async function countPackages(
-  documents: DynamoDBDocumentClient,
-  table: string,
+  tables: TablesWith<'packages'>,
   { periodId, buckets, clients }: PackageSelection,
   signal?: AbortSignal,
 ): Promise<PackageCounts> {
@@ -90,7 +91,7 @@ export async function countPackages(
   const iterator = ranges.values();
   const worker = async (): Promise<void> => {
     for (const { bucket, prefix } of iterator) {
-      await countRange(documents, table, periodPartition(periodId, bucket), prefix, counts, signal);
+      await countRange(tables, periodPartition(periodId, bucket), prefix, counts, signal);
     }
   };
   await Promise.all(Array.from({ length: BUCKETS }, worker));
@@ -98,22 +99,21 @@ export async function countPackages(
 }
 
 async function countRange(
-  documents: DynamoDBDocumentClient,
-  table: string,
+  { client, packages }: TablesWith<'packages'>,
   partition: string,
   prefix: string,
   counts: PackageCounts,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const query = {
-    TableName: table,
+    TableName: packages,
     KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
     ExpressionAttributeNames: { '#state': 'state' },
     ExpressionAttributeValues: { ':pk': partition, ':from': prefix, ':to': `${prefix}${AFTER_EVERYTHING}` },
     ProjectionExpression: '#state, leaseUntil',
     ConsistentRead: true,
   };
-  const pages = paginateQuery({ client: documents }, query, signal ? { abortSignal: signal } : {});
+  const pages = paginateQuery({ client: documentClientOf(client) }, query, signal ? { abortSignal: signal } : {});
   for await (const { Items = [] } of pages) {
     for (const item of Items) {
       // Heads alone have this prefix, and every head has a state.
@@ -146,13 +146,12 @@ interface IndexEntry {
  * AWS may be a moment behind the heads.
  */
 export async function summarizeOutstanding(
-  documents: DynamoDBDocumentClient,
-  table: string,
+  tables: TablesWith<'packages'>,
   periodId: PeriodId,
 ): Promise<OutstandingSummary> {
   const summary: OutstandingSummary = { states: { ready: 0, sending: 0, submitted: 0, parked: 0 } };
   const addBucket = async (bucket: number): Promise<void> => {
-    for await (const entry of entriesOf(documents, table, periodPartition(periodId, bucket))) add(summary, entry);
+    for await (const entry of entriesOf(tables, periodPartition(periodId, bucket))) add(summary, entry);
   };
   await Promise.all(Array.from({ length: BUCKETS }, (_, bucket) => addBucket(bucket)));
   return summary;
@@ -166,20 +165,16 @@ function add(summary: OutstandingSummary, { state, packageId, submittedAt }: Ind
     summary.oldestSubmitted = { packageId, submittedAt };
 }
 
-async function* entriesOf(
-  documents: DynamoDBDocumentClient,
-  table: string,
-  partition: string,
-): AsyncGenerator<IndexEntry> {
+async function* entriesOf({ client, packages }: TablesWith<'packages'>, partition: string): AsyncGenerator<IndexEntry> {
   const query = {
-    TableName: table,
+    TableName: packages,
     IndexName: 'outstanding',
     KeyConditionExpression: 'pk = :pk',
     ExpressionAttributeNames: { '#state': 'state' },
     ExpressionAttributeValues: { ':pk': partition },
     ProjectionExpression: '#state, packageId, submittedAt',
   };
-  for await (const { Items = [] } of paginateQuery({ client: documents }, query)) {
+  for await (const { Items = [] } of paginateQuery({ client: documentClientOf(client) }, query)) {
     // The index holds heads in these states alone, as packageHeadItem wrote them.
     yield* Items as IndexEntry[];
   }

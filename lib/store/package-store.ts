@@ -9,7 +9,9 @@ import {
 import { assertKnownVersion } from '../errors/halfmonth-error.ts';
 import type { PackageAttempt, PackageHead, PackageState } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
+import { documentClientOf } from './document-client.ts';
 import { packageDocumentKey, packageHeadKey } from './keys.ts';
+import type { TablesWith } from './tables.ts';
 
 /** One revision of a package as it is kept: the bytes, and what is to be known without reading them. */
 export interface PackageRevision {
@@ -75,9 +77,9 @@ export class PackageStore {
   readonly #documents: DynamoDBDocumentClient;
   readonly #table: string;
 
-  constructor(documents: DynamoDBDocumentClient, table: string) {
-    this.#documents = documents;
-    this.#table = table;
+  constructor({ client, packages }: TablesWith<'packages'>) {
+    this.#documents = documentClientOf(client);
+    this.#table = packages;
   }
 
   /** The head of a package, read consistently. */
@@ -220,9 +222,9 @@ export class PackageTransitions {
   readonly #documents: DynamoDBDocumentClient;
   readonly #table: string;
 
-  constructor(documents: DynamoDBDocumentClient, table: string) {
-    this.#documents = documents;
-    this.#table = table;
+  constructor({ client, packages }: TablesWith<'packages'>) {
+    this.#documents = documentClientOf(client);
+    this.#table = packages;
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Observations } from '../usage/observations.ts';
 import type { PeriodClosings } from '../usage/usage-slices.ts';
 import { periodKey } from './keys.ts';
 import { numberOf } from './pages.ts';
+import type { TablesWith } from './tables.ts';
 
 const OPEN_IS_BELIEVED_MILLISECONDS = 30_000;
 
@@ -15,9 +16,9 @@ export class PeriodClosingStore implements PeriodClosings {
   readonly #openUntil = new Map<PeriodId, number>();
   readonly #underWay = new Map<PeriodId, Promise<number | undefined>>();
 
-  constructor(client: DynamoDBClient, table: string) {
+  constructor({ client, runs }: TablesWith<'runs'>) {
     this.#client = client;
-    this.#table = table;
+    this.#table = runs;
   }
 
   async closedAt(period: PeriodId): Promise<number | undefined> {
@@ -69,9 +70,9 @@ export class ObservationStore {
   readonly #table: string;
 
   /** @param table the runs table */
-  constructor(client: DynamoDBClient, table: string) {
+  constructor({ client, runs }: TablesWith<'runs'>) {
     this.#client = client;
-    this.#table = table;
+    this.#table = runs;
   }
 
   /** Adds what one batch came to. */

@@ -5,7 +5,9 @@ import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/li
 import { assertKnownVersion, HalfmonthError } from '../errors/halfmonth-error.ts';
 import { EMPTY_CALENDAR, type QuotaCalendar } from '../quota/calendar.ts';
 import type { PastRequests } from '../quota/history.ts';
+import { documentClientOf } from './document-client.ts';
 import { quotaCalendarKey } from './keys.ts';
+import type { TablesWith } from './tables.ts';
 
 /** So many others changed the quota calendar at the same time that our change never got through. Trying again is right. */
 export class QuotaCalendarContended extends HalfmonthError {
@@ -29,9 +31,9 @@ export class QuotaCalendarStore {
   readonly #table: string;
   readonly #name: string;
 
-  constructor(documents: DynamoDBDocumentClient, table: string, name: string) {
-    this.#documents = documents;
-    this.#table = table;
+  constructor({ client, runs }: TablesWith<'runs'>, name: string) {
+    this.#documents = documentClientOf(client);
+    this.#table = runs;
     this.#name = name;
   }
 

@@ -11,8 +11,10 @@ import {
 import type { ClientRange } from '../chunks/bounds.ts';
 import { assertKnownVersion } from '../errors/halfmonth-error.ts';
 import type { PeriodId } from '../periods/periods.ts';
+import { documentClientOf } from './document-client.ts';
 import { type PrimaryKey, periodKey, runKey } from './keys.ts';
 import { pagesOf } from './pages.ts';
+import type { TablesWith } from './tables.ts';
 
 /** The execution that has a period to itself. */
 export interface PeriodLock {
@@ -55,9 +57,9 @@ export class RunStore {
   readonly #documents: DynamoDBDocumentClient;
   readonly #table: string;
 
-  constructor(documents: DynamoDBDocumentClient, table: string) {
-    this.#documents = documents;
-    this.#table = table;
+  constructor({ client, runs }: TablesWith<'runs'>) {
+    this.#documents = documentClientOf(client);
+    this.#table = runs;
   }
 
   /** The lock of a period, read consistently. */

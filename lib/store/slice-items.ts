@@ -13,6 +13,7 @@ import type { LateEvent } from '../usage/records.ts';
 import type { LateEntry } from '../usage/usage-slices.ts';
 import { AFTER_EVERYTHING, type PrimaryKey, SEPARATOR } from './keys.ts';
 import { numberOf, queryPages, type RawItem, textOf } from './pages.ts';
+import type { TablesWith } from './tables.ts';
 
 /** All of a usage slice but the identities of its events, which only counting needs. */
 export const SLICE_PROJECTION = {
@@ -106,9 +107,9 @@ export class LatePages {
   readonly #client: DynamoDBClient;
   readonly #table: string;
 
-  constructor(client: DynamoDBClient, table: string) {
+  constructor({ client, usageSlices }: TablesWith<'usageSlices'>) {
     this.#client = client;
-    this.#table = table;
+    this.#table = usageSlices;
   }
 
   /**

@@ -1,20 +1,15 @@
 import type { DynamoDBClient, QueryCommandInput } from '@aws-sdk/client-dynamodb';
-import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { DayFold, type FoldedDay } from '../packages/day-fold.ts';
 import type { Day } from '../periods/days.ts';
 import { type PeriodId, periodOf } from '../periods/periods.ts';
 import { type UsageSoFar, usageSoFarOf } from '../usage/usage-so-far.ts';
 import { dailyRecordsOf, hasPages } from './daily-records.ts';
+import { documentClientOf } from './document-client.ts';
 import { AFTER_EVERYTHING, BUCKETS, clientPartition, periodPartition, SEPARATOR } from './keys.ts';
 import { queryPages, type RawItem, textOf } from './pages.ts';
 import { dayOfSlice, SLICE_PROJECTION, sliceUsageOf } from './slice-items.ts';
-
-/** Where usage is read. */
-export interface UsageReaderOptions {
-  client: DynamoDBClient;
-  usageSlices: string;
-  dailyRecords: string;
-}
+import type { TablesWith } from './tables.ts';
 
 /**
  * A client's usage in a period so far, today and the last minute included: one query on the daily records' index, and one on
@@ -22,23 +17,23 @@ export interface UsageReaderOptions {
  * @throws InvalidPeriod
  */
 export async function readUsageSoFar(
-  options: UsageReaderOptions,
+  tables: TablesWith<'usageSlices' | 'dailyRecords'>,
   clientId: string,
   periodId: PeriodId,
 ): Promise<UsageSoFar> {
   const [indexed, slices] = await Promise.all([
-    readRecords(options, clientId, periodId),
-    readSlices(options, clientId, periodId),
+    readRecords(tables, clientId, periodId),
+    readSlices(tables, clientId, periodId),
   ]);
   // The index leaves out what one item could not hold, and which part of a record stands in slices that last.
   const isEnough = !indexed.some(hasPages) && ![...slices.values()].some(({ lasting }) => lasting);
-  const items = isEnough ? indexed : await readWholeRecords(options, clientId, periodId);
+  const items = isEnough ? indexed : await readWholeRecords(tables, clientId, periodId);
   const records = new Map(dailyRecordsOf(items).map(({ day, ...folded }) => [day, folded]));
   return usageSoFarOf(clientId, periodId, records, slices);
 }
 
 async function readRecords(
-  { client, dailyRecords }: UsageReaderOptions,
+  { client, dailyRecords }: TablesWith<'usageSlices' | 'dailyRecords'>,
   clientId: string,
   periodId: PeriodId,
 ): Promise<RawItem[]> {
@@ -54,7 +49,7 @@ async function readRecords(
 }
 
 function readWholeRecords(
-  { client, dailyRecords }: UsageReaderOptions,
+  { client, dailyRecords }: TablesWith<'usageSlices' | 'dailyRecords'>,
   clientId: string,
   periodId: PeriodId,
 ): Promise<RawItem[]> {
@@ -68,7 +63,7 @@ async function itemsOf(client: DynamoDBClient, query: QueryCommandInput): Promis
 }
 
 async function readSlices(
-  { client, usageSlices }: UsageReaderOptions,
+  { client, usageSlices }: TablesWith<'usageSlices' | 'dailyRecords'>,
   clientId: string,
   periodId: PeriodId,
 ): Promise<Map<Day, FoldedDay>> {
@@ -104,15 +99,14 @@ function clientCondition(clientId: string, periodId: PeriodId) {
 
 /** Whether anything was counted in a period: one read a bucket, however much there is. */
 export async function hasUsage(
-  documents: DynamoDBDocumentClient,
-  dailyRecordsTable: string,
+  { client, dailyRecords }: TablesWith<'dailyRecords'>,
   periodId: PeriodId,
 ): Promise<boolean> {
   const answers = await Promise.all(
     Array.from({ length: BUCKETS }, (_, bucket) =>
-      documents.send(
+      documentClientOf(client).send(
         new QueryCommand({
-          TableName: dailyRecordsTable,
+          TableName: dailyRecords,
           KeyConditionExpression: 'pk = :pk',
           ExpressionAttributeValues: { ':pk': periodPartition(periodId, bucket) },
           Select: 'COUNT',

@@ -13,14 +13,13 @@ import { EXPIRY_MARGIN_DAYS } from '../usage/usage-slices.ts';
 import { AFTER_EVERYTHING, type PrimaryKey, usageSliceKey } from './keys.ts';
 import { batchGet, numberOf, queryPages, type RawItem, textOf } from './pages.ts';
 import { identityOfLateItem, lateItemsOf } from './slice-items.ts';
+import type { TablesWith } from './tables.ts';
 
 const PAGE_DIGITS = 5;
 const SECONDS_PER_DAY = 86_400;
 
-/** Where slices are kept and for how long. */
+/** By which calendar slices are kept, and for how long. */
 export interface UsageSliceStoreOptions {
-  client: DynamoDBClient;
-  table: string;
   calendar: BillingCalendar;
   /** The age in days up to which events are accepted. */
   eventMaxAgeDays: number;
@@ -34,9 +33,12 @@ export class UsageSliceStore implements UsageSlices {
   readonly #livesSeconds: number;
   readonly #expiryByDay = new Map<Day, string>();
 
-  constructor({ client, table, calendar, eventMaxAgeDays }: UsageSliceStoreOptions) {
+  constructor(
+    { client, usageSlices }: TablesWith<'usageSlices'>,
+    { calendar, eventMaxAgeDays }: UsageSliceStoreOptions,
+  ) {
     this.#client = client;
-    this.#table = table;
+    this.#table = usageSlices;
     this.#calendar = calendar;
     this.#livesSeconds = (eventMaxAgeDays + EXPIRY_MARGIN_DAYS) * SECONDS_PER_DAY;
   }

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { documentClientOf } from '../../lib/store/document-client.ts';
+import type { Tables } from '../../lib/store/tables.ts';
 import { type LocalCloud, startLocalCloud } from '../cloud/local-cloud.ts';
 import type { ObservedBatch } from '../cloud/observer.ts';
 
@@ -14,7 +16,7 @@ export interface LocalService {
   documents: DynamoDBDocumentClient;
   sqs: SQSClient;
   sfn: SFNClient;
-  tables: { usageSlices: string; dailyRecords: string; packages: string; runs: string };
+  tables: Tables;
   queues: { events: string; rejected: string; deadLetters: string };
   stateMachineArn: string;
   /** Where the lines that the functions write are kept. */
@@ -74,10 +76,11 @@ export async function startLocalService(options: LocalServiceOptions): Promise<L
   return {
     cloud,
     dynamodb,
-    documents: DynamoDBDocumentClient.from(dynamodb),
+    documents: documentClientOf(dynamodb),
     sqs,
     sfn,
     tables: {
+      client: dynamodb,
       usageSlices: output('UsageSlicesTableName'),
       dailyRecords: output('DailyRecordsTableName'),
       packages: output('PackagesTableName'),

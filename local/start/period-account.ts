@@ -30,11 +30,11 @@ const documentSchema = z.object({ lines: z.array(z.object({ meter: z.string(), q
  * @param onPackage told each package's head and what its current document sums to
  */
 export async function readPeriodAccount(
-  { dynamodb, documents, tables }: LocalService,
+  { tables }: LocalService,
   periodId: PeriodId,
   onPackage: (head: PackageHead, totals: MeterTotals) => void,
 ): Promise<PeriodAccount> {
-  const store = new PackageStore(documents, tables.packages);
+  const store = new PackageStore(tables);
   const limit = pLimit(DOCUMENTS_AT_ONCE);
   const account = { countedEvents: 0, dayEvents: 0, packages: 0 };
   const daySums = new MeterSums();
@@ -47,7 +47,7 @@ export async function readPeriodAccount(
   };
   for (let bucket = 0; bucket < BUCKETS; bucket++) {
     const loading: Promise<void>[] = [];
-    for await (const { days, folded, heads } of readClients({ client: dynamodb, ...tables }, periodId, { bucket })) {
+    for await (const { days, folded, heads } of readClients(tables, periodId, { bucket })) {
       for (const day of folded.values()) account.countedEvents += day.events;
       for (const { events, totals } of days) {
         account.dayEvents += events;

@@ -26,7 +26,7 @@ export interface RunResult {
 
 /** Starts the state machine for a period and follows it to its end. */
 export async function runPeriod(
-  { sfn, stateMachineArn, documents, tables }: LocalService,
+  { sfn, stateMachineArn, tables }: LocalService,
   periodId: PeriodId,
   onFunnel: (funnel: Funnel) => void,
   signal: AbortSignal,
@@ -41,7 +41,7 @@ export async function runPeriod(
   const everyPackage = { periodId, buckets: { from: 0, to: BUCKETS - 1 } };
   for (;;) {
     const { status = '', error, cause } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
-    const { states } = await countPackages(documents, tables.packages, everyPackage);
+    const { states } = await countPackages(tables, everyPackage);
     onFunnel(states);
     if (status !== 'RUNNING') {
       const why = [error, causeText(cause)].filter((text) => text).join(': ');

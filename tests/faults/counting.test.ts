@@ -171,7 +171,7 @@ class Play {
     process.restart(withFaults ? { next: () => this.#nextFault() } : undefined);
     let counter = this.#counters.get(worker);
     if (!counter) {
-      counter = createCounter(tables.names, process.client);
+      counter = createCounter({ ...tables, client: process.client });
       this.#counters.set(worker, counter);
     }
     const delivered = events.flatMap((index, message) => {
@@ -207,7 +207,7 @@ class Play {
     const { pk, sk } = periodKey(this.#period, 'state');
     await tables.client.send(
       new UpdateItemCommand({
-        TableName: tables.names.runs,
+        TableName: tables.runs,
         Key: { pk: { S: pk }, sk: { S: sk } },
         UpdateExpression: at ? 'SET closedAt = :at' : 'REMOVE closedAt',
         ...(at ? { ExpressionAttributeValues: { ':at': { S: at } } } : {}),
@@ -252,7 +252,7 @@ class Play {
       const day = UTC_CALENDAR.dayOf(instant);
       const { Items = [] } = await tables.client.send(
         new QueryCommand({
-          TableName: tables.names.dailyRecords,
+          TableName: tables.dailyRecords,
           KeyConditionExpression: 'pk = :pk AND sk = :sk',
           ExpressionAttributeValues: {
             ':pk': { S: clientPartition(periodIdOfDay(day), clientId) },
@@ -273,7 +273,7 @@ class Play {
       const period = periodIdOfDay(prefix.slice(clientId.length + 1));
       const { Items = [] } = await tables.client.send(
         new QueryCommand({
-          TableName: tables.names.usageSlices,
+          TableName: tables.usageSlices,
           ConsistentRead: true,
           KeyConditionExpression: 'pk = :pk AND begins_with(sk, :prefix)',
           ExpressionAttributeValues: {

@@ -177,7 +177,7 @@ async function lastProcessedTotals(world: PackagingWorld): Promise<Record<string
 
 /** Every late event on a slice page is in the ledger once, and what the ledger calls open is not yet billed. */
 async function expectAllLateUsageIsKnown(world: PackagingWorld): Promise<void> {
-  const pages = (await scan(tables.client, tables.names.usageSlices)).filter(({ pk }) => pk?.S?.startsWith(period.id));
+  const pages = (await scan(tables.client, tables.usageSlices)).filter(({ pk }) => pk?.S?.startsWith(period.id));
   const late = pages.flatMap((page) => lateEventsOf(page).map(({ identity }) => identity));
   const lines = await world.lateLines(period.id);
   expect(lines.map(({ identity }) => identity).sort()).toEqual(late.sort());

@@ -44,17 +44,17 @@ async function stopEngines(): Promise<void> {
   await tables?.stop();
 }
 
-function ingestion(changes: { SLICE_MINUTES?: number; BILLING_TIME_ZONE?: string } = {}): Ingestion {
+function ingestion(changes: { SLICE_MINUTES?: string; BILLING_TIME_ZONE?: string } = {}): Ingestion {
   const client = createDynamoDbClient({ endpoint: tables.endpoint, region: REGION, credentials: LOCAL_CREDENTIALS });
   return createIngestion(
     {
       BILLING_TIME_ZONE: 'UTC',
-      SLICE_MINUTES: 5,
-      EVENT_MAX_AGE_DAYS: 45,
-      WRITE_CONCURRENCY: 16,
-      USAGE_SLICES_TABLE: tables.names.usageSlices,
-      DAILY_RECORDS_TABLE: tables.names.dailyRecords,
-      RUNS_TABLE: tables.names.runs,
+      SLICE_MINUTES: '5',
+      EVENT_MAX_AGE_DAYS: '45',
+      WRITE_CONCURRENCY: '16',
+      USAGE_SLICES_TABLE: tables.usageSlices,
+      DAILY_RECORDS_TABLE: tables.dailyRecords,
+      RUNS_TABLE: tables.runs,
       REJECTED_QUEUE_URL: rejectedQueueUrl,
       ...changes,
     },
@@ -95,7 +95,7 @@ test('single events, arrays, repeats and bad elements mix freely', async () => {
   const answer = await ingestion().handle(records, PLENTY_OF_TIME);
 
   expect(answer).toEqual({ batchItemFailures: [] });
-  const usage = await readStoredUsage(tables.client, tables.names.usageSlices);
+  const usage = await readStoredUsage(tables.client, tables.usageSlices);
   expect(usage.totals).toEqual({ 'client-1': { api_calls: '0.3' }, b: { api_calls: '1' } });
   expect(usage.events).toBe(3);
   expect(await receiveRejected()).toEqual(
@@ -118,12 +118,12 @@ test('what is delivered again, to this instance or a new one, changes nothing, a
   const records = [consumptionEventText({ time: recently() }), '[]'].map((body) => sqsRecord(body));
   const first = ingestion();
   await first.handle(records, PLENTY_OF_TIME);
-  const before = await scan(tables.client, tables.names.usageSlices);
+  const before = await scan(tables.client, tables.usageSlices);
 
   await first.handle(records, PLENTY_OF_TIME);
   await ingestion().handle(records, PLENTY_OF_TIME);
 
-  expect(await scan(tables.client, tables.names.usageSlices)).toEqual(before);
+  expect(await scan(tables.client, tables.usageSlices)).toEqual(before);
   const rejected = await receiveRejected();
   expect(rejected).toHaveLength(3);
   expect(new Set(rejected.map(({ rejectionId }) => rejectionId)).size).toBe(1);
@@ -132,7 +132,7 @@ test('what is delivered again, to this instance or a new one, changes nothing, a
 test('the daily record is there with the first event, and says how many slices there may be', async () => {
   await ingestion().handle([sqsRecord(consumptionEventText({ time: recently() }))], PLENTY_OF_TIME);
 
-  const [record = {}] = await scan(tables.client, tables.names.dailyRecords);
+  const [record = {}] = await scan(tables.client, tables.dailyRecords);
   expect(record).toMatchObject({ clientId: { S: 'client-1' }, day: { S: recently().slice(0, 10) } });
   expect(estimatedSlicesOfMarks((record.sliceMarks?.NS ?? []).map(Number), 5)).toBe(48);
 });
@@ -151,7 +151,7 @@ test('5,000 meters of one client in one batch are all counted', async () => {
   const answer = await ingestion().handle(records, PLENTY_OF_TIME);
 
   expect(answer.batchItemFailures).toEqual([]);
-  const { totals, events: counted, pages } = await readStoredUsage(tables.client, tables.names.usageSlices);
+  const { totals, events: counted, pages } = await readStoredUsage(tables.client, tables.usageSlices);
   expect(totals['client-1']).toEqual(Object.fromEntries(meters.map((meter) => [meter, '1.5'])));
   expect(counted).toBe(5_000);
   expect(pages).toBeGreaterThan(1);
@@ -188,7 +188,7 @@ test('a rejection that cannot be sent fails its own message only', async () => {
   const answer = await ingestion().handle(records, PLENTY_OF_TIME);
 
   expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: records[1]?.messageId }] });
-  expect((await readStoredUsage(tables.client, tables.names.usageSlices)).events).toBe(1);
+  expect((await readStoredUsage(tables.client, tables.usageSlices)).events).toBe(1);
 });
 
 test('without time left, messages fail instead of being half done', async () => {
@@ -197,14 +197,14 @@ test('without time left, messages fail instead of being half done', async () => 
   const answer = await ingestion().handle(records, 0);
 
   expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: records[0]?.messageId }] });
-  expect((await readStoredUsage(tables.client, tables.names.usageSlices)).events).toBe(0);
+  expect((await readStoredUsage(tables.client, tables.usageSlices)).events).toBe(0);
 });
 
 test('counting refuses other slices or another time zone than it began with', async () => {
   const records = [sqsRecord(consumptionEventText({ time: recently() }))];
   await ingestion().handle(records, PLENTY_OF_TIME);
 
-  await expect(ingestion({ SLICE_MINUTES: 10 }).handle(records, PLENTY_OF_TIME)).rejects.toThrow(FoundationChanged);
+  await expect(ingestion({ SLICE_MINUTES: '10' }).handle(records, PLENTY_OF_TIME)).rejects.toThrow(FoundationChanged);
   await expect(ingestion({ BILLING_TIME_ZONE: 'Europe/Rome' }).handle(records, PLENTY_OF_TIME)).rejects.toThrow(
     'set them back',
   );
@@ -239,7 +239,7 @@ test('a meter that an object could not hold is rejected with the reason, and not
   const answer = await ingestion().handle(records, PLENTY_OF_TIME);
 
   expect(answer.batchItemFailures).toEqual([]);
-  expect((await readStoredUsage(tables.client, tables.names.usageSlices)).events).toBe(0);
+  expect((await readStoredUsage(tables.client, tables.usageSlices)).events).toBe(0);
   const rejected = await receiveRejected();
   expect(rejected.map(({ reason }) => reason)).toEqual(['INVALID_METER', 'INVALID_METER']);
   expect(rejected[0]?.message).toContain('__proto__ nor constructor');
@@ -253,6 +253,6 @@ test('clients and meters named as what objects inherit are counted like any othe
   const answer = await ingestion().handle([sqsRecord(JSON.stringify(events))], PLENTY_OF_TIME);
 
   expect(answer.batchItemFailures).toEqual([]);
-  const { totals } = await readStoredUsage(tables.client, tables.names.usageSlices);
+  const { totals } = await readStoredUsage(tables.client, tables.usageSlices);
   expect(new Map(Object.entries(totals))).toEqual(new Map(names.map((name) => [name, { toString: '2' }])));
 });

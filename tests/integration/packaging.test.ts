@@ -261,7 +261,7 @@ test('one lost daily record of many never becomes a credit, nor does an older on
   const before = await onlyHead();
   await world.deleteSlices();
   await tables.documents.send(
-    new DeleteCommand({ TableName: tables.names.dailyRecords, Key: dailyRecordKey('ada', '2026-11-04') }),
+    new DeleteCommand({ TableName: tables.dailyRecords, Key: dailyRecordKey('ada', '2026-11-04') }),
   );
 
   const preview = await world.close({ mode: 'preview' });
@@ -357,7 +357,7 @@ test('a planner whose state machine would not call it again goes on to the end',
     { run },
     {
       runs: world.runs,
-      weights: new RecordWeights(tables.client, tables.names.dailyRecords, 5),
+      weights: new RecordWeights(tables, 5),
       recordsPerSecond: 1_000,
       targetSeconds: 1,
       remainingMilliseconds: () => 0,
@@ -450,14 +450,14 @@ describe('a day of more meters than an item can hold', () => {
     const summary = await world.close();
 
     expect(summary).toMatchObject({ clients: 2, clientDays: 2, events: 5_001 });
-    const used = await readUsageSoFar({ client: tables.client, ...tables.names }, 'ada', '2026-11-H1');
+    const used = await readUsageSoFar(tables, 'ada', '2026-11-H1');
     expect(used.totals).toEqual(Object.fromEntries(meters.map((meter) => [meter, quantity])));
 
     await countAll(metersOf(6_000).slice(5_000));
     await world.close();
 
     await world.deleteSlices();
-    const afterwards = await readUsageSoFar({ client: tables.client, ...tables.names }, 'ada', '2026-11-H1');
+    const afterwards = await readUsageSoFar(tables, 'ada', '2026-11-H1');
     expect(Object.keys(afterwards.totals)).toHaveLength(6_000);
     expect(afterwards.events).toBe(6_000);
     expect(await world.runs.loadValue((await world.package()).runId, 'sum-package', [1, 0])).toMatchObject({
@@ -468,7 +468,7 @@ describe('a day of more meters than an item can hold', () => {
 
 test('a worker that read the slices before another one takes no daily record back', async () => {
   const write = (events: number) =>
-    new DailyRecordWriter(tables.documents, tables.names.dailyRecords).write('ada', '2026-11-03', {
+    new DailyRecordWriter(tables).write('ada', '2026-11-03', {
       totals: { calls: String(events) },
       events,
     });
@@ -478,7 +478,7 @@ test('a worker that read the slices before another one takes no daily record bac
 
   await write(2);
   await write(3);
-  const { days } = await readUsageSoFar({ client: tables.client, ...tables.names }, 'ada', '2026-11-H1');
+  const { days } = await readUsageSoFar(tables, 'ada', '2026-11-H1');
   expect(days).toEqual([{ day: '2026-11-03', totals: { calls: '3' }, events: 3 }]);
 });
 
@@ -541,7 +541,7 @@ describe('late usage that no run packages before the slices of its period expire
     world.now += 60 * DAY;
     await world.expireSlices();
     expect(await world.lateLedger.notYetBilled('2026-11-H1')).toEqual({ events: 2, totals: { calls: '3.5' } });
-    const used = await readUsageSoFar({ client: tables.client, ...tables.names }, 'ada', '2026-11-H1');
+    const used = await readUsageSoFar(tables, 'ada', '2026-11-H1');
     expect(used).toMatchObject({ totals: { calls: '6.75' }, events: 3 });
 
     const summary = await world.close({ period: '2026-11-H1' });
@@ -573,7 +573,7 @@ describe('late usage that no run packages before the slices of its period expire
     await world.close({ period: '2026-11-H1' });
     await tables.documents.send(
       new UpdateCommand({
-        TableName: tables.names.dailyRecords,
+        TableName: tables.dailyRecords,
         Key: dailyRecordKey('ada', '2026-11-03'),
         UpdateExpression: 'SET events = :events, totals = :totals',
         ExpressionAttributeValues: { ':events': 4, ':totals': { calls: '7.25' } },

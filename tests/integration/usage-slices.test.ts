@@ -49,13 +49,13 @@ const eventsOf = (count: number, fields: Partial<ConsumptionEvent> & { clientId:
 const delivered = (events: readonly ConsumptionEvent[]) => events.map((event, message) => ({ event, message }));
 
 async function usageOf(clientId: string) {
-  const usage = await readStoredUsage(tables.client, tables.names.usageSlices);
+  const usage = await readStoredUsage(tables.client, tables.usageSlices);
   return usage.totals[clientId];
 }
 
 describe('a client that floods one slice', () => {
   test('is counted on many pages, with nothing configured, at a fraction of a unit an event', async () => {
-    const counter = createCounter(tables.names, client, { now: () => NOW });
+    const counter = createCounter({ ...tables, client }, { now: () => NOW });
     const events = eventsOf(20_000, { clientId: 'flood' });
 
     for (let start = 0; start < events.length; start += 5_000) {
@@ -70,10 +70,10 @@ describe('a client that floods one slice', () => {
 
   test('is known to an instance that begins now', async () => {
     const events = eventsOf(3_000, { clientId: 'known' });
-    await createCounter(tables.names, client, { now: () => NOW }).count(delivered(events.slice(0, 1_500)));
-    await createCounter(tables.names, client, { now: () => NOW }).count(delivered(events.slice(1_000, 3_000)));
+    await createCounter({ ...tables, client }, { now: () => NOW }).count(delivered(events.slice(0, 1_500)));
+    await createCounter({ ...tables, client }, { now: () => NOW }).count(delivered(events.slice(1_000, 3_000)));
 
-    const outcome = await createCounter(tables.names, client, { now: () => NOW }).count(delivered(events));
+    const outcome = await createCounter({ ...tables, client }, { now: () => NOW }).count(delivered(events));
 
     expect(outcome).toMatchObject({ counted: 0, duplicates: 3_000 });
     expect(await usageOf('known')).toEqual({ api_calls: '3000' });
@@ -81,7 +81,7 @@ describe('a client that floods one slice', () => {
 
   test('is counted exactly by ten instances at once', async () => {
     const events = eventsOf(3_000, { clientId: 'crowd' });
-    const instances = Array.from({ length: 10 }, () => createCounter(tables.names, client, { now: () => NOW }));
+    const instances = Array.from({ length: 10 }, () => createCounter({ ...tables, client }, { now: () => NOW }));
 
     const outcomes = await Promise.all(
       // Each gets its own three hundred, and three hundred of its neighbour.
@@ -98,7 +98,7 @@ describe('a client that floods one slice', () => {
 });
 
 test('an instance that remembers a slice writes it without reading it', async () => {
-  const counter = createCounter(tables.names, client, { now: () => NOW });
+  const counter = createCounter({ ...tables, client }, { now: () => NOW });
   await counter.count(delivered(eventsOf(7, { clientId: 'steady' })));
   capacity.take();
 
@@ -109,7 +109,7 @@ test('an instance that remembers a slice writes it without reading it', async ()
 
 test('one event that comes under two times is two events: this is what identities do not cover', async () => {
   const event = eventOf({ clientId: 'two-times' });
-  const counter = createCounter(tables.names, client, { now: () => NOW });
+  const counter = createCounter({ ...tables, client }, { now: () => NOW });
 
   await counter.count(delivered([event, { ...event, instant: NOW - 10 * MINUTE }]));
 
@@ -117,12 +117,12 @@ test('one event that comes under two times is two events: this is what identitie
 });
 
 test('slices expire after the last event that may reach them, daily records never', async () => {
-  await createCounter(tables.names, client, { now: () => NOW }).count(delivered([eventOf({ clientId: 'expiring' })]));
+  await createCounter({ ...tables, client }, { now: () => NOW }).count(delivered([eventOf({ clientId: 'expiring' })]));
 
-  const [slice] = (await scan(client, tables.names.usageSlices)).filter(({ sk }) => sk?.S?.startsWith('expiring#'));
+  const [slice] = (await scan(client, tables.usageSlices)).filter(({ sk }) => sk?.S?.startsWith('expiring#'));
   const endOfDay = Date.parse('2026-03-11T00:00:00Z') / 1000;
   expect(Number(slice?.expiresAt?.N)).toBe(endOfDay + (45 + 15) * 86_400);
-  for (const record of await scan(client, tables.names.dailyRecords)) expect(record).not.toHaveProperty('expiresAt');
+  for (const record of await scan(client, tables.dailyRecords)) expect(record).not.toHaveProperty('expiresAt');
 });
 
 describe('an event of a closed period', () => {
@@ -130,7 +130,7 @@ describe('an event of a closed period', () => {
     const { pk, sk } = periodKey('2026-03-H1', 'state');
     await client.send(
       new UpdateItemCommand({
-        TableName: tables.names.runs,
+        TableName: tables.runs,
         Key: { pk: { S: pk }, sk: { S: sk } },
         UpdateExpression: 'SET closedAt = :at',
         ExpressionAttributeValues: { ':at': { S: new Date(CLOSED_AT).toISOString() } },
@@ -140,17 +140,17 @@ describe('an event of a closed period', () => {
 
   test('counts, and is recorded with period, meter and quantity; one that was counted in time is not', async () => {
     const inTime = eventOf({ clientId: 'late' });
-    await createCounter(tables.names, client, { now: () => NOW }).count(delivered([inTime]));
+    await createCounter({ ...tables, client }, { now: () => NOW }).count(delivered([inTime]));
     await closePeriod();
     const late = eventOf({ clientId: 'late', meter: 'storage', quantity: '2.5' });
-    const counter = createCounter(tables.names, client, { now: () => CLOSED_AT + MINUTE });
+    const counter = createCounter({ ...tables, client }, { now: () => CLOSED_AT + MINUTE });
 
     const first = await counter.count(delivered([late, inTime]));
     const second = await counter.count(delivered([inTime, late]));
 
     expect(first).toMatchObject({ counted: 1, duplicates: 1, late: 1 });
     expect(second).toMatchObject({ counted: 0, duplicates: 2, late: 0 });
-    const pages = (await scan(client, tables.names.usageSlices)).filter(({ sk }) => sk?.S?.startsWith('late#'));
+    const pages = (await scan(client, tables.usageSlices)).filter(({ sk }) => sk?.S?.startsWith('late#'));
     const [before, slice] = pages.sort((one, other) => ((one.sk?.S ?? '') < (other.sk?.S ?? '') ? -1 : 1));
     expect(pages).toHaveLength(2);
     expect(before).toMatchObject({ totals: { M: { api_calls: { N: '1' } } }, sealed: { BOOL: true } });
@@ -176,12 +176,12 @@ describe('an event of a closed period', () => {
     await closePeriod();
     const events = eventsOf(4_000, { clientId: 'late-flood' });
 
-    const outcome = await createCounter(tables.names, client, { now: () => CLOSED_AT + MINUTE }).count(
+    const outcome = await createCounter({ ...tables, client }, { now: () => CLOSED_AT + MINUTE }).count(
       delivered(events),
     );
 
     expect(outcome).toMatchObject({ counted: 4_000, late: 4_000, failures: [] });
-    const { late } = await readStoredUsage(tables.client, tables.names.usageSlices);
+    const { late } = await readStoredUsage(tables.client, tables.usageSlices);
     expect(new Set(late).size).toBeGreaterThanOrEqual(4_000);
   });
 });
@@ -189,7 +189,7 @@ describe('an event of a closed period', () => {
 describe("a client's usage so far", () => {
   test('has the last minute in it, and takes days without slices from their records', async () => {
     const clientId = 'so-far';
-    const counter = createCounter(tables.names, client, { now: () => NOW });
+    const counter = createCounter({ ...tables, client }, { now: () => NOW });
     await counter.count(
       delivered([
         eventOf({ clientId, quantity: '0.1' }),
@@ -201,7 +201,7 @@ describe("a client's usage so far", () => {
     await putDailyRecord(clientId, '2026-03-02', '40');
     await putDailyRecord(clientId, '2026-03-10', '7', 1);
 
-    const usage = await readUsageSoFar({ client, ...tables.names }, clientId, '2026-03-H1');
+    const usage = await readUsageSoFar({ ...tables, client }, clientId, '2026-03-H1');
 
     expect(usage).toMatchObject({ clientId, totals: { api_calls: '40.3' }, events: 42 });
     expect(usage.days.map(({ day, totals }) => [day, totals.api_calls])).toEqual([
@@ -212,7 +212,7 @@ describe("a client's usage so far", () => {
   });
 
   test('of a client without any is empty', async () => {
-    const usage = await readUsageSoFar({ client, ...tables.names }, 'nobody', '2026-03-H1');
+    const usage = await readUsageSoFar({ ...tables, client }, 'nobody', '2026-03-H1');
     expect(usage).toEqual({ clientId: 'nobody', period: '2026-03-H1', totals: {}, events: 0, days: [] });
   });
 
@@ -225,7 +225,7 @@ describe("a client's usage so far", () => {
     const { pk, sk } = dailyRecordKey(clientId, day);
     await client.send(
       new UpdateItemCommand({
-        TableName: tables.names.dailyRecords,
+        TableName: tables.dailyRecords,
         Key: { pk: { S: pk }, sk: { S: sk } },
         UpdateExpression: 'SET clientId = :clientId, #day = :day, totals = :totals, events = :events',
         ExpressionAttributeNames: { '#day': 'day' },

@@ -27,6 +27,7 @@ const functionOfTask = new Map(allStates(old.stateMachine).map(([task, { Resourc
 interface UpgradedService {
   cloud: LocalCloud;
   api: InvoiceApiSimulator;
+  dynamodb: DynamoDBClient;
   documents: DynamoDBDocumentClient;
   sfn: SFNClient;
   stop(): Promise<void>;
@@ -57,11 +58,11 @@ describe('a run that was in flight when this version was deployed', () => {
     });
 
     expect({ status: ended.status, cause: ended.cause }).toEqual({ status: 'SUCCEEDED' });
-    const runsTable = output(service, 'RunsTableName');
-    const runs = new RunStore(service.documents, runsTable);
+    const tables = { client: service.dynamodb, runs: output(service, 'RunsTableName') };
+    const runs = new RunStore(tables);
     expect(await runs.loadLock(PERIOD)).toBeUndefined();
     expect(await runs.loadPeriodState(PERIOD)).toMatchObject({ lastClosedByRun: old.execution.name });
-    const [certificate] = await new CertificateStore(service.documents, runsTable).list(PERIOD);
+    const [certificate] = await new CertificateStore(tables).list(PERIOD);
     const billed = { api_calls: '42', egress_gb: '123456789012345678.123456789012', storage_gb_hours: '0.000001' };
     expect(certificate?.billed.lastProcessed).toEqual(billed);
     expect(certificate && balance(certificate)).toBeUndefined();
@@ -169,6 +170,7 @@ async function startService(dataFolder?: string): Promise<UpgradedService> {
   return {
     cloud,
     api,
+    dynamodb,
     documents: DynamoDBDocumentClient.from(dynamodb),
     sfn,
     async stop() {

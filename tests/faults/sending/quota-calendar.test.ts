@@ -1,4 +1,3 @@
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { bookTurn, openTurn } from '../../../lib/quota/calendar.ts';
 import { QuotaCalendarStore } from '../../../lib/store/quota-calendar-store.ts';
@@ -22,7 +21,7 @@ afterEach(async () => {
 function storeWith(faults: (Fault | undefined)[]): QuotaCalendarStore {
   const faulty = new FaultyClient(tables.endpoint);
   faulty.restart({ next: () => ({ fault: faults.shift(), delay: 0 }) });
-  return new QuotaCalendarStore(DynamoDBDocumentClient.from(faulty.client), tables.names.runs, 'invoice-api');
+  return new QuotaCalendarStore({ ...tables, client: faulty.client }, 'invoice-api');
 }
 
 test('a turn whose write was sent twice, as the first answer was lost, is ours, and nobody waits for it to expire', async () => {
@@ -53,7 +52,7 @@ test('it is ours also when others have written since', async () => {
       },
     { step: 'initialize', name: 'repeated after another', priority: 'low' },
   );
-  const calendar = new QuotaCalendarStore(DynamoDBDocumentClient.from(client), tables.names.runs, 'invoice-api');
+  const calendar = new QuotaCalendarStore({ ...tables, client: client }, 'invoice-api');
 
   const opened = await calendar.change((current) => openTurn(current, REQUEST, MOMENT, LIMITS));
 

@@ -27,16 +27,17 @@ afterEach(async () => {
   await tables.stop();
 });
 
-const calendar = () => new QuotaCalendarStore(tables.documents, tables.names.runs, 'invoice-api');
+const calendar = () => new QuotaCalendarStore(tables, 'invoice-api');
 
 /** What the commands under test use of a cloud whose API they know to have a quota. */
 function cloudWith({ api, simulator }: TestInvoiceApi, quota: Quota): Cloud {
-  const { client: dynamodb, documents, names } = tables;
+  const { client: dynamodb, documents } = tables;
   return {
     target: { kind: 'local', name: 'test', region: 'eu-central-1' },
     dynamodb,
     documents,
-    outputs: { PackagesTableName: names.packages, RunsTableName: names.runs, InvoiceApiUrl: simulator.url },
+    tables,
+    outputs: { PackagesTableName: tables.packages, RunsTableName: tables.runs, InvoiceApiUrl: simulator.url },
     quota,
     calendar: new BillingCalendar('UTC', 5),
     invoiceApi: async () => ({ ...api, close: () => {} }),

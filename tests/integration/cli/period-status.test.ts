@@ -19,7 +19,7 @@ let cloud: Cloud;
 beforeAll(async () => {
   tables = await startTestTables();
   // What the functions under test use of it.
-  cloud = { documents: tables.documents, outputs: { PackagesTableName: tables.names.packages } } as Cloud;
+  cloud = { documents: tables.documents, outputs: { PackagesTableName: tables.packages } } as Cloud;
 });
 afterAll(() => tables?.stop());
 
@@ -53,16 +53,16 @@ async function putHead(state: PackageState): Promise<void> {
     runId: 'run-1',
     version: 1,
   });
-  await tables.documents.send(new PutCommand({ TableName: tables.names.packages, Item: head }));
+  await tables.documents.send(new PutCommand({ TableName: tables.packages, Item: head }));
 }
 
 async function glance(kept: StateCounts | undefined) {
-  const { states } = await summarizeOutstanding(tables.documents, tables.names.packages, PERIOD.id);
+  const { states } = await summarizeOutstanding(tables, PERIOD.id);
   return glanceAtStates(cloud, PERIOD, kept && { at: BEFORE, states: kept }, states);
 }
 
 test('what remains is summed up by state, with the package that has been with the API longest', async () => {
-  const summary = await summarizeOutstanding(tables.documents, tables.names.packages, PERIOD.id);
+  const summary = await summarizeOutstanding(tables, PERIOD.id);
 
   expect(summary).toEqual({
     states: { ready: 1, sending: 1, submitted: 2, parked: 1 },

@@ -19,11 +19,11 @@ let cloud: Cloud;
 beforeEach(async () => {
   tables = await startTestTables();
   world = new PackagingWorld(tables);
-  const { client, documents, names } = tables;
+  const { documents } = tables;
   const outputs = {
-    PackagesTableName: names.packages,
-    UsageSlicesTableName: names.usageSlices,
-    RunsTableName: names.runs,
+    PackagesTableName: tables.packages,
+    UsageSlicesTableName: tables.usageSlices,
+    RunsTableName: tables.runs,
   };
   const forgetful = {
     send: async () => {
@@ -35,7 +35,7 @@ beforeEach(async () => {
     documents,
     outputs,
     calendar: world.calendar,
-    tables: { client, ...names },
+    tables,
     stepFunctions: async () => forgetful,
   } as unknown as Cloud;
 });

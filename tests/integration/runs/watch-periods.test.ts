@@ -14,9 +14,9 @@ const put = (TableName: string, Item: Record<string, unknown>) =>
   tables.documents.send(new PutCommand({ TableName, Item }));
 
 test('a period has usage as soon as one client has one day', async () => {
-  const { dailyRecords } = tables.names;
-  expect(await hasUsage(tables.documents, dailyRecords, '2026-11-H1')).toBe(false);
+  const { dailyRecords } = tables;
+  expect(await hasUsage(tables, '2026-11-H1')).toBe(false);
   await put(dailyRecords, { ...dailyRecordKey('client-a', '2026-11-15'), clientId: 'client-a', day: '2026-11-15' });
-  expect(await hasUsage(tables.documents, dailyRecords, '2026-11-H1')).toBe(true);
-  expect(await hasUsage(tables.documents, dailyRecords, '2026-11-H2')).toBe(false);
+  expect(await hasUsage(tables, '2026-11-H1')).toBe(true);
+  expect(await hasUsage(tables, '2026-11-H2')).toBe(false);
 });

@@ -50,7 +50,7 @@ test('a calendar of the release before, which did not count failures over turns,
 
   await tables.documents.send(
     new UpdateCommand({
-      TableName: tables.names.runs,
+      TableName: tables.runs,
       Key: quotaCalendarKey('invoice-api'),
       UpdateExpression: 'REMOVE calendar.failuresInARow',
     }),

@@ -11,7 +11,7 @@ let tables: TestTables;
 let store: CertificateStore;
 beforeAll(async () => {
   tables = await startTestTables();
-  store = new CertificateStore(tables.documents, tables.names.runs);
+  store = new CertificateStore(tables);
 });
 afterAll(() => tables.stop());
 
@@ -104,7 +104,7 @@ test('the chain follows the order in which certificates were made, also past a r
 });
 
 test('no item of all this is near the limit of an item', async () => {
-  const largest = (await scan(tables.client, tables.names.runs)).map(
+  const largest = (await scan(tables.client, tables.runs)).map(
     ({ keys, compressed, certificate }) => (keys ?? compressed)?.B?.length ?? certificate?.S?.length ?? 0,
   );
 

@@ -20,12 +20,12 @@ let ledger: LateLedger;
 afterEach(() => tables.stop());
 beforeEach(async () => {
   tables = await startTestTables();
-  ledger = new LateLedger({ client: tables.client, ...tables.names });
+  ledger = new LateLedger(tables);
 });
 
 /** Counts an event of ada's, by a function instance that has just started, when its period is closed. */
 async function countLate(quantity: string, slice = 0): Promise<void> {
-  const counter = createCounter(tables.names, tables.client, {
+  const counter = createCounter(tables, {
     closings: { closedAt: async () => CLOSED_AT, closedAtNow: async () => CLOSED_AT },
     now: () => CLOSED_AT + 86_400_000,
   });
@@ -42,7 +42,7 @@ async function countLate(quantity: string, slice = 0): Promise<void> {
 
 /** The pages as a run reads them. */
 async function pages(): Promise<LatePage[]> {
-  return (await scan(tables.client, tables.names.usageSlices)).filter(({ late }) => late).map(latePageOf);
+  return (await scan(tables.client, tables.usageSlices)).filter(({ late }) => late).map(latePageOf);
 }
 
 async function lines(): Promise<string[]> {
@@ -60,7 +60,7 @@ const listed = async () => (await pages()).filter(({ isListed }) => isListed).le
 function ledgerWith(next: () => { fault: 'crash before' | 'crash after' | 'repeated' | undefined; delay: number }) {
   const faulty = new FaultyClient(tables.endpoint);
   faulty.restart({ next });
-  return new LateLedger({ client: faulty.client, ...tables.names });
+  return new LateLedger({ ...tables, client: faulty.client });
 }
 
 describe('a page of which all late events are billed', () => {
@@ -91,11 +91,11 @@ describe('a page of which all late events are billed', () => {
   test('changes no more when it is recorded again', async () => {
     await countLate('1');
     await ledger.record(partition, 'ada', await pages(), inRevision(2));
-    const before = await scan(tables.client, tables.names.packages);
+    const before = await scan(tables.client, tables.packages);
 
     await ledger.record(partition, 'ada', await pages(), inRevision(3));
 
-    expect(await scan(tables.client, tables.names.packages)).toEqual(before);
+    expect(await scan(tables.client, tables.packages)).toEqual(before);
   });
 });
 
@@ -133,7 +133,7 @@ test('a late event that is counted between recording and leaving the index keeps
     { step: 'initialize' },
   );
 
-  await new LateLedger({ client: faulty.client, ...tables.names }).record(partition, 'ada', read, inRevision(2));
+  await new LateLedger({ ...tables, client: faulty.client }).record(partition, 'ada', read, inRevision(2));
 
   expect(await lines()).toEqual(['1 r2', '2 open']);
   expect([await listed(), await openEvents()]).toEqual([1, 1]);
@@ -191,7 +191,7 @@ test('a worker that outlives its run takes nothing out of the ledger', async () 
     { step: 'initialize' },
   );
 
-  await new LateLedger({ client: first.client, ...tables.names }).record(partition, 'ada', readByFirst, inRevision(2));
+  await new LateLedger({ ...tables, client: first.client }).record(partition, 'ada', readByFirst, inRevision(2));
 
   expect(isFirst).toBe(false);
   expect(await lines()).toEqual(['1 r3', '2 r3']);
@@ -221,7 +221,7 @@ test('reading what is open costs requests by the hundred pages that are listed, 
       },
     { step: 'initialize' },
   );
-  const measured = new LateLedger({ client: counting.client, ...tables.names });
+  const measured = new LateLedger({ ...tables, client: counting.client });
   expect(await measured.notYetBilled(PERIOD)).toEqual({ events: 130, totals: { calls: '130' } });
   expect(requests).toEqual(['QueryCommand', 'BatchGetItemCommand', 'BatchGetItemCommand']);
 

@@ -30,11 +30,11 @@ async function writeAnew(table: string, { pk, sk }: PrimaryKey): Promise<void> {
 test('whoever reads a revision or the runs of a period refuses what a newer version has written', async () => {
   await world.count({ clientId: 'ada', day: '2026-11-03', quantity: '5' });
   const run = await world.package();
-  await writeAnew(tables.names.packages, packageDocumentKey('2026-11-H1', 'ada', 1, 1));
-  await writeAnew(tables.names.runs, periodKey('2026-11-H1', 'run', run.startedAt, run.runId));
-  const reader = new PackageReader(tables.client, tables.names.packages);
+  await writeAnew(tables.packages, packageDocumentKey('2026-11-H1', 'ada', 1, 1));
+  await writeAnew(tables.runs, periodKey('2026-11-H1', 'run', run.startedAt, run.runId));
+  const reader = new PackageReader(tables);
   const allBooks = async () => {
-    const read = { client: tables.client, ...tables.names };
+    const read = tables;
     for await (const _books of readBooks(read, '2026-11-H1', bucketOf('ada')));
   };
 

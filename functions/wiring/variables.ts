@@ -1,0 +1,73 @@
+import * as z from 'zod/mini';
+import { parseQuotaWindows } from '../../lib/quota/quota.ts';
+import { readEnvironment, requiredText, timeZoneName, webAddress, wholeNumber, yesOrNo } from './environment.ts';
+
+const quotaWindows = () =>
+  requiredText().check(
+    z.refine((text) => {
+      try {
+        return parseQuotaWindows(text).length >= 0;
+      } catch {
+        return false;
+      }
+    }, 'must be windows as "requests/seconds", such as "60/60,5000/86400", or "none"'),
+  );
+
+const share = () =>
+  z.pipe(
+    requiredText().check(z.regex(/^(0|1|0?\.\d+|1\.0+|0\.\d+)$/, 'must be a share from 0 to 1, such as 0.2')),
+    z.transform(Number),
+  );
+
+/** Every variable that a function may read, with its one check; `resources/functions.yml` says which function gets which. */
+const VARIABLES = {
+  USAGE_SLICES_TABLE: requiredText(),
+  DAILY_RECORDS_TABLE: requiredText(),
+  PACKAGES_TABLE: requiredText(),
+  RUNS_TABLE: requiredText(),
+  REJECTED_QUEUE_URL: webAddress(),
+  POWERTOOLS_SERVICE_NAME: requiredText(),
+  CONFIGURATION_HASH: requiredText(),
+  BILLING_TIME_ZONE: timeZoneName(),
+  SLICE_MINUTES: wholeNumber(1, 60),
+  EVENT_MAX_AGE_DAYS: wholeNumber(1, 100_000),
+  SCHEDULE_ENABLED: yesOrNo(),
+  GRACE_HOURS: wholeNumber(0),
+  WRITE_CONCURRENCY: wholeNumber(1, 200),
+  PACKAGING_RECORDS_PER_SECOND: wholeNumber(1),
+  PACKAGING_TARGET_SECONDS: wholeNumber(1),
+  INVOICE_API_URL: webAddress(),
+  INVOICE_API_TOKEN_PARAMETER: requiredText(),
+  INVOICE_API_CONCURRENCY: wholeNumber(1, 200),
+  REQUEST_TIMEOUT_SECONDS: wholeNumber(1, 300),
+  SEND_QUOTA: quotaWindows(),
+  STATUS_QUOTA: quotaWindows(),
+  SHARED_QUOTA: quotaWindows(),
+  ATTEMPTS_LIMIT: wholeNumber(1, 50),
+  PROCESSING_DEADLINE_SECONDS: wholeNumber(1),
+  POLL_START_SECONDS: wholeNumber(1),
+  POLL_MAXIMUM_SECONDS: wholeNumber(1),
+  PACKAGES_PER_CHUNK: wholeNumber(1),
+  CANARY: wholeNumber(0),
+  FAILURE_SHARE_LIMIT: share(),
+};
+type VariableName = keyof typeof VARIABLES;
+
+/** The environment of a process, as Node gives it. */
+export type Environment = Record<string, string | undefined>;
+
+/** The values of the variables that a function names. */
+export type Variables<Name extends VariableName> = { [Each in Name]: z.output<(typeof VARIABLES)[Each]> };
+
+/**
+ * The named variables, checked.
+ * @throws InvalidEnvironment naming every fault
+ */
+export function readVariables<Name extends VariableName>(
+  environment: Environment,
+  ...names: readonly Name[]
+): Variables<Name> {
+  const shape = Object.fromEntries(names.map((name) => [name, VARIABLES[name]]));
+  // The shape holds the checks of just these names.
+  return readEnvironment(z.object(shape), environment) as Variables<Name>;
+}
