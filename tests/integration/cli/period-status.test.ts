@@ -1,4 +1,4 @@
-import { PutCommand, type QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Cloud } from '../../../cli/connection/cloud.ts';
 import { glanceAtStates, type StateCounts, watchStates } from '../../../cli/periods/period-status.ts';
@@ -19,7 +19,7 @@ let cloud: Cloud;
 beforeAll(async () => {
   tables = await startTestTables();
   // What the functions under test use of it.
-  cloud = { documents: tables.documents, outputs: { PackagesTableName: tables.packages } } as Cloud;
+  cloud = { tables } as unknown as Cloud;
 });
 afterAll(() => tables?.stop());
 
@@ -85,15 +85,13 @@ describe('a glance at the states', () => {
 describe('watching the states', () => {
   test('reads no head while none has come to its end since the run counted', async () => {
     const tablesRead = new Set<string | undefined>();
-    const documents = Object.assign(Object.create(tables.documents), {
-      send: (command: QueryCommand) => {
-        tablesRead.add(command.input.IndexName ?? 'heads');
-        return tables.documents.send(command);
-      },
+    const client = tables.clientWith((query, send) => {
+      tablesRead.add(query.IndexName ?? 'heads');
+      return send();
     });
     const kept = { ...NOW, ready: 5, sending: 0, submitted: 0, parked: 0 };
 
-    const watched = await watchStates({ ...cloud, documents } as unknown as Cloud, PERIOD, {
+    const watched = await watchStates({ tables: { ...tables, client } } as unknown as Cloud, PERIOD, {
       at: BEFORE,
       states: kept,
     });
@@ -103,18 +101,15 @@ describe('watching the states', () => {
   });
 
   test('tells what remains now, and how many came to their end, where the heads are too many for a glance', async () => {
-    const documents = Object.assign(Object.create(tables.documents), {
-      send: (command: QueryCommand, options?: { abortSignal?: AbortSignal }) =>
-        command.input.IndexName === 'outstanding'
-          ? tables.documents.send(command)
-          : // As many heads take it: it answers when nobody waits any more.
-            new Promise((_, reject) => {
-              options?.abortSignal?.addEventListener('abort', () => reject(options.abortSignal?.reason));
-            }),
-    });
+    const client = tables.clientWith((query, send, signal) =>
+      query.IndexName === 'outstanding'
+        ? send()
+        : // As many heads take it: it answers when nobody waits any more.
+          new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
+    );
     const kept = { ...NOW, submitted: 4, processed: 1 };
 
-    const watched = await watchStates({ ...cloud, documents } as unknown as Cloud, PERIOD, {
+    const watched = await watchStates({ tables: { ...tables, client } } as unknown as Cloud, PERIOD, {
       at: BEFORE,
       states: kept,
     });

@@ -8,7 +8,7 @@ import { alarmsOf } from '../../../resources/alarms.ts';
 import { functionNames } from '../../../resources/function-names.ts';
 
 test('docs/cost.md shows the table that the units and prices make', () => {
-  expect(readFileSync(new URL('../../docs/cost.md', import.meta.url), 'utf8')).toContain(priceTable());
+  expect(readFileSync(new URL('../../../docs/cost.md', import.meta.url), 'utf8')).toContain(priceTable());
 });
 
 test('the alarms are as many as the template has', () => {

@@ -10,7 +10,7 @@ import { functionNames } from '../../../resources/function-names.ts';
 /** All that the functions are made of, as text. */
 const sources = ['functions', 'lib']
   .flatMap((folder) => {
-    const root = new URL(`../../${folder}/`, import.meta.url);
+    const root = new URL(`../../../${folder}/`, import.meta.url);
     return readdirSync(root, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts'))
       .map((name) => readFileSync(new URL(name, root), 'utf8'));
