@@ -1,10 +1,21 @@
 /**
+ * What a person can do about an error, as data: who shows it knows how it is typed or clicked. The error's own text says the same in
+ * words, for those who read it in the console of Step Functions.
+ */
+export type Remedy =
+  | { task: 'list-packages'; periodId: string; states: readonly string[] }
+  | { task: 'release-rejected'; periodId: string }
+  | { task: 'explain-client'; periodId: string };
+
+/**
  * The root of every error this project throws on purpose. `name` is what Step Functions matches in `ErrorEquals`,
  * `code` is stable for people and programs, and subclasses add the fields of their domain.
  */
 export abstract class HalfmonthError extends Error {
   /** Stable, machine-readable, in UPPER_SNAKE_CASE: the class's name in capitals. */
   abstract readonly code: string;
+  /** In the order in which to try them. */
+  readonly remedies: readonly Remedy[] = [];
 
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
