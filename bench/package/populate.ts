@@ -91,7 +91,7 @@ function instantOf(day: string, slice: number): string {
 }
 
 function sliceItem(clientId: string, day: string, slice: number, number: number): Record<string, AttributeValue> {
-  const { pk, sk } = usageSliceKey(clientId, day, slice, '0000');
+  const { pk, sk } = usageSliceKey(clientId, day, slice, 0);
   const at = instantOf(day, slice);
   return {
     pk: { S: pk },

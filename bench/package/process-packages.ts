@@ -1,6 +1,6 @@
 import { type DynamoDBClient, QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import type { Period } from '../../lib/periods/periods.ts';
-import { BUCKETS, periodPartition } from '../../lib/store/keys.ts';
+import { BUCKETS, headPrefix, periodPartition } from '../../lib/store/keys.ts';
 import type { BenchTables } from './bench-tables.ts';
 
 /** Moves every package to `processed`, as if the invoice API had done its work. */
@@ -19,7 +19,7 @@ export async function processAllPackages(client: DynamoDBClient, tables: BenchTa
       new QueryCommand({
         TableName: tables.packages,
         KeyConditionExpression: 'pk = :pk AND begins_with(sk, :head)',
-        ExpressionAttributeValues: { ':pk': { S: periodPartition(period.id, bucket) }, ':head': { S: 'head#' } },
+        ExpressionAttributeValues: { ':pk': { S: periodPartition(period.id, bucket) }, ':head': { S: headPrefix() } },
         ProjectionExpression: 'pk, sk',
         Limit: 100,
         ...(ExclusiveStartKey ? { ExclusiveStartKey: ExclusiveStartKey as Record<string, { S: string }> } : {}),

@@ -9,7 +9,7 @@ import { packageChunk } from '../../lib/runs/package-chunk.ts';
 import type { RunContext } from '../../lib/runs/run.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { DailyRecordWriter } from '../../lib/store/daily-records.ts';
-import { AFTER_EVERYTHING, BUCKETS, periodPartition } from '../../lib/store/keys.ts';
+import { AFTER_EVERYTHING, BUCKETS, headPrefix, periodPartition } from '../../lib/store/keys.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
 import { PackageStore } from '../../lib/store/package-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
@@ -77,7 +77,7 @@ async function readAll(): Promise<number> {
     const counts = await Promise.all([
       readRange(dailyRecords, bucket, ' '),
       readRange(usageSlices, bucket, ' ', SLICE_PROJECTION),
-      readRange(packages, bucket, 'head#'),
+      readRange(packages, bucket, headPrefix()),
     ]);
     read += counts.reduce((sum, count) => sum + count, 0);
   }

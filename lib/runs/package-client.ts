@@ -3,9 +3,8 @@ import { partOfMeter } from '../packages/lines.ts';
 import type { Day } from '../periods/days.ts';
 import type { ClientRecords } from '../store/client-reader.ts';
 import type { DailyRecordWriter } from '../store/daily-records.ts';
-import { clientPartition } from '../store/keys.ts';
+import { clientPartition, dayOfKey } from '../store/keys.ts';
 import type { LateLedger } from '../store/late-ledger.ts';
-import { dayOfSlice } from '../store/slice-items.ts';
 import type { SumsFold } from './chunk-sums.ts';
 import { type PackagingFrame, type PlannedPackage, planPackages } from './client-packages.ts';
 import { type SettledUsage, settleUsage } from './client-usage.ts';
@@ -65,7 +64,7 @@ async function recordLate(
   { period }: PackagingFrame,
   lateLedger: LateLedger,
 ): Promise<void> {
-  const settled = late.filter(({ sortKey }) => foldedDays.has(dayOfSlice(sortKey)));
+  const settled = late.filter(({ sortKey }) => foldedDays.has(dayOfKey(sortKey)));
   if (settled.length === 0) return;
   await lateLedger.record(clientPartition(period.id, clientId), clientId, settled, ({ meter }) => {
     const part = partOfMeter(meter, planned[0]?.parts ?? 1);

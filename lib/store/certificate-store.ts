@@ -11,7 +11,7 @@ import type { Certificate } from '../certificate/certificate.ts';
 import { type AcknowledgementList, canonicalJson, digestOfKeys, readCertificate } from '../certificate/seal.ts';
 import { type PeriodId, previousPeriod } from '../periods/periods.ts';
 import { documentClientOf } from './document-client.ts';
-import { periodKey, runKey, SEPARATOR } from './keys.ts';
+import { certificatePageKey, periodKey, runKey, SEPARATOR } from './keys.ts';
 import { PAGE_LENGTH, pagesOf, pagesOfLines } from './pages.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -213,10 +213,6 @@ export class CertificateStore {
     }
     return Buffer.concat(pages);
   }
-}
-
-function certificatePageKey(periodId: PeriodId, hash: string, page: number) {
-  return periodKey(periodId, 'certificate-page', hash, String(page).padStart(6, '0'));
 }
 
 function listOf({ chunk, step, keys }: { chunk: number; step: number; keys: string[] }) {

@@ -7,10 +7,18 @@ import type { PackageHead } from '../packages/package.ts';
 import type { Day } from '../periods/days.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import { dailyRecordsOf, type StoredDay } from './daily-records.ts';
-import { AFTER_EVERYTHING, periodPartition, SEPARATOR } from './keys.ts';
+import {
+  AFTER_EVERYTHING,
+  clientOfKey,
+  clientPrefix,
+  dayOfKey,
+  documentPrefix,
+  headPrefix,
+  periodPartition,
+} from './keys.ts';
 import { type PackageRevision, packageHeadOf, packageRevisionOf } from './package-store.ts';
 import { queryPages, type RawItem, textOf } from './pages.ts';
-import { dayOfSlice, type LatePage, latePageOf, SLICE_PROJECTION, sliceUsageOf } from './slice-items.ts';
+import { type LatePage, latePageOf, SLICE_PROJECTION, sliceUsageOf } from './slice-items.ts';
 import type { TablesWith } from './tables.ts';
 
 /** All that is known of one client in one period. */
@@ -32,7 +40,6 @@ export interface ClientRecords {
 /** The tables that {@link readClients} reads. */
 export type ClientTables = TablesWith<'usageSlices' | 'dailyRecords' | 'packages'>;
 
-const HEAD_PREFIX = `head${SEPARATOR}`;
 /** Sorts before every key. */
 const BEFORE_EVERYTHING = ' ';
 
@@ -52,7 +59,7 @@ export async function* readClients(
     queryPages(tables.client, { ...query(tables.usageSlices, ''), ...SLICE_PROJECTION }),
     '',
   );
-  const heads = new ItemStream(queryPages(tables.client, query(tables.packages, HEAD_PREFIX)), HEAD_PREFIX);
+  const heads = new ItemStream(queryPages(tables.client, query(tables.packages, headPrefix())), headPrefix());
   const streams = [days, slices, heads];
   await Promise.all(streams.map((stream) => stream.next()));
   for (;;) {
@@ -129,7 +136,7 @@ class ItemStream {
 
   #readClient(): void {
     const key = textOf(this.#item, 'sk');
-    this.clientId = key.slice(this.#prefix.length, key.indexOf(SEPARATOR, this.#prefix.length));
+    this.clientId = clientOfKey(key.slice(this.#prefix.length));
   }
 }
 
@@ -142,7 +149,7 @@ function firstClient(streams: readonly ItemStream[]): string | undefined {
 }
 
 function addSlice(folds: Map<Day, DayFold>, item: RawItem): void {
-  const day = dayOfSlice(textOf(item, 'sk'));
+  const day = dayOfKey(textOf(item, 'sk'));
   let fold = folds.get(day);
   if (!fold) {
     fold = new DayFold();
@@ -153,9 +160,9 @@ function addSlice(folds: Map<Day, DayFold>, item: RawItem): void {
 
 /** Consistent: what a run decides rests on what was counted and sent just before. */
 function queryOf(partition: string, range: ClientRange) {
-  const after = (clientId: string) => `${clientId}${SEPARATOR}${AFTER_EVERYTHING}`;
+  const after = (clientId: string) => clientPrefix(clientId) + AFTER_EVERYTHING;
   const bounds = (prefix: string): [from: string, to: string] => {
-    if (range.only !== undefined) return [`${prefix}${range.only}${SEPARATOR}`, prefix + after(range.only)];
+    if (range.only !== undefined) return [prefix + clientPrefix(range.only), prefix + after(range.only)];
     return [
       range.after === undefined ? prefix || BEFORE_EVERYTHING : prefix + after(range.after),
       prefix + (range.upTo === undefined ? AFTER_EVERYTHING : after(range.upTo)),
@@ -171,8 +178,6 @@ function queryOf(partition: string, range: ClientRange) {
     };
   };
 }
-
-const PREFIX = `document${SEPARATOR}`;
 
 /**
  * Reads the whole books of one bucket's clients, one client after the other: daily records, heads and every revision. A
@@ -210,8 +215,8 @@ async function* revisionsByClient(
     KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
     ExpressionAttributeValues: {
       ':pk': { S: periodPartition(periodId, bucket) },
-      ':from': { S: PREFIX },
-      ':to': { S: `${PREFIX}${AFTER_EVERYTHING}` },
+      ':from': { S: documentPrefix() },
+      ':to': { S: documentPrefix() + AFTER_EVERYTHING },
     },
   };
   for await (const items of queryPages(tables.client, query)) {

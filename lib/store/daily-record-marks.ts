@@ -2,7 +2,7 @@ import { type DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb
 import type { PeriodId } from '../periods/periods.ts';
 import { estimatedSlicesOfMarks } from '../usage/slice-marks.ts';
 import type { DailyRecordMarks, DayMark } from '../usage/usage-slices.ts';
-import { dailyRecordKey, periodPartition, SEPARATOR } from './keys.ts';
+import { clientOfKey, dailyRecordKey, periodPartition } from './keys.ts';
 import { batchGet, queryPages, type RawItem, textOf } from './pages.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -27,11 +27,13 @@ export class DailyRecordStore implements DailyRecordMarks {
 
   async learn(marks: readonly DayMark[]): Promise<void> {
     const unknown = marks.filter((mark) => !this.#known.has(nameOf(mark)));
-    const days = new Map(unknown.map(({ clientId, day }) => [`${clientId}#${day}`, dailyRecordKey(clientId, day)]));
+    const days = new Map(
+      unknown.map(({ clientId, day }) => dailyRecordKey(clientId, day)).map((key) => [key.sk, key] as const),
+    );
     for (const item of await batchGet(this.#client, this.#table, [...days.values()], {
       projection: 'sk, sliceMarks',
     })) {
-      for (const mark of item.sliceMarks?.NS ?? []) this.#remember(`${item.sk?.S}#${mark}`);
+      for (const mark of item.sliceMarks?.NS ?? []) this.#remember(`${item.sk?.S} ${mark}`);
     }
   }
 
@@ -75,7 +77,7 @@ export class DailyRecordStore implements DailyRecordMarks {
 }
 
 function nameOf({ clientId, day, mark }: DayMark): string {
-  return `${clientId}#${day}#${mark}`;
+  return `${dailyRecordKey(clientId, day).sk} ${mark}`;
 }
 
 /** Sorts before every key. */
@@ -120,8 +122,7 @@ export class RecordWeights {
     for await (const page of pages) {
       const keys = page.map((item) => textOf(item, 'sk'));
       const weights = page.map((item, index) => {
-        const key = keys[index] ?? '';
-        return { clientId: key.slice(0, key.indexOf(SEPARATOR)), records: 1 + this.#slicesOf(item) };
+        return { clientId: clientOfKey(keys[index] ?? ''), records: 1 + this.#slicesOf(item) };
       });
       yield { weights, lastKey: keys.at(-1) ?? after };
     }

@@ -6,7 +6,7 @@ import type { FoldedDay, FoldedSlices } from '../packages/day-fold.ts';
 import type { Day } from '../periods/days.ts';
 import type { MeterTotals } from '../usage/records.ts';
 import { documentClientOf } from './document-client.ts';
-import { dailyRecordKey, type PrimaryKey, SEPARATOR } from './keys.ts';
+import { dailyRecordKey, dayOfKey, isTotalsPage, type PrimaryKey, totalsPageKey, totalsPageSort } from './keys.ts';
 import { numberOf, PAGE_LENGTH, type RawItem, textOf } from './pages.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -29,7 +29,6 @@ export class DailyRecordIncomplete extends HalfmonthError {
 
 /** What DynamoDB counts for a member of a map besides its name and its value. */
 const BYTES_PER_METER = 4;
-const DAY_LENGTH = 'YYYY-MM-DD'.length;
 
 /** A day's totals in pages; nearly every day has one, which stands in the record itself. */
 export interface TotalsPages {
@@ -70,12 +69,6 @@ export function totalsPagesOf({ totals, lasting }: FoldedDay): TotalsPages {
   return { pages, fold };
 }
 
-/** The key of a page that does not stand in its record: it sorts behind the record and before the next day's. */
-export function totalsPageKey(clientId: string, day: Day, fold: string, page: number): { pk: string; sk: string } {
-  const { pk, sk } = dailyRecordKey(clientId, day);
-  return { pk, sk: [sk, fold, pageNumber(page)].join(SEPARATOR) };
-}
-
 /**
  * The daily records in one client's items. Pages that no record names are what an earlier fold left.
  * @throws DailyRecordIncomplete
@@ -85,7 +78,7 @@ export function dailyRecordsOf(items: readonly RawItem[]): StoredDay[] {
   const records: RawItem[] = [];
   for (const item of items) {
     const key = textOf(item, 'sk');
-    if (key.length - key.indexOf(SEPARATOR) - 1 > DAY_LENGTH) pages.set(key, item);
+    if (isTotalsPage(key)) pages.set(key, item);
     else records.push(item);
   }
   return records.map((item) => dailyRecordOf(item, pages));
@@ -100,7 +93,7 @@ function dailyRecordOf(item: RawItem, pages: ReadonlyMap<string, RawItem>): Stor
   const key = textOf(item, 'sk');
   const parts = hasPages(item) ? pagesOfRecord(item, key, pages) : [item];
   return {
-    day: key.slice(key.indexOf(SEPARATOR) + 1),
+    day: dayOfKey(key),
     totals: totalsOf(parts.map(({ totals }) => totals)),
     events: numberOf(item, 'events', 0),
     ...(item.firstEventAt?.S ? { firstEventAt: item.firstEventAt.S } : {}),
@@ -128,15 +121,11 @@ function pagesOfRecord(item: RawItem, key: string, pages: ReadonlyMap<string, Ra
   const count = numberOf(item, 'pages', 0);
   const found: RawItem[] = [];
   for (let page = 0; page < count; page++) {
-    const kept = pages.get([key, item.fold?.S, pageNumber(page)].join(SEPARATOR));
+    const kept = pages.get(totalsPageSort(key, item.fold?.S ?? '', page));
     if (kept) found.push(kept);
   }
   if (found.length < count) throw new DailyRecordIncomplete(key, count, found.length);
   return found;
-}
-
-function pageNumber(page: number): string {
-  return String(page).padStart(4, '0');
 }
 
 /** A day's record has come to hold more events than this fold of it: another worker has read its slices later. */

@@ -18,6 +18,13 @@ export const AFTER_EVERYTHING = '\u007f';
 
 const pad = (value: number, digits: number): string => String(value).padStart(digits, '0');
 
+/** `2026-11-03` */
+const DAY_LENGTH = 10;
+
+function prefixOf(kind: string, clientId: string | undefined): string {
+  return clientId === undefined ? kind + SEPARATOR : [kind, clientId, ''].join(SEPARATOR);
+}
+
 /** A primary key of any of the tables: all have a partition key `pk` and a sort key `sk`, both strings. */
 export interface PrimaryKey {
   pk: string;
@@ -39,17 +46,72 @@ export function clientPartition(periodId: PeriodId, clientId: string): string {
   return periodPartition(periodId, bucketOf(clientId));
 }
 
+/** What the sort keys of a client's usage slices and daily records begin with. */
+export function clientPrefix(clientId: string): string {
+  return clientId + SEPARATOR;
+}
+
+/** The client in the sort key of a usage slice or a daily record. */
+export function clientOfKey(sortKey: string): string {
+  return sortKey.slice(0, sortKey.indexOf(SEPARATOR));
+}
+
+/** The day in the sort key of a usage slice or a daily record. */
+export function dayOfKey(sortKey: string): Day {
+  const start = sortKey.indexOf(SEPARATOR) + 1;
+  return sortKey.slice(start, start + DAY_LENGTH);
+}
+
 /** Usage slice: `<client>#<day>#<slice>#<page>`, so that one query yields a client's slices in the order of time. */
-export function usageSliceKey(clientId: string, day: Day, slice: number, page: string): PrimaryKey {
+export function usageSliceKey(clientId: string, day: Day, slice: number, page: number): PrimaryKey {
   return {
     pk: clientPartition(periodIdOfDay(day), clientId),
-    sk: [clientId, day, pad(slice, 4), page].join(SEPARATOR),
+    sk: usageSlicePrefix(clientId, day, slice) + pad(page, 5),
   };
+}
+
+/** The number of the page in the sort key of a usage slice. */
+export function pageOfKey(sortKey: string): number {
+  return Number(sortKey.slice(sortKey.lastIndexOf(SEPARATOR) + 1));
+}
+
+/** What the sort keys of one slice's pages begin with. */
+export function usageSlicePrefix(clientId: string, day: Day, slice: number): string {
+  return [clientId, day, pad(slice, 4), ''].join(SEPARATOR);
 }
 
 /** Daily record: `<client>#<day>`. */
 export function dailyRecordKey(clientId: string, day: Day): PrimaryKey {
   return { pk: clientPartition(periodIdOfDay(day), clientId), sk: `${clientId}${SEPARATOR}${day}` };
+}
+
+/**
+ * A page of a daily record whose totals do not fit into it: `<client>#<day>#<fold>#<page>`, behind the record and before the next
+ * day's.
+ */
+export function totalsPageKey(clientId: string, day: Day, fold: string, page: number): PrimaryKey {
+  const { pk, sk } = dailyRecordKey(clientId, day);
+  return { pk, sk: totalsPageSort(sk, fold, page) };
+}
+
+/** The sort key of such a page, from that of its record. */
+export function totalsPageSort(recordSortKey: string, fold: string, page: number): string {
+  return [recordSortKey, fold, pad(page, 4)].join(SEPARATOR);
+}
+
+/** Whether a sort key among daily records is that of a page. */
+export function isTotalsPage(sortKey: string): boolean {
+  return sortKey.length - sortKey.indexOf(SEPARATOR) - 1 > DAY_LENGTH;
+}
+
+/** What the sort keys of heads begin with: of all, or of one client's. */
+export function headPrefix(clientId?: string): string {
+  return prefixOf('head', clientId);
+}
+
+/** What the sort keys of documents begin with: of all, or of one client's. */
+export function documentPrefix(clientId?: string): string {
+  return prefixOf('document', clientId);
 }
 
 /** The head of a package: its state, its current revision, its attempts. Small, since every attempt rewrites it. */
@@ -68,17 +130,37 @@ export function packageDocumentKey(periodId: PeriodId, clientId: string, part: n
   };
 }
 
+/** The index of outstanding packages: `<state>#<client>#<part>`. */
+export function outstandingSort(state: string, clientId: string, part: number): string {
+  return outstandingPrefix(state, clientId) + pad(part, 4);
+}
+
+/** What its keys begin with: for all packages in a state, or for one client's. */
+export function outstandingPrefix(state: string, clientId?: string): string {
+  return prefixOf(state, clientId);
+}
+
 /**
  * Packages: what became of the late events of one page of a usage slice; named as the slice is, with `late#` before it.
  * @param sliceSortKey the slice's own sort key, which begins with the client
  */
 export function lateLedgerKey(partition: string, sliceSortKey: string): PrimaryKey {
-  return { pk: partition, sk: `late${SEPARATOR}${sliceSortKey}` };
+  return { pk: partition, sk: lateLedgerPrefix() + sliceSortKey };
+}
+
+/** What the sort keys of the ledger begin with: of all, or of one client's. */
+export function lateLedgerPrefix(clientId?: string): string {
+  return prefixOf('late', clientId);
 }
 
 /** Runs: what is known of a period as a whole. `lock`, `state`, `run#<started>#<run>`, `certificate#<started>#<run>`. */
 export function periodKey(periodId: PeriodId, ...parts: string[]): PrimaryKey {
   return { pk: `period${SEPARATOR}${periodId}`, sk: parts.join(SEPARATOR) };
+}
+
+/** Runs: one page of a certificate's content, under the certificate's hash. */
+export function certificatePageKey(periodId: PeriodId, hash: string, page: number): PrimaryKey {
+  return periodKey(periodId, 'certificate-page', hash, pad(page, 6));
 }
 
 /** Runs: what belongs to one run alone, such as the bounds of its chunks: `chunk#<number>`, `send#<round>#<number>`. */

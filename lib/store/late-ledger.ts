@@ -6,7 +6,15 @@ import { packageIdOf } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { LateEvent, MeterTotals } from '../usage/records.ts';
 import { documentClientOf } from './document-client.ts';
-import { AFTER_EVERYTHING, BUCKETS, lateLedgerKey, type PrimaryKey, periodPartition, SEPARATOR } from './keys.ts';
+import {
+  AFTER_EVERYTHING,
+  BUCKETS,
+  clientOfKey,
+  lateLedgerKey,
+  lateLedgerPrefix,
+  type PrimaryKey,
+  periodPartition,
+} from './keys.ts';
 import { batchGet } from './pages.ts';
 import type { LatePage } from './slice-items.ts';
 import { LatePages, type ListedPage } from './slice-items.ts';
@@ -40,8 +48,6 @@ export interface Billing {
   part: number;
   revision: number;
 }
-
-const PREFIX = `late${SEPARATOR}`;
 
 /**
  * What became of events that were counted after their period's close. The pages of usage slices list them; the ledger, beside
@@ -91,7 +97,7 @@ export class LateLedger {
     for await (const line of this.open(periodId)) open.set(lineKey(line), line);
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
       for await (const { sortKey, events } of this.#recorded(periodPartition(periodId, bucket))) {
-        const clientId = clientOf(sortKey);
+        const clientId = clientOfKey(sortKey);
         for (const { part, revision, ...event } of events) {
           open.delete(lineKey({ clientId, ...event }));
           yield { clientId, ...event, billed: { packageId: packageIdOf(periodId, clientId, part), revision } };
@@ -190,12 +196,12 @@ export class LateLedger {
     const billed = new Set<string>();
     for (const item of await batchGet(this.#client, this.#table, keys, { isConsistent: true })) {
       const { pk, sk, events } = unmarshall(item) as LedgerItem;
-      for (const { identity } of events) billed.add(eventKey(pk, sk.slice(PREFIX.length), identity));
+      for (const { identity } of events) billed.add(eventKey(pk, sk.slice(lateLedgerPrefix().length), identity));
     }
     return pages.flatMap(({ pk, sk, events }) =>
       events
         .filter(({ identity }) => !billed.has(eventKey(pk, sk, identity)))
-        .map((event) => ({ clientId: clientOf(sk), ...event })),
+        .map((event) => ({ clientId: clientOfKey(sk), ...event })),
     );
   }
 
@@ -211,7 +217,7 @@ export class LateLedger {
     partition: string,
     clientId?: string,
   ): AsyncGenerator<{ sortKey: string; events: BilledLateEvent[] }> {
-    const prefix = clientId === undefined ? PREFIX : PREFIX + clientId + SEPARATOR;
+    const prefix = lateLedgerPrefix(clientId);
     const query = {
       TableName: this.#table,
       ConsistentRead: true,
@@ -219,7 +225,8 @@ export class LateLedger {
       ExpressionAttributeValues: { ':pk': partition, ':from': prefix, ':to': prefix + AFTER_EVERYTHING },
     };
     for await (const { Items = [] } of paginateQuery({ client: this.#documents }, query)) {
-      for (const { sk, events } of Items as LedgerItem[]) yield { sortKey: sk.slice(PREFIX.length), events };
+      for (const { sk, events } of Items as LedgerItem[])
+        yield { sortKey: sk.slice(lateLedgerPrefix().length), events };
     }
   }
 }
@@ -229,12 +236,8 @@ interface LedgerItem extends PrimaryKey {
   events: BilledLateEvent[];
 }
 
-function clientOf(sliceSortKey: string): string {
-  return sliceSortKey.slice(0, sliceSortKey.indexOf(SEPARATOR));
-}
-
 function eventKey(...parts: string[]): string {
-  return parts.join(SEPARATOR);
+  return parts.join(' ');
 }
 
 /** An identity comes once in a slice; the same event sent under another time is in another. */

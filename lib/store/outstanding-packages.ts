@@ -2,7 +2,7 @@ import { BatchGetCommand, type DynamoDBDocumentClient, paginateQuery } from '@aw
 import type { PackageHead, PackageState } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import { documentClientOf } from './document-client.ts';
-import { AFTER_EVERYTHING, BUCKETS, bucketOf, packageHeadKey, periodPartition } from './keys.ts';
+import { AFTER_EVERYTHING, BUCKETS, bucketOf, outstandingPrefix, packageHeadKey, periodPartition } from './keys.ts';
 import { packageHeadOf } from './package-store.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -109,11 +109,11 @@ function rangesOf({ periodId, buckets, clients }: PackageSelection, state: Packa
     return clients
       .map((clientId) => ({ clientId, bucket: bucketOf(clientId) }))
       .filter(({ bucket }) => bucket >= buckets.from && bucket <= buckets.to)
-      .map(({ clientId, bucket }) => range(bucket, `${state}#${clientId}#`));
+      .map(({ clientId, bucket }) => range(bucket, outstandingPrefix(state, clientId)));
   }
   return Array.from({ length: BUCKETS }, (_, bucket) => bucket)
     .filter((bucket) => bucket >= buckets.from && bucket <= buckets.to)
-    .map((bucket) => range(bucket, `${state}#`));
+    .map((bucket) => range(bucket, outstandingPrefix(state)));
 }
 
 /** What is left of ranges after a position; all of them when the position is in none. */

@@ -4,7 +4,15 @@ import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { OUTSTANDING_STATES, PackageHead, PackageState } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import { documentClientOf } from './document-client.ts';
-import { AFTER_EVERYTHING, BUCKETS, bucketOf, clientPartition, periodPartition, SEPARATOR } from './keys.ts';
+import {
+  AFTER_EVERYTHING,
+  BUCKETS,
+  bucketOf,
+  clientPartition,
+  documentPrefix,
+  headPrefix,
+  periodPartition,
+} from './keys.ts';
 import type { PackageSelection } from './outstanding-packages.ts';
 import { type PackageRevision, packageHeadOf, packageRevisionOf } from './package-store.ts';
 import { queryPages } from './pages.ts';
@@ -23,14 +31,14 @@ export class PackageReader {
   /** Every head of a period, by bucket and then by client; memory holds two pages. */
   async *heads(periodId: PeriodId): AsyncGenerator<PackageHead> {
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      yield* this.#heads(periodPartition(periodId, bucket), `head${SEPARATOR}`);
+      yield* this.#heads(periodPartition(periodId, bucket), headPrefix());
     }
   }
 
   /** The heads of one client's packages. */
   async headsOfClient(periodId: PeriodId, clientId: string): Promise<PackageHead[]> {
     const heads: PackageHead[] = [];
-    const prefix = ['head', clientId, ''].join(SEPARATOR);
+    const prefix = headPrefix(clientId);
     for await (const head of this.#heads(clientPartition(periodId, clientId), prefix)) heads.push(head);
     return heads;
   }
@@ -38,7 +46,7 @@ export class PackageReader {
   /** Every revision that is kept of a client's packages, in the order of parts and revisions. */
   async revisionsOfClient(periodId: PeriodId, clientId: string): Promise<PackageRevision[]> {
     const revisions: PackageRevision[] = [];
-    const prefix = ['document', clientId, ''].join(SEPARATOR);
+    const prefix = documentPrefix(clientId);
     for await (const items of queryPages(this.#client, this.#query(clientPartition(periodId, clientId), prefix))) {
       revisions.push(...items.map((item) => packageRevisionOf(unmarshall(item))));
     }
@@ -84,8 +92,8 @@ export async function countPackages(
     states: { ready: 0, sending: 0, submitted: 0, processed: 0, rejected: 0, parked: 0 },
   };
   const prefixes = clients
-    ? clients.map((clientId) => ({ bucket: bucketOf(clientId), prefix: `head#${clientId}#` }))
-    : Array.from({ length: BUCKETS }, (_, bucket) => ({ bucket, prefix: 'head#' }));
+    ? clients.map((clientId) => ({ bucket: bucketOf(clientId), prefix: headPrefix(clientId) }))
+    : Array.from({ length: BUCKETS }, (_, bucket) => ({ bucket, prefix: headPrefix() }));
   const ranges = prefixes.filter(({ bucket }) => bucket >= buckets.from && bucket <= buckets.to);
   // A run of thousands of named clients must not open thousands of connections at once.
   const iterator = ranges.values();

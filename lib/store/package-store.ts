@@ -10,7 +10,7 @@ import { assertKnownVersion } from '../errors/halfmonth-error.ts';
 import type { PackageAttempt, PackageHead, PackageState } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import { documentClientOf } from './document-client.ts';
-import { packageDocumentKey, packageHeadKey } from './keys.ts';
+import { outstandingSort, packageDocumentKey, packageHeadKey } from './keys.ts';
 import type { TablesWith } from './tables.ts';
 
 /** One revision of a package as it is kept: the bytes, and what is to be known without reading them. */
@@ -69,7 +69,7 @@ export function outstandingSortOf({
   part: number;
 }): string | undefined {
   if (state === 'processed' || state === 'rejected') return undefined;
-  return `${state}#${clientId}#${String(part).padStart(4, '0')}`;
+  return outstandingSort(state, clientId, part);
 }
 
 /** Packages as packaging writes them: new revisions. What sending does with them is in `package-transitions.ts`. */

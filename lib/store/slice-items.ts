@@ -7,11 +7,10 @@ import {
 import { normalize } from '../decimal/decimal.ts';
 import { hexOfIdentity, type Identity } from '../events/identity.ts';
 import type { SliceUsage } from '../packages/day-fold.ts';
-import type { Day } from '../periods/days.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { LateEvent } from '../usage/records.ts';
 import type { LateEntry } from '../usage/usage-slices.ts';
-import { AFTER_EVERYTHING, type PrimaryKey, SEPARATOR } from './keys.ts';
+import { AFTER_EVERYTHING, clientPrefix, type PrimaryKey } from './keys.ts';
 import { numberOf, queryPages, type RawItem, textOf } from './pages.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -20,12 +19,6 @@ export const SLICE_PROJECTION = {
   ProjectionExpression: 'sk, totals, events, firstEventAt, lastEventAt, lasting, late, latePeriod, #version',
   ExpressionAttributeNames: { '#version': 'version' },
 };
-
-/** The day in the key of a usage slice. */
-export function dayOfSlice(sortKey: string): Day {
-  const start = sortKey.indexOf(SEPARATOR) + 1;
-  return sortKey.slice(start, start + 10);
-}
 
 /** A page of a usage slice with late events, as a run reads it. */
 export interface LatePage {
@@ -117,7 +110,7 @@ export class LatePages {
    * @param clientId only this client's
    */
   async *listed(periodId: PeriodId, clientId?: string): AsyncGenerator<ListedPage[]> {
-    const prefix = clientId === undefined ? undefined : clientId + SEPARATOR;
+    const prefix = clientId === undefined ? undefined : clientPrefix(clientId);
     const query = {
       TableName: this.#table,
       IndexName: 'lateUsage',

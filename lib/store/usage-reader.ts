@@ -6,9 +6,9 @@ import { type PeriodId, periodOf } from '../periods/periods.ts';
 import { type UsageSoFar, usageSoFarOf } from '../usage/usage-so-far.ts';
 import { dailyRecordsOf, hasPages } from './daily-records.ts';
 import { documentClientOf } from './document-client.ts';
-import { AFTER_EVERYTHING, BUCKETS, clientPartition, periodPartition, SEPARATOR } from './keys.ts';
+import { AFTER_EVERYTHING, BUCKETS, clientPartition, clientPrefix, dayOfKey, periodPartition } from './keys.ts';
 import { queryPages, type RawItem, textOf } from './pages.ts';
-import { dayOfSlice, SLICE_PROJECTION, sliceUsageOf } from './slice-items.ts';
+import { SLICE_PROJECTION, sliceUsageOf } from './slice-items.ts';
 import type { TablesWith } from './tables.ts';
 
 /**
@@ -76,7 +76,7 @@ async function readSlices(
   };
   for await (const items of queryPages(client, query)) {
     for (const item of items) {
-      const day = dayOfSlice(textOf(item, 'sk'));
+      const day = dayOfKey(textOf(item, 'sk'));
       const fold = folds.get(day) ?? new DayFold();
       folds.set(day, fold);
       fold.add(sliceUsageOf(item));
@@ -91,8 +91,8 @@ function clientCondition(clientId: string, periodId: PeriodId) {
     KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
     ExpressionAttributeValues: {
       ':pk': { S: clientPartition(periodId, clientId) },
-      ':from': { S: clientId + SEPARATOR },
-      ':to': { S: clientId + SEPARATOR + AFTER_EVERYTHING },
+      ':from': { S: clientPrefix(clientId) },
+      ':to': { S: clientPrefix(clientId) + AFTER_EVERYTHING },
     },
   };
 }

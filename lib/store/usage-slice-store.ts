@@ -10,12 +10,11 @@ import type { BillingCalendar, Day } from '../periods/days.ts';
 import type { PageChange, SliceId, SlicePage } from '../usage/slice-page.ts';
 import type { ChangeOutcome, LateEntry, PageId, UsageSlices } from '../usage/usage-slices.ts';
 import { EXPIRY_MARGIN_DAYS } from '../usage/usage-slices.ts';
-import { AFTER_EVERYTHING, type PrimaryKey, usageSliceKey } from './keys.ts';
+import { AFTER_EVERYTHING, type PrimaryKey, pageOfKey, usageSliceKey, usageSlicePrefix } from './keys.ts';
 import { batchGet, numberOf, queryPages, type RawItem, textOf } from './pages.ts';
 import { identityOfLateItem, lateItemsOf } from './slice-items.ts';
 import type { TablesWith } from './tables.ts';
 
-const PAGE_DIGITS = 5;
 const SECONDS_PER_DAY = 86_400;
 
 /** By which calendar slices are kept, and for how long. */
@@ -57,7 +56,7 @@ export class UsageSliceStore implements UsageSlices {
 
   async loadFrom(slice: SliceId, fromPage: number): Promise<SlicePage[]> {
     const { pk, sk } = keyOf(slice, fromPage);
-    const last = sk.slice(0, -PAGE_DIGITS) + AFTER_EVERYTHING;
+    const last = usageSlicePrefix(slice.clientId, slice.day, slice.slice) + AFTER_EVERYTHING;
     const query = {
       TableName: this.#table,
       ConsistentRead: true,
@@ -134,7 +133,7 @@ export class UsageSliceStore implements UsageSlices {
 }
 
 function keyOf({ clientId, day, slice }: SliceId, page: number): PrimaryKey {
-  return usageSliceKey(clientId, day, slice, String(page).padStart(PAGE_DIGITS, '0'));
+  return usageSliceKey(clientId, day, slice, page);
 }
 
 /** What a page's item says besides its identities, which are only ever added. */
@@ -155,7 +154,7 @@ function attributesOf(page: SlicePage): RawItem {
 function pageOf(item: RawItem): SlicePage {
   const sortKey = textOf(item, 'sk');
   return {
-    number: Number(sortKey.slice(-PAGE_DIGITS)),
+    number: pageOfKey(sortKey),
     version: numberOf(item, 'version', 0),
     sealed: item.sealed?.BOOL === true,
     identities: new Set((item.identities?.BS ?? []).map(identityOfBytes)),
