@@ -12,9 +12,9 @@ import { PACKAGE_STATES, type PackageState, packageIdOf } from '../../lib/packag
 import { packageHeadItem } from '../../lib/store/package-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import { startLocalCloud } from '../../local/cloud/local-cloud.ts';
+import { announceKeptCloud } from '../../local/kept-cloud/kept-cloud.ts';
+import { KEPT_CLOUD_NOTICE } from '../../local/kept-cloud/kept-cloud-notice.ts';
 import { packageService } from '../../local/packaging/package-service.ts';
-import { announceKeptCloud } from '../../local/start/kept-cloud.ts';
-import { KEPT_CLOUD_NOTICE } from '../../local/start/kept-cloud-notice.ts';
 
 const run = promisify(execFile);
 const PROGRAM = fileURLToPath(new URL('../../cli/halfmonth.mjs', import.meta.url));

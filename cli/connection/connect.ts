@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isAlive } from '../../local/start/is-alive.ts';
-import { KEPT_CLOUD_NOTICE, readKeptCloudNotice } from '../../local/start/kept-cloud-notice.ts';
+import { isAlive } from '../../local/kept-cloud/is-alive.ts';
+import { KEPT_CLOUD_NOTICE, readKeptCloudNotice } from '../../local/kept-cloud/kept-cloud-notice.ts';
 import { CommandFailed, WrongUsage } from '../terminal/errors.ts';
 import type { Output } from '../terminal/output.ts';
 import { checkedOutputs } from './checked-outputs.ts';

@@ -4,8 +4,6 @@ import { readSettings } from '../../config/settings.ts';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import { endOfPeriod, lastEndedPeriod, type PeriodId, periodOf } from '../../lib/periods/periods.ts';
 import { isProfileName, PROFILE_NAMES } from '../invoice-api-simulator/profiles.ts';
-import { collectAccount } from './collect-account.ts';
-import { INTERRUPTED_EXIT_CODE, interruption, untilInterrupted } from './interruption.ts';
 import {
   announceKeptCloud,
   claimKeptData,
@@ -15,7 +13,9 @@ import {
   keptMaxAgeDays,
   LAST_FOLDER,
   rememberMaxAgeDays,
-} from './kept-cloud.ts';
+} from '../kept-cloud/kept-cloud.ts';
+import { collectAccount } from './collect-account.ts';
+import { INTERRUPTED_EXIT_CODE, interruption, untilInterrupted } from './interruption.ts';
 import { assertEmpty } from './local-service.ts';
 import { type Load, type MainJob, runMainJob } from './main-job.ts';
 import { HelpShown, readOptions, type StartOptions, UNLIMITED_AGE_DAYS, WrongUsage } from './options.ts';

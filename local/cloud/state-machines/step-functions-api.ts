@@ -119,12 +119,6 @@ export function stepFunctionsApi(machines: LocalStateMachine[]): Service {
     DescribeStateMachine(input) {
       return describeMachine(machineOf(byStateMachine.parse(input).stateMachineArn));
     },
-
-    DescribeStateMachineForExecution(input) {
-      const { machine } = executionOf(byExecution.parse(input).executionArn);
-      const { status, type, creationDate, ...description } = describeMachine(machine);
-      return { ...description, updateDate: creationDate };
-    },
   };
 }
 
