@@ -1,7 +1,6 @@
 import { buildApp } from 'fauxqs';
-// The parts below are not exported by name, and `startFauxqs` listens on every network interface: we listen on
-// loopback only, and read queues in process.
-// Its package exports none of these parts, and its own server listens on 0.0.0.0: pinned to the version that has them here.
+// The parts below are not exported by name, so the version is pinned to one that has them here. `startFauxqs` would do, but it
+// listens on every network interface: we listen on loopback only, and read queues in process.
 import { PersistenceManager } from '../../node_modules/fauxqs/dist/persistence.js';
 import { S3Store } from '../../node_modules/fauxqs/dist/s3/s3Store.js';
 import { SnsStore } from '../../node_modules/fauxqs/dist/sns/snsStore.js';
