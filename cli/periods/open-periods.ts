@@ -23,11 +23,11 @@ export function watchedPeriods({ calendar, outputs }: Cloud): Period[] {
 
 /** Those of the watched periods in which something is open, the latest first. */
 export async function openPeriods(cloud: Cloud): Promise<OpenPeriod[]> {
-  const periods = await Promise.all(watchedPeriods(cloud).map((period) => standingOf(cloud, period)));
+  const periods = await Promise.all(watchedPeriods(cloud).map((period) => openPeriodOf(cloud, period)));
   return periods.filter((each) => !each.isClosed || each.packagesParked + each.lateEventsNotYetBilled > 0);
 }
 
-async function standingOf(cloud: Cloud, period: Period): Promise<OpenPeriod> {
+async function openPeriodOf(cloud: Cloud, period: Period): Promise<OpenPeriod> {
   const { tables } = cloud;
   const state = await new RunStore(tables).loadPeriodState(period.id);
   if (!state?.lastClosedAt) {

@@ -1,4 +1,4 @@
-import { DecimalSum } from '../decimal/decimal.ts';
+import { DecimalSum, negate } from '../decimal/decimal.ts';
 import type { Day } from '../periods/days.ts';
 import type { DayQuantity, PackageLine } from './lines.ts';
 
@@ -40,8 +40,4 @@ function changedLine(meter: string, days: ReadonlyMap<Day, DecimalSum>): Package
     total.add(quantity);
   }
   return changed.length === 0 ? undefined : { meter, quantity: total.toString(), days: changed };
-}
-
-function negate(quantity: string): string {
-  return quantity.startsWith('-') ? quantity.slice(1) : `-${quantity}`;
 }

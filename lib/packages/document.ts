@@ -18,7 +18,7 @@ export interface PackageContent {
 }
 
 /** For the reader's information; not part of the content, since an event of quantity 0 changes nothing that is billed. */
-export interface PackageCounts {
+export interface DocumentCounts {
   /** Events of the client in the whole period, whatever part their meters are in. */
   events: number;
   /** Days of this part that carry a quantity. */
@@ -37,7 +37,7 @@ export interface PackageDocument extends Omit<PackageContent, 'lines'> {
   revision: number;
   lines: PackageLine[];
   difference?: PackageDifference;
-  counts: PackageCounts;
+  counts: DocumentCounts;
   contentHash: string;
 }
 

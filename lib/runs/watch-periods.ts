@@ -57,7 +57,7 @@ export interface WatchResources {
  * changes nothing.
  */
 export async function watchPeriods(resources: WatchResources): Promise<PeriodHealth> {
-  const periods = await Promise.all(periodsToWatch(resources).map((period) => standingOf(period, resources)));
+  const periods = await Promise.all(periodsToWatch(resources).map((period) => healthOf(period, resources)));
   const closed = periods.flatMap(({ periodId, isClosed }) => (isClosed ? [periodId] : []));
   const late = await lateUsageOf(closed, resources);
   return {
@@ -84,7 +84,7 @@ export function periodsToWatch({
 }
 
 /** How one period stands. */
-interface Standing {
+interface HealthOfPeriod {
   periodId: PeriodId;
   isClosed: boolean;
   /** Hours since its schedule, 0 if it is closed. */
@@ -92,7 +92,7 @@ interface Standing {
   parked: number;
 }
 
-async function standingOf(period: Period, resources: WatchResources): Promise<Standing> {
+async function healthOf(period: Period, resources: WatchResources): Promise<HealthOfPeriod> {
   const { runs, outstanding } = resources;
   const isClosed = Boolean((await runs.loadPeriodState(period.id))?.lastClosedAt);
   return {

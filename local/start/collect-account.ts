@@ -7,7 +7,7 @@ import type { MainJobResult } from './main-job.ts';
 import { readPeriodAccount } from './period-account.ts';
 import { ProcessedSums, processedIds } from './processed-by-api.ts';
 import { messagesIn } from './queue-drained.ts';
-import type { Account } from './reconciliation.ts';
+import type { MainJobAccount } from './reconciliation.ts';
 import { countRejected } from './rejected-events.ts';
 import { ResendReasons } from './resends.ts';
 
@@ -18,7 +18,7 @@ export type InvoiceApiAccess =
 
 /** What all stations say, and which packages were sent again. */
 export interface CollectedAccount {
-  account: Account;
+  account: MainJobAccount;
   resends: ResendReasons;
 }
 
@@ -79,7 +79,7 @@ export async function collectAccount(
 function simulatorAccount(
   simulator: InvoiceApiSimulator,
   closed: readonly PeriodId[],
-): Pick<Account, 'processed' | 'simulator'> {
+): Pick<MainJobAccount, 'processed' | 'simulator'> {
   const report = simulator.report();
   const sums = new MeterSums();
   for (const periodId of closed) sums.addAll(report.totals[periodId] ?? {});

@@ -3,7 +3,7 @@ import type { PeriodId } from '../../lib/periods/periods.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
 
 /** What each station of the way says, gathered from the producer, the tables, the queues and the invoice API. */
-export interface Account {
+export interface MainJobAccount {
   /** The periods that were closed. What lies in others is counted only. */
   closedPeriods: readonly PeriodId[];
   produced: {
@@ -59,7 +59,7 @@ export interface Reconciliation {
 }
 
 /** Compares what the stations say, exactly. */
-export function reconcile(account: Account): Reconciliation {
+export function compareEveryStation(account: MainJobAccount): Reconciliation {
   const lines = [...eventLines(account), ...rejectedLines(account), ...meterLines(account), packageLine(account)];
   const checks = checksOf(account);
   return {
@@ -72,7 +72,7 @@ export function reconcile(account: Account): Reconciliation {
   };
 }
 
-function eventLines({ produced, counted, days }: Account): ReconciliationLine[] {
+function eventLines({ produced, counted, days }: MainJobAccount): ReconciliationLine[] {
   const all = { produced: count(produced.events), counted: count(counted.events) };
   const inClosed = { days: count(days.events) };
   if (produced.events === produced.eventsInClosedPeriods) {
@@ -84,7 +84,7 @@ function eventLines({ produced, counted, days }: Account): ReconciliationLine[] 
   ];
 }
 
-function rejectedLines({ produced, rejected }: Account): ReconciliationLine[] {
+function rejectedLines({ produced, rejected }: MainJobAccount): ReconciliationLine[] {
   const reasons = union(produced.malformed, rejected);
   return reasons.map((reason) =>
     lineOf('rejected', reason, {
@@ -94,7 +94,7 @@ function rejectedLines({ produced, rejected }: Account): ReconciliationLine[] {
   );
 }
 
-function meterLines({ produced, days, packages, processed }: Account): ReconciliationLine[] {
+function meterLines({ produced, days, packages, processed }: MainJobAccount): ReconciliationLine[] {
   const meters = union(produced.totalsInClosedPeriods, days.totals, packages.totals, processed.totals);
   return meters.map((meter) =>
     lineOf('meters', meter, {
@@ -106,11 +106,11 @@ function meterLines({ produced, days, packages, processed }: Account): Reconcili
   );
 }
 
-function packageLine({ packages, processed }: Account): ReconciliationLine {
+function packageLine({ packages, processed }: MainJobAccount): ReconciliationLine {
   return lineOf('packages', 'packages', { packages: count(packages.count), processed: count(processed.packages) });
 }
 
-function checksOf({ runs, deadLetters, simulator }: Account): ReconciliationCheck[] {
+function checksOf({ runs, deadLetters, simulator }: MainJobAccount): ReconciliationCheck[] {
   return [
     ...runs.map(({ periodId, status, error }) => ({
       finding: `the run of ${periodId} ended ${status}${error ? `: ${error}` : ''}`,

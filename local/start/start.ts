@@ -20,7 +20,7 @@ import { assertEmpty } from './local-service.ts';
 import { type Load, type MainJob, runMainJob } from './main-job.ts';
 import { HelpShown, readOptions, type StartOptions, UNLIMITED_AGE_DAYS, WrongUsage } from './options.ts';
 import { type Progress, progressOn } from './progress.ts';
-import { reconcile } from './reconciliation.ts';
+import { compareEveryStation } from './reconciliation.ts';
 import { resultText } from './result-table.ts';
 import { type Session, type SessionOptions, startSession } from './session.ts';
 
@@ -115,7 +115,7 @@ async function runAndReconcile(
   const result = await runMainJob(session.service, job, progress, signal);
   const stage = progress.begin('comparing every number');
   const { account, resends } = await collectAccount(session.service, result, session.api, signal);
-  const reconciliation = reconcile(account);
+  const reconciliation = compareEveryStation(account);
   stage.end(`${reconciliation.lines.length + reconciliation.checks.length} comparisons`);
   progress.say(`\n${resultText(reconciliation, resends, process.stdout.isTTY)}`);
   return reconciliation.differences.length === 0 ? EXIT.agrees : EXIT.failed;

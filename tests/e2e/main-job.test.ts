@@ -6,7 +6,7 @@ import { BillingCalendar } from '../../lib/periods/days.ts';
 import { lastEndedPeriod } from '../../lib/periods/periods.ts';
 import { collectAccount } from '../../local/start/collect-account.ts';
 import { runMainJob } from '../../local/start/main-job.ts';
-import { type Account, reconcile } from '../../local/start/reconciliation.ts';
+import { compareEveryStation, type MainJobAccount } from '../../local/start/reconciliation.ts';
 import type { ResendReasons } from '../../local/start/resends.ts';
 import { type Session, startSession } from '../../local/start/session.ts';
 import { SILENT } from '../fixtures/progress.ts';
@@ -17,7 +17,7 @@ const MAX_AGE_DAYS = 45;
 
 let folder: string;
 let session: Session | undefined;
-let account: Account;
+let account: MainJobAccount;
 let resends: ResendReasons;
 
 beforeAll(async () => {
@@ -49,7 +49,7 @@ afterAll(async () => {
 
 describe('the main job, with the packaged bundles on the local cloud', () => {
   test('ends with every number in agreement', () => {
-    const { lines, differences } = reconcile(account);
+    const { lines, differences } = compareEveryStation(account);
 
     expect(differences).toEqual([]);
     expect(lines.every(({ agrees }) => agrees)).toBe(true);
@@ -86,7 +86,7 @@ describe('the main job, with the packaged bundles on the local cloud', () => {
     expect(resends.packages).toBeLessThan(CLIENTS);
   });
 
-  test.each<[string, (account: Account) => Account]>([
+  test.each<[string, (account: MainJobAccount) => MainJobAccount]>([
     ['an event that was counted twice', (it) => ({ ...it, counted: { events: it.counted.events + 1 } })],
     ['a daily record that lost an event', (it) => ({ ...it, days: { ...it.days, events: it.days.events - 1 } })],
     [
@@ -107,6 +107,6 @@ describe('the main job, with the packaged bundles on the local cloud', () => {
     ['a run that failed', (it) => ({ ...it, runs: it.runs.map((run) => ({ ...run, status: 'FAILED' })) })],
     ['a message that was given up', (it) => ({ ...it, deadLetters: 1 })],
   ])('finds %s', (_fault, tamper) => {
-    expect(reconcile(tamper(account)).differences).toHaveLength(1);
+    expect(compareEveryStation(tamper(account)).differences).toHaveLength(1);
   });
 });

@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals';
-import { type Account, reconcile } from '../../../local/start/reconciliation.ts';
+import { compareEveryStation, type MainJobAccount } from '../../../local/start/reconciliation.ts';
 import { ResendReasons } from '../../../local/start/resends.ts';
 import { resultText } from '../../../local/start/result-table.ts';
 
-const account: Account = {
+const account: MainJobAccount = {
   closedPeriods: ['2026-11-H1'],
   produced: {
     events: 10,
@@ -22,23 +22,23 @@ const account: Account = {
 };
 
 test('equal values agree, however their decimals are written', () => {
-  expect(reconcile(account).differences).toEqual([]);
+  expect(compareEveryStation(account).differences).toEqual([]);
 });
 
 test('a difference names its line and what every station says', () => {
-  const { differences } = reconcile({ ...account, processed: { packages: 3, totals: { calls: '12' } } });
+  const { differences } = compareEveryStation({ ...account, processed: { packages: 3, totals: { calls: '12' } } });
 
   expect(differences).toEqual(['gb: produced 0.5, days 0.5, packages 0.50, processed 0']);
 });
 
 test('a reason that nobody produced is a difference', () => {
-  const { differences } = reconcile({ ...account, rejected: { NOT_JSON: 2, TOO_OLD: 1 } });
+  const { differences } = compareEveryStation({ ...account, rejected: { NOT_JSON: 2, TOO_OLD: 1 } });
 
   expect(differences).toEqual(['events rejected as TOO_OLD: produced 0, rejected 1']);
 });
 
 test('events outside of the closed periods are compared up to the counting only', () => {
-  const { lines, differences } = reconcile({
+  const { lines, differences } = compareEveryStation({
     ...account,
     produced: { ...account.produced, events: 14 },
     counted: { events: 14 },
@@ -51,13 +51,13 @@ test('events outside of the closed periods are compared up to the counting only'
   ]);
 });
 
-test.each<[string, Partial<Account>]>([
+test.each<[string, Partial<MainJobAccount>]>([
   ['a run that failed', { runs: [{ periodId: '2026-11-H1', status: 'FAILED', error: 'PackagesParked' }] }],
   ['a message that was given up', { deadLetters: 1 }],
   ['a request over the quota', { simulator: { quotaViolations: 1, acceptedTwice: 0 } }],
   ['a package that was accepted twice', { simulator: { quotaViolations: 0, acceptedTwice: 1 } }],
 ])('%s is a difference by itself', (_what, change) => {
-  expect(reconcile({ ...account, ...change }).differences).toHaveLength(1);
+  expect(compareEveryStation({ ...account, ...change }).differences).toHaveLength(1);
 });
 
 test('the text holds the verdict, and why packages were sent again', () => {
@@ -73,13 +73,13 @@ test('the text holds the verdict, and why packages were sent again', () => {
   });
   resends.add({ packageId: '2026-11-H1.b', attempts: [{ ...send, outcome: 'submitted' }] });
 
-  const text = resultText(reconcile(account), resends, false);
+  const text = resultText(compareEveryStation(account), resends, false);
 
   expect(text).toContain(
     '1 package was sent more than once, after:\n  1 x unprocessed (the job did not run): 2026-11-H1.a',
   );
   expect(text).toContain('Every number agrees');
-  expect(resultText(reconcile({ ...account, deadLetters: 2 }), resends, false)).toContain(
+  expect(resultText(compareEveryStation({ ...account, deadLetters: 2 }), resends, false)).toContain(
     'These do not agree:\n  2 messages',
   );
 });
