@@ -116,7 +116,7 @@ export async function measureUsual(profile: ProfileName, seed: number): Promise<
     });
     if (outcome.kind === 'accepted') return { ...item, submission, status: 'pending' };
     if (outcome.kind === 'invalid') return { ...item, submission, status: 'final' };
-    throw new TryAgain(outcome.reason);
+    throw new TryAgain('reason' in outcome ? outcome.reason : outcome.kind);
   };
   const checkPackage = async (item: ItemState): Promise<ItemState> => {
     if (item.status === 'final') return item;

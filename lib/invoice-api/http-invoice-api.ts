@@ -13,6 +13,7 @@ import type {
   Exchange,
   Invalid,
   InvoiceApi,
+  InvoiceApiFacts,
   PeriodOutcome,
   RequestOptions,
   StatusOutcome,
@@ -44,6 +45,14 @@ export interface HttpInvoiceApiOptions {
   timeoutSignal?: (milliseconds: number) => AbortSignal;
 }
 
+/** What the contract says (docs/invoice-api.openapi.yaml). */
+const CONTRACT_FACTS: InvoiceApiFacts = {
+  requestsPerSubmission: 1,
+  idsPerRead: IDS_PER_STATUS_READ,
+  namesSubmission: true,
+  keyRetentionMilliseconds: 24 * 3600 * 1000,
+};
+
 /** An invoice API over HTTP, with connections that can be closed. */
 export interface HttpInvoiceApi extends InvoiceApi {
   close(): void;
@@ -63,6 +72,7 @@ export function httpInvoiceApi(options: HttpInvoiceApiOptions): HttpInvoiceApi {
   const call = authorizedCaller(connections, options.token);
 
   return {
+    facts: CONTRACT_FACTS,
     close: () => connections.close(),
 
     async submit({ idempotencyKey, body }, options) {

@@ -1,3 +1,4 @@
+import type { SubmissionProgress } from '../packages/package.ts';
 import type { components } from './contract.ts';
 
 /** What the API says of a submission: `queued` and `processing` will change, the others are final for that submission. */
@@ -55,8 +56,16 @@ export interface Unknown {
   reason: string;
 }
 
-/** What came of sending one submission. */
+/** One request of several was answered as it should be: what is known since then, and the next is to be asked for with it. */
+export interface Stepped {
+  kind: 'stepped';
+  exchange: Exchange;
+  progress: SubmissionProgress;
+}
+
+/** What came of one request of a submission. */
 export type SubmitOutcome =
+  | Stepped
   | {
       kind: 'accepted';
       exchange: Exchange;
@@ -86,7 +95,13 @@ export type SubmitOutcome =
 
 /** What the API said when asked for packages by id. A package that it does not hold is absent from `packages`. */
 export type StatusOutcome =
-  | { kind: 'listed'; exchange: Exchange; packages: PackageReport[] }
+  | {
+      kind: 'listed';
+      exchange: Exchange;
+      packages: PackageReport[];
+      /** Present when the API answers in pages: the same ids with it are the next request. */
+      nextCursor?: string;
+    }
   | Invalid
   | CredentialsRefused
   | Throttled
@@ -103,8 +118,15 @@ export type PeriodOutcome =
 /** One submission: the key and the very bytes that go with it, for ever. */
 export interface SubmitRequest {
   idempotencyKey: string;
-  /** JSON. Sent as it is, encoded as UTF-8. */
+  /** JSON. An API of the contract gets it as it is, encoded as UTF-8; an adapter translates it. */
   body: string;
+  /** What the step before answered; absent for the first. */
+  progress?: SubmissionProgress;
+  /**
+   * When a request under this key may have left first, in milliseconds since the epoch; absent when none did before. APIs forget keys
+   * (see {@link InvoiceApiFacts.keyRetentionMilliseconds}).
+   */
+  firstSentAt?: number;
 }
 
 /** What a caller may ask of one request besides. */
@@ -116,15 +138,40 @@ export interface RequestOptions {
   onLeft?: () => void;
 }
 
+/** What an invoice API is like, for whoever paces and reads it. */
+export interface InvoiceApiFacts {
+  /** A submission takes so many requests at most; the quota is booked for them. */
+  requestsPerSubmission: number;
+  /** The most ids that one status read may name. */
+  idsPerRead: number;
+  /** Whether a report says which revision and submission its status is about. */
+  namesSubmission: boolean;
+  /** How long the API remembers an idempotency key, in milliseconds. */
+  keyRetentionMilliseconds: number;
+}
+
+/** What may be asked of a status read besides. */
+export interface StatusReadOptions extends RequestOptions {
+  /** The `nextCursor` of the answer before, for the same ids. */
+  cursor?: string;
+}
+
 /**
  * The invoice API as the sender sees it. Each call is exactly one request, so that whoever booked quota for it knows
  * what it spends, and each ends in an outcome: the methods reject only when no request could be made at all (the
  * token provider failed, more than 100 ids).
  */
 export interface InvoiceApi {
+  readonly facts: InvoiceApiFacts;
+  /**
+   * What keeps a package from being sent at all, such as a client without a customer, in words for a person; undefined when nothing
+   * does. Makes no request.
+   */
+  obstacle?(request: Pick<SubmitRequest, 'body'>): Promise<string | undefined>;
+  /** One request of a submission. Answered `stepped`, the caller keeps the progress and calls again with it. */
   submit(request: SubmitRequest, options?: RequestOptions): Promise<SubmitOutcome>;
-  /** @param packageIds at most 100, see `statusBatches` */
-  statusOf(packageIds: readonly string[], options?: RequestOptions): Promise<StatusOutcome>;
+  /** @param packageIds at most `facts.idsPerRead`, see `statusBatches` */
+  statusOf(packageIds: readonly string[], options?: StatusReadOptions): Promise<StatusOutcome>;
   /** @param cursor the page before's `nextCursor`; undefined for the first page */
   listPeriod(periodId: string, cursor?: string): Promise<PeriodOutcome>;
 }

@@ -26,6 +26,9 @@ export interface PackageAttempt {
   reason?: string;
 }
 
+/** What is known of a submission that takes several requests, small and plain JSON. Only the adapter that made it reads it. */
+export type SubmissionProgress = Readonly<Record<string, unknown>>;
+
 /** What changes while a package makes its way. The bytes live in its documents, one a revision. */
 export interface PackageHead {
   packageId: string;
@@ -59,6 +62,10 @@ export interface PackageHead {
   attempts: PackageAttempt[];
   /** Milliseconds since the epoch: until then the sender that took it has it to itself. */
   leaseUntil?: number;
+  /** Milliseconds since the epoch: when a request of the current submission may have left first; absent on older items. */
+  firstSentAt?: number;
+  /** How far the current submission has come, where the API takes several requests for one. */
+  progress?: SubmissionProgress;
   /** Milliseconds since the epoch: when the current submission was first accepted. */
   submittedAt?: number;
   /** Why it is parked or rejected. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Exchange, PackageReport, SubmitOutcome } from '../invoice-api/invoice-api.ts';
+import type { Exchange, PackageReport, Stepped, SubmitOutcome } from '../invoice-api/invoice-api.ts';
 import { idempotencyKeyOf, type PackageAttempt, type PackageHead } from '../packages/package.ts';
 import type { HeadChange } from '../store/package-store.ts';
 
@@ -12,10 +12,13 @@ export interface Transition {
 /** A lease is over: nothing of it stays on the head. */
 const UNLEASED = { leaseUntil: undefined } satisfies HeadChange;
 
+/** Another submission is another key: what the one before had come to says nothing about it. */
+const FRESH_SUBMISSION = { progress: undefined, firstSentAt: undefined } satisfies HeadChange;
+
 /** What sending came to, for the head as it was when it was leased. `now` is in milliseconds since the epoch. */
 export function afterSending(
   head: PackageHead,
-  outcome: SubmitOutcome,
+  outcome: Exclude<SubmitOutcome, Stepped>,
   body: string,
   attemptsLimit: number,
   now: number,
@@ -77,6 +80,14 @@ export function afterStatus(
   return withStatus(head, report, attempt, limits.attemptsLimit, now);
 }
 
+/** A package of which something is missing on our side: it is not sent, and a person can mend it. */
+export function obstructed(head: PackageHead, reason: string, now: number): Transition {
+  return {
+    change: { ...UNLEASED, state: 'parked', reason },
+    attempt: attemptOf(head, 'send', 'not-sent', now, undefined, reason),
+  };
+}
+
 /** A package that a crashed sender left behind once too often. */
 export function abandoned(head: PackageHead, now: number): Transition {
   return {
@@ -90,9 +101,11 @@ export function abandoned(head: PackageHead, now: number): Transition {
  * itself rejected gets a new key: it said that it billed nothing, and under the old one would answer as before.
  */
 export function released(head: PackageHead, reason: string, now: number): Transition {
-  const submission = isRejectedByApi(head) ? head.submission + 1 : head.submission;
+  const key = isRejectedByApi(head)
+    ? { ...FRESH_SUBMISSION, submission: head.submission + 1 }
+    : { submission: head.submission };
   return {
-    change: { ...UNLEASED, state: 'ready', submission, attemptCount: 0, reason: undefined },
+    change: { ...UNLEASED, ...key, state: 'ready', attemptCount: 0, reason: undefined },
     attempt: attemptOf(head, 'release', 'ready', now, undefined, reason),
   };
 }
@@ -123,7 +136,13 @@ function withStatus(
       return { change: { ...UNLEASED, state: 'submitted', submittedAt: now }, attempt: attempt('submitted') };
     case 'processed':
       return {
-        change: { ...UNLEASED, state: 'processed', lastProcessedRevision: head.revision, reason: undefined },
+        change: {
+          ...UNLEASED,
+          ...FRESH_SUBMISSION,
+          state: 'processed',
+          lastProcessedRevision: head.revision,
+          reason: undefined,
+        },
         attempt: attempt('processed'),
       };
     case 'rejected':
@@ -134,7 +153,7 @@ function withStatus(
     case 'unprocessed': {
       const tried = again(head, attempt('unprocessed', reason), attemptsLimit);
       // The API itself says it did nothing, so a new key is safe, and needed: the old one would be answered as before.
-      return { ...tried, change: { ...tried.change, submission: head.submission + 1 } };
+      return { ...tried, change: { ...tried.change, ...FRESH_SUBMISSION, submission: head.submission + 1 } };
     }
   }
 }

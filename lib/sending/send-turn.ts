@@ -1,5 +1,5 @@
 import pLimit, { type LimitFunction } from 'p-limit';
-import type { RequestOptions, SubmitOutcome } from '../invoice-api/invoice-api.ts';
+import type { RequestOptions, Stepped, SubmitOutcome } from '../invoice-api/invoice-api.ts';
 import { bodyOf } from '../packages/document.ts';
 import { idempotencyKeyOf, type PackageHead } from '../packages/package.ts';
 import { LONGEST_PAUSE_MILLISECONDS } from '../quota/calendar.ts';
@@ -7,7 +7,7 @@ import { LONGEST_QUOTA_PAUSE_MILLISECONDS, type Pacer } from '../quota/pacer.ts'
 import type { OutstandingPackage, PackageSelection } from '../store/outstanding-packages.ts';
 import type { ApiHealth } from './api-health.ts';
 import { ConcurrencyTuner } from './concurrency-tuner.ts';
-import { abandoned, afterSending } from './outcomes.ts';
+import { abandoned, afterSending, obstructed } from './outcomes.ts';
 import type { SendingWithApi } from './sending.ts';
 
 /** What sending in one turn came to. */
@@ -31,6 +31,11 @@ interface PreparedPackage {
   body: string;
 }
 
+/** What a submission comes to in the end. */
+type Submitted = Exclude<SubmitOutcome, Stepped>;
+
+/** Far more than any adapter needs within a turn; what is left goes on in another. */
+const LONGEST_SUBMISSION_STEPS = 1_000;
 /** Packages are read and leased ahead of their requests, so that no request waits for a database. */
 const PREPARING_AHEAD = 8;
 const FIRST_BACKOFF_MILLISECONDS = 1_000;
@@ -142,7 +147,7 @@ export class SendTurn {
     try {
       const prepared = await this.#preparing(() => this.#prepare(candidate));
       if (!prepared) return;
-      const outcome = await this.#requestSlots(() => this.#request(prepared, leaves));
+      const outcome = await this.#steps(prepared, leaves);
       if (outcome === 'lost') return;
       if (outcome === undefined) await this.#putBack(prepared);
       else await this.#record(candidate, prepared, outcome);
@@ -168,13 +173,28 @@ export class SendTurn {
     }
     const revision = await packages.loadRevision(periodId, clientId, part, before.revision);
     if (!revision) throw new Error(`package ${before.packageId} has no document of revision ${before.revision}`);
+    const body = bodyOf(revision.document, before.submission);
+    const obstacle = await this.#sending.api.obstacle?.({ body });
+    if (obstacle !== undefined) {
+      await this.#park(before, obstacle);
+      return undefined;
+    }
     const leased = await transitions.apply(before, {
       state: 'sending',
       everSent: true,
       attemptCount: before.attemptCount + 1,
+      firstSentAt: before.firstSentAt ?? clock.now(),
       leaseUntil: this.#leaseEnd(),
     });
-    return leased && { before, leased, body: bodyOf(revision.document, before.submission) };
+    return leased && { before, leased, body };
+  }
+
+  async #park(before: PackageHead, obstacle: string): Promise<void> {
+    const { transitions, clock } = this.#sending;
+    const { change, attempt } = obstructed(before, obstacle, clock.now());
+    await transitions.apply(before, change, attempt);
+    this.#result.settled += 1;
+    this.#result.rejected += 1;
   }
 
   #leaseEnd(): number {
@@ -196,12 +216,35 @@ export class SendTurn {
     return head.state === 'sending' && (head.leaseUntil ?? 0) < this.#sending.clock.now();
   }
 
+  /** One request after the other until the submission is done; what each came to is kept before the next one leaves. */
+  async #steps(prepared: PreparedPackage, leaves: () => void): Promise<Submitted | 'lost' | undefined> {
+    for (let step = 1; ; step++) {
+      const outcome = await this.#requestSlots(() => this.#request(prepared, leaves));
+      if (outcome === undefined || outcome === 'lost' || outcome.kind !== 'stepped') return outcome;
+      const { progress } = outcome;
+      const kept = await this.#sending.transitions.apply(prepared.leased, { progress, leaseUntil: this.#leaseEnd() });
+      if (!kept) return 'lost';
+      prepared.leased = kept;
+      const { firstSentAt } = kept;
+      prepared.before = { ...prepared.before, progress, everSent: true, ...(firstSentAt ? { firstSentAt } : {}) };
+      // An adapter that never comes to an end must not spend the quota of all others.
+      if (step >= LONGEST_SUBMISSION_STEPS) return undefined;
+    }
+  }
+
   /** One request, when its time has come; undefined when its time does not come in this turn, `lost` when it is not ours any more. */
   async #request(prepared: PreparedPackage, leaves: () => void): Promise<SubmitOutcome | 'lost' | undefined> {
-    const { leased, body } = prepared;
+    const { before, leased, body } = prepared;
     const idempotencyKey = idempotencyKeyOf(leased.packageId, leased.revision, leased.submission);
-    const submit = (options: RequestOptions): Promise<SubmitOutcome> =>
-      this.#sending.api.submit({ idempotencyKey, body }, options);
+    const { progress } = leased;
+    const { firstSentAt } = before;
+    const submission = {
+      idempotencyKey,
+      body,
+      ...(progress === undefined ? {} : { progress }),
+      ...(firstSentAt === undefined ? {} : { firstSentAt }),
+    };
+    const submit = (options: RequestOptions): Promise<SubmitOutcome> => this.#sending.api.submit(submission, options);
     const outcome = await this.#paced(prepared, submit, leaves);
     // The token may have been rotated since it was read; the second request carries one that was read anew.
     if (outcome === undefined || outcome === 'lost') return outcome;
@@ -235,7 +278,7 @@ export class SendTurn {
     }
   }
 
-  async #record(candidate: OutstandingPackage, prepared: PreparedPackage, outcome: SubmitOutcome): Promise<void> {
+  async #record(candidate: OutstandingPackage, prepared: PreparedPackage, outcome: Submitted): Promise<void> {
     const { transitions, clock, settings, metrics } = this.#sending;
     metrics.milliseconds('InvoiceApiLatency', outcome.exchange.latencyMilliseconds);
     if (outcome.kind === 'credentials-refused') this.#result.credentialsRefused ??= outcome.reason;
@@ -253,7 +296,7 @@ export class SendTurn {
     if (change.state === 'rejected' || change.state === 'parked') this.#result.rejected += 1;
   }
 
-  #retryAt({ leased }: PreparedPackage, outcome: SubmitOutcome): number {
+  #retryAt({ leased }: PreparedPackage, outcome: Submitted): number {
     const asked = 'retryAfterMilliseconds' in outcome ? outcome.retryAfterMilliseconds : undefined;
     const grown = Math.min(LONGEST_BACKOFF_MILLISECONDS, FIRST_BACKOFF_MILLISECONDS * 2 ** (leased.attemptCount - 1));
     return this.#sending.clock.now() + (asked ?? grown);
@@ -262,7 +305,7 @@ export class SendTurn {
   /** We know that it never left, so it is as if we had never taken it. */
   async #putBack({ before, leased }: PreparedPackage): Promise<void> {
     this.#result.remaining = true;
-    const { state, everSent, attemptCount, leaseUntil } = before;
-    await this.#sending.transitions.apply(leased, { state, everSent, attemptCount, leaseUntil });
+    const { state, everSent, attemptCount, leaseUntil, firstSentAt, progress } = before;
+    await this.#sending.transitions.apply(leased, { state, everSent, attemptCount, leaseUntil, firstSentAt, progress });
   }
 }

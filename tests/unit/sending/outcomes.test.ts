@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import type { SubmitOutcome } from '../../../lib/invoice-api/invoice-api.ts';
 import type { PackageHead } from '../../../lib/packages/package.ts';
 import { abandoned, afterSending, afterStatus, givenUp, released } from '../../../lib/sending/outcomes.ts';
 
@@ -29,7 +28,8 @@ function leased(overrides: Partial<PackageHead> = {}): PackageHead {
   } as PackageHead;
 }
 
-const sent = (outcome: SubmitOutcome, head = leased()) => afterSending(head, outcome, '{}', LIMITS.attemptsLimit, NOW);
+const sent = (outcome: Parameters<typeof afterSending>[1], head = leased()) =>
+  afterSending(head, outcome, '{}', LIMITS.attemptsLimit, NOW);
 
 describe('sending', () => {
   test('an acceptance is a submission, with time, status, latency and request id in the history', () => {
