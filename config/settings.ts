@@ -29,6 +29,11 @@ export const settingsSchema = z
         .int()
         .min(0)
         .max(10 * 24),
+      /** How long a run waits for events that are still in the queue before it packages. 0: not at all. */
+      queueWaitMinutes: z
+        .int()
+        .min(0)
+        .max(24 * 60),
     }),
     ingest: z.strictObject({
       batchSize: count.max(10_000),

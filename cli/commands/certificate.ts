@@ -129,6 +129,16 @@ function show({ output }: Context, certificate: Certificate): void {
     'not counted',
     `${plural(usage.observed.duplicates, 'duplicate')} and ${usage.observed.rejected} rejected observed`,
   );
+  const { queue } = certificate;
+  if (queue) {
+    const left = queue.waiting + queue.inFlight + queue.deadLetters;
+    row(
+      'in the queue',
+      left === 0
+        ? `nothing at ${queue.lookedAt}, before packaging`
+        : `${plural(queue.waiting, 'message')} waiting, ${queue.inFlight} in flight, ${queue.deadLetters} given up at ${queue.lookedAt}, before packaging`,
+    );
+  }
   row('sum of slices', totalsWords(usage.slices.totals));
   row('sum of days', totalsWords(usage.days.totals));
   row('processed', totalsWords(billed.lastProcessed));

@@ -12,6 +12,8 @@ export interface HistoryLine {
 /** What the states of the machine do, for people who do not know it. */
 const STATES: Record<string, string> = {
   OpenPeriod: 'opens the period and takes its lock',
+  LookAtQueue: 'looks whether events still wait to be counted',
+  WaitForQueue: 'waits for events that are still in the queue',
   Plan: 'splits the clients into chunks',
   PlanAgain: 'everything is sent; plans what had to wait, or the account',
   PackageChunks: 'works on the chunks: packages, then the account',

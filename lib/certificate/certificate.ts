@@ -35,6 +35,11 @@ export const certificateSchema = z.strictObject({
     /** At least so many were seen by counting: one that nobody wrote down because of a crash is not among them. */
     observed: z.strictObject({ duplicates: count, rejected: count }),
   }),
+  /**
+   * Messages that had not been counted when the run began to package; one may hold many events, of any period. What of them
+   * belongs to this period is late usage. Absent where the run was begun by a version that did not look.
+   */
+  queue: z.optional(z.strictObject({ lookedAt: instant, waiting: count, inFlight: count, deadLetters: count })),
   packages: z.strictObject({
     total: count,
     processed: count,

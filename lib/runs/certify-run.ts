@@ -8,6 +8,7 @@ import type { RunStore } from '../store/run-store.ts';
 import type { MeterTotals } from '../usage/records.ts';
 import type { RunAccount } from './chunk-steps.ts';
 import type { ChunkSums } from './chunk-sums.ts';
+import type { QueueLook } from './look-at-queue.ts';
 import type { RunContext } from './run.ts';
 
 /** What certifying needs. */
@@ -52,12 +53,23 @@ export async function certifyRun(
       },
       period: { ...run.period, timeZone },
       configurationHash,
+      ...(await queueOf(run, runs)),
       ...sumsOf(findings, await observations.load(run.period.id), wasClosedBefore),
       previous: before ? { periodId: before.period.id, runId: before.run.id, hash: before.hash } : null,
     },
     findings.account.faults,
   );
   return certificates.put(certificate);
+}
+
+/** What the run found in the queue when it looked last. */
+async function queueOf(run: RunContext, runs: RunStore): Promise<Pick<Certificate, 'queue'>> {
+  const record = await runs.loadRunRecord(run.period.id, run.startedAt, run.runId);
+  // Written by look-at-queue alone.
+  const queue = record?.queue as QueueLook | undefined;
+  if (!queue) return {};
+  const { lookedAt, waiting, inFlight, deadLetters } = queue;
+  return { queue: { lookedAt, waiting, inFlight, deadLetters } };
 }
 
 function sumsOf(

@@ -20,6 +20,8 @@ export interface RunContext {
   canary?: number | undefined;
   /** RFC 3339: warn when the forecast passes it. */
   deadline?: string | undefined;
+  /** How long to wait for events that are still in the queue; absent: as the stage is set. */
+  queueWaitMinutes?: number | undefined;
 }
 
 /**
@@ -43,9 +45,11 @@ const FORM = `Start a run with {} for the period that has just ended, or with an
   "clients": ["client-a", "client-b"],
   "mode": "close",
   "canary": 10,
-  "deadline": "2026-12-01T12:00:00Z"
+  "deadline": "2026-12-01T12:00:00Z",
+  "queueWaitMinutes": 0
 }
-mode is "close" (the default) or "preview", which writes and sends nothing. A deadline needs its zone.`;
+mode is "close" (the default) or "preview", which writes and sends nothing. A deadline needs its zone. queueWaitMinutes is how
+long to wait for events that are still in the queue.`;
 
 /** More than these do not fit into the input of a state machine's steps; leave `clients` out to close for everybody. */
 export const MAXIMUM_CLIENTS = 900;
@@ -81,6 +85,11 @@ const runInputSchema = z.strictObject({
   mode: z.optional(z.enum(['close', 'preview'], 'must be "close" or "preview"')),
   canary: z.optional(z.int('must be a whole number').check(z.gte(1, 'must be at least 1'))),
   deadline: z.optional(z.iso.datetime({ offset: true, error: 'must be a time such as "2026-12-01T12:00:00Z"' })),
+  queueWaitMinutes: z.optional(
+    z
+      .int('must be a whole number of minutes')
+      .check(z.gte(0, 'must be at least 0'), z.lte(1440, 'must be at most 1440, which is a day')),
+  ),
 });
 
 /** What a person or the schedule may ask of a run. */

@@ -141,6 +141,12 @@ export class RunStore {
     );
   }
 
+  /** One run of a period. @throws UnknownVersion */
+  async loadRunRecord(periodId: PeriodId, startedAt: string, runId: string): Promise<RunRecord | undefined> {
+    // Written by updateRunRecord alone.
+    return (await this.#load(periodKey(periodId, 'run', startedAt, runId))) as RunRecord | undefined;
+  }
+
   /** The runs of a period, the latest first. @throws UnknownVersion */
   async listRunRecords(periodId: PeriodId, limit = 20): Promise<RunRecord[]> {
     const { pk, sk } = periodKey(periodId, 'run', '');

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { readSettings } from '../../../config/settings.ts';
 import { MAXIMUM_CHUNKS } from '../../../lib/chunks/planner.ts';
+import { LOOKS_PER_WAIT } from '../../../lib/runs/look-at-queue.ts';
 import { STEPS_PER_CHUNK } from '../../../lib/runs/package-chunk.ts';
 import { MAXIMUM_CLIENTS } from '../../../lib/runs/run.ts';
 import { ROUNDS_PER_EXECUTION } from '../../../lib/sending/assess.ts';
@@ -30,6 +31,8 @@ const ROUNDS = SENDING_ROUNDS + CHECKING_ROUNDS + 2 * invoiceApi.attemptsLimit;
 
 /** How often each loop is gone through at most, by one of its states. */
 const VISITS = {
+  // A wait for the queue is looked at so often, and before and after it.
+  LookAtQueue: LOOKS_PER_WAIT + 2,
   // A planner reads for 13 minutes before it says that it ran short of time: 10 million client-days take a few of them.
   Plan: 50,
   // The worker refuses to be called more often.

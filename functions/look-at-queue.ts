@@ -1,0 +1,7 @@
+import middy from '@middy/core';
+import { type LookAtQueueEvent, lookAtQueue } from '../lib/runs/look-at-queue.ts';
+import { queueResources } from './wiring/queue.ts';
+
+const resources = queueResources(process.env);
+
+export const handler = middy((event: LookAtQueueEvent) => lookAtQueue(event, resources));
