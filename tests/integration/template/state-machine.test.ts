@@ -7,6 +7,7 @@ import {
   allStates,
   executionsOf,
   packagedStateMachine,
+  type Retrier,
   reachableFrom,
   type StateGraph,
 } from '../../fixtures/state-machine.ts';
@@ -91,6 +92,32 @@ describe('Tasks', () => {
       expect({ name, last: retriers.at(-1)?.ErrorEquals }).toEqual({ name, last: ['States.ALL'] });
       expect({ name, never: retriers[0]?.MaxAttempts }).toEqual({ name, never: 0 });
       expect(retriers[0]?.ErrorEquals).toContain('PackagesParked');
+    }
+  });
+});
+
+describe('a fault of the region that lasts ten minutes', () => {
+  /** The waits of a retrier: each is drawn between nothing and its bound, which is what full jitter means. */
+  const boundsOf = ({ MaxAttempts = 0, IntervalSeconds = 1, BackoffRate = 1, MaxDelaySeconds = 1e9 }: Retrier) =>
+    Array.from({ length: MaxAttempts }, (_, attempt) =>
+      Math.min(MaxDelaySeconds, IntervalSeconds * BackoffRate ** attempt),
+    );
+  const sumOf = (values: number[]) => values.reduce((sum, value) => sum + value, 0);
+
+  test('is outlasted by every Task, in all but one of a million draws', () => {
+    for (const [name, { Retry: retriers = [] }] of ofType('Task')) {
+      const bounds = boundsOf(retriers.at(-1) ?? { ErrorEquals: [] });
+      const mean = sumOf(bounds) / 2;
+      const deviation = Math.sqrt(sumOf(bounds.map((bound) => bound ** 2 / 12)));
+      expect({ name, lasts: mean - 5 * deviation > 600 }).toEqual({ name, lasts: true });
+    }
+  });
+
+  test('that shows as functions which run out of time is outlasted by their own time', () => {
+    for (const [name, { Resource: resource = '', Retry: retriers = [] }] of ofType('Task')) {
+      const retrier = retriers.find(({ ErrorEquals }) => ErrorEquals.includes('Sandbox.Timedout'));
+      const seconds = (retrier?.MaxAttempts ?? 0) * Number(functionTimeouts.get(resource));
+      expect({ name, lasts: seconds > 600 }).toEqual({ name, lasts: true });
     }
   });
 });
