@@ -28,11 +28,11 @@ const packages = Number(values.packages);
 
 const folder = mkdtempSync(join(tmpdir(), 'halfmonth-bench-cli-'));
 const cloud = await startLocalCloud({ packageFolder: await packageService({ stage: 'local' }) });
-const { region, endpoints, outputs } = cloud;
+const { region, outputs } = cloud;
 const client = new DynamoDBClient({
   region,
-  endpoint: endpoints.dynamodb,
-  credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  endpoint: cloud.endpoints.dynamodb,
+  credentials: cloud.credentials,
 });
 const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
 try {

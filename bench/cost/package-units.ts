@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import { daysOfPeriod, lastEndedPeriod } from '../../lib/periods/periods.ts';
-import { startLocalCloud } from '../../local/cloud/local-cloud.ts';
+import { type LocalCloud, startLocalCloud } from '../../local/cloud/local-cloud.ts';
 import { startInvoiceApiSimulator } from '../../local/invoice-api-simulator/simulator.ts';
 import { packageService } from '../../local/packaging/package-service.ts';
 import { invoiceApiEnvironment, TOKEN_PARAMETER } from '../../local/start/invoice-api-environment.ts';
@@ -81,19 +81,19 @@ async function measuredRun(clients: number, slicesPerDay: number): Promise<RunUn
       },
     },
   });
-  gauge.target = cloud.endpoints.dynamodb;
-  const client = benchClient(cloud.endpoints.dynamodb);
+  gauge.target = cloud.engineEndpoint;
+  const client = benchClient(cloud.engineEndpoint);
   const table = (name: string) => String(cloud.outputs[`${name}TableName`]);
   try {
     const tables = {
-      endpoint: cloud.endpoints.dynamodb,
+      endpoint: cloud.engineEndpoint,
       usageSlices: table('UsageSlices'),
       dailyRecords: table('DailyRecords'),
       packages: table('Packages'),
       runs: table('Runs'),
     };
     await populate(client, tables, period, clients * daysOfPeriod(period).length, false, slicesPerDay);
-    await closePeriod(cloud.endpoints.stepFunctions, String(cloud.outputs.BillingPeriodStateMachineArn), period.id);
+    await closePeriod(cloud, period.id);
     return { packages: clients, ...gauge.units, ...used };
   } finally {
     client.destroy();
@@ -103,9 +103,9 @@ async function measuredRun(clients: number, slicesPerDay: number): Promise<RunUn
   }
 }
 
-async function closePeriod(endpoint: string, stateMachineArn: string, period: string): Promise<void> {
-  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
-  const sfn = new SFNClient({ endpoint, region: 'eu-central-1', credentials });
+async function closePeriod({ endpoints, region, credentials, outputs }: LocalCloud, period: string): Promise<void> {
+  const sfn = new SFNClient({ endpoint: endpoints.stepFunctions, region, credentials });
+  const stateMachineArn = String(outputs.BillingPeriodStateMachineArn);
   try {
     const input = JSON.stringify({ period });
     const { executionArn } = await sfn.send(new StartExecutionCommand({ stateMachineArn, input }));

@@ -1,12 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startDynamoDbEngine } from '../engines/dynamodb-engine.ts';
 import { startSqsEngine } from '../engines/sqs-engine.ts';
-import { type AwsApiServer, startAwsApiServer } from './aws-api/aws-api-server.ts';
+import { type AwsApis, startAwsApiServer } from './aws-api/aws-api-server.ts';
 import { cloudFormationApi } from './aws-api/cloudformation-api.ts';
 import { eventBusApi } from './aws-api/event-bus-api.ts';
 import { parameterStoreApi } from './aws-api/parameter-store-api.ts';
+import { newSessionCredentials, type SessionCredentials } from './credentials.ts';
 import { functionsOf } from './lambda/functions.ts';
 import { lambdaApi } from './lambda/lambda-api.ts';
 import type { LambdaFunction } from './lambda/lambda-function.ts';
@@ -27,8 +28,8 @@ export interface LocalCloudOptions {
   packageFolder: string;
   /** Keeps tables, queues, executions and logs there, so that they survive a restart; without it they live in memory. */
   dataFolder?: string;
-  /** Fixed ports; any free ones without. `aws` answers for every service, see `LocalCloud.endpoints.all`. */
-  ports?: { dynamodb?: number; sqs?: number; aws?: number };
+  /** A fixed port for the one address that answers for every service; any free one without. */
+  port?: number;
   /** Default: `eu-central-1`. */
   region?: string;
   /** Variables for every function, in place of what the template says. */
@@ -45,8 +46,9 @@ export interface LocalCloudOptions {
 /** The local cloud at work. */
 export interface LocalCloud {
   region: string;
+  /** One address for all services, by their names: the engines stand behind it. */
   endpoints: {
-    /** One for all services, CloudFormation too: what `AWS_ENDPOINT_URL` wants. The others are shorter ways. */
+    /** CloudFormation too: what `AWS_ENDPOINT_URL` wants. */
     all: string;
     dynamodb: string;
     sqs: string;
@@ -55,11 +57,15 @@ export interface LocalCloud {
     ssm: string;
     events: string;
   };
+  /** What every request must be signed with, new in each run. */
+  credentials: SessionCredentials;
+  /** The DynamoDB engine itself, which asks nobody who he is: for the functions, and for benchmarks that measure it. */
+  engineEndpoint: string;
   /** Such as `halfmonth-dev`. */
   stackName: string;
   /** The stack's outputs by name. */
   outputs: Record<string, string>;
-  /** Variables that make any AWS SDK and tool talk to this cloud. */
+  /** Variables that make any AWS SDK and tool talk to this cloud, its credentials among them. */
   environment: Record<string, string>;
   /** Invokes a function by its name or ARN, as the SDK's `Invoke` would, without HTTP. */
   functionOf(nameOrArn: string): LambdaFunction | undefined;
@@ -69,15 +75,17 @@ export interface LocalCloud {
 
 /**
  * Runs the packaged service on this machine: makes the tables and queues of the compiled template on embedded engines,
- * loads its bundles, polls its event sources and serves its state machines. All listeners are on loopback.
+ * loads its bundles, polls its event sources and serves its state machines. All listeners are on loopback, and answer those
+ * alone who have the credentials of this run.
  * @throws PackageUnreadable, UnresolvedReference, StateMachineUnsupported for a package that cannot be run
  * @throws PortTaken, DynamoDbEngineMissing, DynamoDbEngineFailed
  */
 export async function startLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
-  const { packageFolder, dataFolder, ports = {}, region = 'eu-central-1' } = options;
+  const { packageFolder, dataFolder, port, region = 'eu-central-1' } = options;
   const read = readTemplate(packageFolder);
   const template = options.transformTemplate?.(read) ?? read;
-  if (dataFolder) mkdirSync(dataFolder, { recursive: true });
+  if (dataFolder) makePrivateFolder(dataFolder);
+  const credentials = newSessionCredentials();
   const closing = new ClosingSteps();
   let observer = options.observer ?? {};
   try {
@@ -89,15 +97,20 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
       closing.add(logs.stop);
       observer = alsoLogging(observer, logs);
     }
-    const dynamodb = await startDynamoDbEngine({
-      ...(dataFolder ? { file: join(dataFolder, 'tables.db') } : {}),
-      ...(ports.dynamodb ? { port: ports.dynamodb } : {}),
-    });
+    const dynamodb = await startDynamoDbEngine(dataFolder ? { file: join(dataFolder, 'tables.db') } : {});
     closing.add(dynamodb.stop);
-    const sqs = await startSqsEngine({ region, port: ports.sqs, folder: dataFolder && join(dataFolder, 'queues') });
+    // Filled below: a queue's URL must name the address before there are queues.
+    const apis: { -readonly [Part in keyof AwsApis]: AwsApis[Part] } = { services: {}, rest: [], forwarded: {} };
+    const api = await startAwsApiServer(apis, { port, secret: credentials.secretAccessKey });
+    closing.add(api.stop);
+    const sqs = await startSqsEngine({
+      region,
+      folder: dataFolder && join(dataFolder, 'queues'),
+      behind: { endpoint: api.endpoint, socketFolder: bundleFolder },
+    });
     closing.add(sqs.stop);
 
-    const stack = stackOf(template, { name: readStackName(packageFolder), region, sqsEndpoint: sqs.endpoint });
+    const stack = stackOf(template, { name: readStackName(packageFolder), region, sqsEndpoint: api.endpoint });
     await ensureTables(stack, dynamodb.endpoint);
     ensureQueues(stack, sqs);
 
@@ -105,26 +118,24 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     const functionOf = (nameOrArn: string) =>
       functions.find(({ name, arn }) => nameOrArn === name || nameOrArn === arn);
     const machines = stateMachinesOf(stack, { functionOf, observer, interceptTask: options.interceptTask, dataFolder });
-    const apis = {
-      services: {
-        AWSStepFunctions: stepFunctionsApi(machines),
-        AmazonSSM: parameterStoreApi(options.parameters ?? {}, region),
-        AWSEvents: eventBusApi((event) => observer.onBusEvent?.(event)),
-      },
-      rest: [
-        lambdaApi(functionOf),
-        cloudFormationApi({ name: stack.name, id: stack.id, region, outputs: stack.outputs() }),
-      ],
-      forwarded: { dynamodb: dynamodb.endpoint, sqs: sqs.endpoint },
+    apis.services = {
+      AWSStepFunctions: stepFunctionsApi(machines),
+      AmazonSSM: parameterStoreApi(options.parameters ?? {}, region),
+      AWSEvents: eventBusApi((event) => observer.onBusEvent?.(event)),
     };
-    const api = await startAwsApiServer(apis, { port: ports.aws });
-    closing.add(api.stop);
+    apis.rest = [
+      lambdaApi(functionOf),
+      cloudFormationApi({ name: stack.name, id: stack.id, region, outputs: stack.outputs() }),
+    ];
+    apis.forwarded = { dynamodb: { endpoint: dynamodb.endpoint }, sqs: { socketPath: sqs.socketPath } };
 
-    const serviceVariables = serviceVariablesOf(dynamodb.endpoint, sqs.endpoint, api);
+    const serviceVariables = serviceVariablesOf(api.endpoint);
     functions = functionsOf(stack, {
       packageFolder,
       bundleFolder,
-      serviceVariables,
+      // Straight to the engine: every hop would count as the functions' own time.
+      serviceVariables: { ...serviceVariables, AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint },
+      secretAccessKey: credentials.secretAccessKey,
       environmentOverrides: options.environmentOverrides ?? {},
       observer,
     });
@@ -140,19 +151,21 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
       region,
       endpoints: {
         all: api.endpoint,
-        dynamodb: dynamodb.endpoint,
-        sqs: sqs.endpoint,
+        dynamodb: api.endpoint,
+        sqs: api.endpoint,
         stepFunctions: api.endpoint,
         lambda: api.endpoint,
         ssm: api.endpoint,
         events: api.endpoint,
       },
+      credentials,
+      engineEndpoint: dynamodb.endpoint,
       stackName: stack.name,
       outputs: stack.outputs(),
       environment: {
         AWS_REGION: region,
-        AWS_ACCESS_KEY_ID: 'local',
-        AWS_SECRET_ACCESS_KEY: 'local',
+        AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
         AWS_ENDPOINT_URL: api.endpoint,
         ...serviceVariables,
       },
@@ -176,15 +189,21 @@ function alsoLogging(observer: CloudObserver, logs: LogFiles): CloudObserver {
 }
 
 /** https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html */
-function serviceVariablesOf(dynamodb: string, sqs: string, api: AwsApiServer): Record<string, string> {
+function serviceVariablesOf(endpoint: string): Record<string, string> {
   return {
-    AWS_ENDPOINT_URL_DYNAMODB: dynamodb,
-    AWS_ENDPOINT_URL_SQS: sqs,
-    AWS_ENDPOINT_URL_SFN: api.endpoint,
-    AWS_ENDPOINT_URL_LAMBDA: api.endpoint,
-    AWS_ENDPOINT_URL_SSM: api.endpoint,
-    AWS_ENDPOINT_URL_EVENTBRIDGE: api.endpoint,
+    AWS_ENDPOINT_URL_DYNAMODB: endpoint,
+    AWS_ENDPOINT_URL_SQS: endpoint,
+    AWS_ENDPOINT_URL_SFN: endpoint,
+    AWS_ENDPOINT_URL_LAMBDA: endpoint,
+    AWS_ENDPOINT_URL_SSM: endpoint,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: endpoint,
   };
+}
+
+/** A folder for this user alone, also where an earlier version has left it open to others. */
+function makePrivateFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
 }
 
 /** What has been started, to be ended in reverse order. */

@@ -6,12 +6,12 @@ import {
   type TimeToLiveSpecification,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
-import { LOCAL_CREDENTIALS } from './credentials.ts';
+import { ENGINE_CREDENTIALS } from './credentials.ts';
 import type { Stack } from './template/stack.ts';
 
 /** Makes the tables that the template declares; one that is there from an earlier run stays as it is. */
 export async function ensureTables(stack: Stack, endpoint: string): Promise<void> {
-  const client = new DynamoDBClient({ endpoint, region: stack.region, credentials: LOCAL_CREDENTIALS });
+  const client = new DynamoDBClient({ endpoint, region: stack.region, credentials: ENGINE_CREDENTIALS });
   try {
     await Promise.all(
       stack.resourcesOf('AWS::DynamoDB::Table').map(({ logicalId, properties }) => {

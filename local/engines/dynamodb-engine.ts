@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
@@ -29,12 +30,13 @@ const STOP_PATIENCE_MILLISECONDS = 1_500;
 
 /**
  * Becomes the engine, and leaves a watcher beside it that kills it when its input ends: that is when we have ended, even
- * by SIGKILL, which leaves us no time to clean up.
+ * by SIGKILL, which leaves us no time to clean up. Its files are for this user alone.
  */
-const RUN_UNTIL_INPUT_ENDS = 'exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 & exec "$@" 3<&- </dev/null';
+const RUN_UNTIL_INPUT_ENDS = 'umask 077; exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 & exec "$@" 3<&- </dev/null';
 
 /**
- * Starts the embedded DynamoDB engine on loopback, or points to the one in `AWS_ENDPOINT_URL_DYNAMODB`.
+ * Starts the embedded DynamoDB engine on loopback, or points to the one in `AWS_ENDPOINT_URL_DYNAMODB`. The engine lets every
+ * web page in, so it listens where none can guess.
  * @param options.file keeps the data there; without it they live in memory
  * @param options.port a fixed port; without it any free one
  * @throws DynamoDbEngineMissing where no binary fits this machine and no endpoint is given
@@ -44,21 +46,22 @@ const RUN_UNTIL_INPUT_ENDS = 'exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 &
 export async function startDynamoDbEngine(options: { file?: string; port?: number } = {}): Promise<DynamoDbEngine> {
   const given = process.env.AWS_ENDPOINT_URL_DYNAMODB;
   if (given) return { endpoint: given, stop: async () => {} };
-  const port = options.port ?? (await freePort());
-  if (await isListening(port)) throw new PortTaken(port, 'DynamoDB');
+  const host = hiddenLoopbackAddress();
+  const port = options.port ?? (await freePort(host));
+  if (await isListening(port, host)) throw new PortTaken(port, 'DynamoDB');
   const child = spawnEngine(engineBinary(), [
     'serve',
     '--host',
-    '127.0.0.1',
+    host,
     '--port',
     String(port),
     ...(options.file ? ['--db-path', options.file] : []),
   ]);
   const killWithUs = () => child.kill('SIGKILL');
   process.once('exit', killWithUs);
-  await untilListening(child, port);
+  await untilListening(child, port, host);
   return {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: `http://${host}:${port}`,
     async stop() {
       process.off('exit', killWithUs);
       if (child.exitCode !== null || child.signalCode !== null) return;
@@ -94,7 +97,16 @@ function engineBinary(): string {
   }
 }
 
-async function untilListening(child: ChildProcess, port: number): Promise<void> {
+/**
+ * One of the 16 million addresses of loopback, with the port beyond what a page can try one by one. macOS has the first one
+ * only.
+ */
+function hiddenLoopbackAddress(): string {
+  if (process.platform === 'darwin') return '127.0.0.1';
+  return `127.${randomInt(1, 255)}.${randomInt(0, 256)}.${randomInt(1, 255)}`;
+}
+
+async function untilListening(child: ChildProcess, port: number, host: string): Promise<void> {
   let complaint = '';
   child.stderr?.on('data', (chunk) => {
     complaint = (complaint + chunk).slice(-1_000);
@@ -109,19 +121,19 @@ async function untilListening(child: ChildProcess, port: number): Promise<void> 
   });
   const deadline = Date.now() + START_TIMEOUT_MILLISECONDS;
   while (!ended && Date.now() < deadline) {
-    if (await isListening(port)) return;
+    if (await isListening(port, host)) return;
     await delay(10);
   }
   child.kill('SIGKILL');
   throw new DynamoDbEngineFailed(
-    `The DynamoDB engine did not start on 127.0.0.1:${port}${complaint ? `: ${complaint.trim()}` : ''}. ` +
+    `The DynamoDB engine did not start on ${host}:${port}${complaint ? `: ${complaint.trim()}` : ''}. ` +
       'Is the port taken? Leave it free, or set AWS_ENDPOINT_URL_DYNAMODB to a server that runs.',
   );
 }
 
-function isListening(port: number): Promise<boolean> {
+function isListening(port: number, host: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, host);
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);

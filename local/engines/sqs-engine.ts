@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { buildApp } from 'fauxqs';
 // The parts below are not exported by name, so the version is pinned to one that has them here. `startFauxqs` would do, but it
 // listens on every network interface: we listen on loopback only, and read queues in process.
@@ -12,7 +13,10 @@ export type { ReceivedMessage } from '../../node_modules/fauxqs/dist/sqs/sqsType
 
 /** An SQS endpoint in this process. */
 export interface SqsEngine {
+  /** What the queues' URLs begin with. */
   endpoint: string;
+  /** Where it listens when it stands behind another server. */
+  socketPath: string;
   /**
    * Makes a queue, or gives the one of that name from an earlier run the attributes.
    * @param queue.attributes as SQS names them, all values as text
@@ -26,12 +30,14 @@ export interface SqsEngine {
  * Starts the embedded SQS engine on loopback.
  * @param options.folder keeps queues and messages there; without it they live in memory
  * @param options.port a fixed port; without it any free one
+ * @param options.behind the server that hands requests on to it, on a socket file in a folder that only this user may enter
  * @throws PortTaken
  */
 export async function startSqsEngine(options: {
   region: string;
   folder?: string | undefined;
   port?: number | undefined;
+  behind?: { endpoint: string; socketFolder: string };
 }): Promise<SqsEngine> {
   const sqsStore = new SqsStore();
   const persistence = options.folder ? openPersistence(options.folder, sqsStore) : undefined;
@@ -42,9 +48,12 @@ export async function startSqsEngine(options: {
   });
   // Without a host name of its own, the engine makes queue URLs from the address a client has called.
   sqsStore.host = '';
-  const endpoint = await listen(app, options.port ?? 0);
+  const socketPath = options.behind ? socketIn(options.behind.socketFolder) : '';
+  if (socketPath) await app.listen({ path: socketPath });
+  const endpoint = options.behind?.endpoint ?? (await listen(app, options.port ?? 0));
   return {
     endpoint,
+    socketPath,
     ensureQueue({ name, arn, attributes }) {
       const url = `${endpoint}/${arn.split(':')[4]}/${name}`;
       const existing = sqsStore.getQueueByArn(arn);
@@ -61,6 +70,11 @@ export async function startSqsEngine(options: {
       persistence?.close();
     },
   };
+}
+
+/** Windows has pipes by name in the place of socket files. */
+function socketIn(folder: string): string {
+  return process.platform === 'win32' ? join('\\\\.\\pipe', folder, 'sqs') : join(folder, 'sqs.sock');
 }
 
 async function listen(app: ReturnType<typeof buildApp>, port: number): Promise<string> {

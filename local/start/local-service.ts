@@ -64,11 +64,7 @@ export async function startLocalService(options: LocalServiceOptions): Promise<L
       },
     },
   });
-  const access = {
-    region: cloud.region,
-    // The local cloud checks no credentials.
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  };
+  const access = { region: cloud.region, credentials: cloud.credentials };
   const dynamodb = new DynamoDBClient({ ...access, endpoint: cloud.endpoints.dynamodb });
   const sqs = new SQSClient({ ...access, endpoint: cloud.endpoints.sqs });
   const sfn = new SFNClient({ ...access, endpoint: cloud.endpoints.stepFunctions });
@@ -107,7 +103,7 @@ export async function assertEmpty({ dynamodb, tables, cloud }: LocalService): Pr
   const { Count } = await dynamodb.send(new ScanCommand({ TableName: tables.usageSlices, Limit: 1 }));
   if (!Count) return;
   throw new DataFound(
-    `The DynamoDB at ${cloud.endpoints.dynamodb} holds usage already, so the account could not balance. ` +
+    `The DynamoDB at ${cloud.engineEndpoint} holds usage already, so the account could not balance. ` +
       'Unset AWS_ENDPOINT_URL_DYNAMODB, or point it to an empty one.',
   );
 }

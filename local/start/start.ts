@@ -168,4 +168,7 @@ function messageOf(error: unknown): string {
 // Whoever read the output has gone, as `head` does.
 process.stdout.on('error', () => process.exit(EXIT.failed));
 
+// What a start leaves behind holds quantities and credentials: for this user alone.
+process.umask(0o077);
+
 process.exitCode = await main();

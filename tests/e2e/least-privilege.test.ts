@@ -89,8 +89,8 @@ afterAll(async () => {
 });
 
 /** What happens to a period in its life: counting, a run that is stopped, the close, late usage, a correction, a preview. */
-async function goThroughAPeriod({ endpoints, outputs, region, functionOf }: LocalCloud): Promise<void> {
-  const access = { region, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
+async function goThroughAPeriod({ endpoints, outputs, region, credentials, functionOf }: LocalCloud): Promise<void> {
+  const access = { region, credentials };
   const sqs = new SQSClient({ ...access, endpoint: endpoints.sqs });
   const sfn = new SFNClient({ ...access, endpoint: endpoints.stepFunctions });
   const signal = AbortSignal.timeout(240_000);

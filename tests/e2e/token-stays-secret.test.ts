@@ -64,8 +64,8 @@ afterAll(async () => {
 });
 
 /** One run that is let in, then one whose token the API has stopped to accept. */
-async function runTwice({ endpoints, outputs, region }: LocalCloud): Promise<void> {
-  const access = { region, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
+async function runTwice({ endpoints, outputs, region, credentials }: LocalCloud): Promise<void> {
+  const access = { region, credentials };
   const sqs = new SQSClient({ ...access, endpoint: endpoints.sqs });
   const sfn = new SFNClient({ ...access, endpoint: endpoints.stepFunctions });
   const queueUrl = String(outputs.EventsQueueUrl);
@@ -100,8 +100,7 @@ async function runTwice({ endpoints, outputs, region }: LocalCloud): Promise<voi
   }
 }
 
-async function textOfTables({ endpoints, outputs, region }: LocalCloud): Promise<string> {
-  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+async function textOfTables({ endpoints, outputs, region, credentials }: LocalCloud): Promise<string> {
   const client = new DynamoDBClient({ region, credentials, endpoint: endpoints.dynamodb });
   try {
     const pages = await Promise.all(

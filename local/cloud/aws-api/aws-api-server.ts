@@ -5,7 +5,8 @@ import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import { PortTaken } from '../../engines/port-taken.ts';
 import { AwsError } from './aws-error.ts';
-import { forward } from './forwarding.ts';
+import { refuseForeignCaller, refuseForeignSignature } from './caller-check.ts';
+import { type EngineAddress, forward } from './forwarding.ts';
 import { signingScopeOf } from './signing-scope.ts';
 
 /** One operation of a service that speaks the AWS JSON protocol. */
@@ -41,22 +42,24 @@ export interface AwsApis {
   services: Record<string, Service>;
   /** Asked one after the other for what has no `X-Amz-Target`. */
   rest: readonly RestHandler[];
-  /** Endpoints of other servers by the service's name in signatures, such as `dynamodb`. */
-  forwarded: Record<string, string>;
+  /** The engines behind this server by the service's name in signatures, such as `dynamodb`. */
+  forwarded: Record<string, EngineAddress>;
 }
 
 /**
  * Serves AWS APIs on loopback, all at one address, so that `AWS_ENDPOINT_URL` alone leads an SDK here: the AWS JSON protocol
- * (https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html), REST handlers, and what other servers answer. Signatures
- * say which service is meant; they are not checked.
+ * (https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html), REST handlers, and what engines behind it answer. It
+ * answers nobody but programs of this machine that sign with the secret: no page, no rebound name, no other user.
+ * @param apis may be filled after the start: what is not there yet is unknown
+ * @param options.secret what every request must be signed with
  * @throws PortTaken
  */
 export async function startAwsApiServer(
   apis: AwsApis,
-  { port }: { port?: number | undefined } = {},
+  { port, secret }: { port?: number | undefined; secret: string },
 ): Promise<AwsApiServer> {
   const server = createServer((request, response) => {
-    serve(request, response, apis).catch((error) => {
+    serve(request, response, apis, secret).catch((error) => {
       if (response.headersSent) response.destroy();
       else send(response, errorAnswer(error));
     });
@@ -66,7 +69,7 @@ export async function startAwsApiServer(
     await once(server, 'listening');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
-      throw new PortTaken(port ?? 0, 'Step Functions and Lambda');
+      throw new PortTaken(port ?? 0, 'the local cloud');
     }
     throw error;
   }
@@ -83,15 +86,17 @@ export async function startAwsApiServer(
   };
 }
 
-async function serve(request: IncomingMessage, response: ServerResponse, apis: AwsApis): Promise<void> {
+async function serve(request: IncomingMessage, response: ServerResponse, apis: AwsApis, secret: string): Promise<void> {
+  refuseForeignCaller(request);
+  const body = await buffer(request);
+  await refuseForeignSignature(request, body, secret);
   const scope = signingScopeOf(request.headers.authorization);
-  const endpoint = scope && apis.forwarded[scope.service];
-  if (endpoint) await forward(request, response, endpoint);
-  else send(response, await answer(request, apis));
+  const engine = scope && apis.forwarded[scope.service];
+  if (engine) await forward(request, body, response, engine);
+  else send(response, await answer(request, body.toString('utf8'), apis));
 }
 
-async function answer(request: IncomingMessage, { services, rest }: AwsApis): Promise<RestAnswer> {
-  const body = (await buffer(request)).toString('utf8');
+async function answer(request: IncomingMessage, body: string, { services, rest }: AwsApis): Promise<RestAnswer> {
   const target = request.headers['x-amz-target'];
   if (typeof target === 'string') return answerJson(target, body, services);
   const path = new URL(request.url ?? '/', 'http://127.0.0.1').pathname;

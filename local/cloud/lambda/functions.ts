@@ -29,6 +29,8 @@ export interface FunctionSurroundings {
   bundleFolder: string;
   /** Addresses of the services, for every function. */
   serviceVariables: Record<string, string>;
+  /** What functions sign with, as everybody whom the local cloud answers. */
+  secretAccessKey: string;
   /** Take precedence over the template's variables, in every function. */
   environmentOverrides: Record<string, string>;
   observer: CloudObserver;
@@ -54,6 +56,7 @@ export function functionsOf(stack: Stack, surroundings: FunctionSurroundings): L
         concurrency: declared.ReservedConcurrentExecutions ?? DEFAULT_CONCURRENCY,
         variables: {
           ...runtimeVariables(name, memorySize, declared.Handler, stack.region),
+          AWS_SECRET_ACCESS_KEY: surroundings.secretAccessKey,
           ...surroundings.serviceVariables,
           ...declared.Environment?.Variables,
           ...surroundings.environmentOverrides,
@@ -72,7 +75,6 @@ function runtimeVariables(name: string, memorySize: number, handler: string, reg
     AWS_DEFAULT_REGION: region,
     // Its own key for each function, so that whoever looks at a request can tell who made it.
     AWS_ACCESS_KEY_ID: name,
-    AWS_SECRET_ACCESS_KEY: 'local',
     AWS_LAMBDA_FUNCTION_NAME: name,
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(memorySize),
     AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',

@@ -107,8 +107,8 @@ describe('where the SDK looks for it', () => {
     const profile = [
       '[profile billing]',
       `region = ${stage.region}`,
-      'aws_access_key_id = key',
-      'aws_secret_access_key = secret',
+      `aws_access_key_id = ${stage.cloud.credentials.accessKeyId}`,
+      `aws_secret_access_key = ${stage.cloud.credentials.secretAccessKey}`,
       `endpoint_url = ${stage.cloud.endpoints.all}`,
     ];
     writeFileSync(join(stage.folder, '.aws', 'config'), `${profile.join('\n')}\n`);

@@ -12,7 +12,6 @@ import { packageService } from '../../../local/packaging/package-service.ts';
 import { TOKEN_PARAMETER } from '../../../local/start/invoice-api-environment.ts';
 import { untilDrained } from '../../../local/start/queue-drained.ts';
 import { consumptionEvent } from '../../fixtures/consumption-events.ts';
-import { LOCAL_CREDENTIALS } from '../../fixtures/tables.ts';
 import { ExecutionEnds } from './execution-ends.ts';
 import { Mishaps } from './mishaps.ts';
 
@@ -63,7 +62,7 @@ export class BillingWorld {
     this.#ends = ends;
     this.cloud = cloud;
     this.api = api;
-    const access = { region: cloud.region, credentials: LOCAL_CREDENTIALS };
+    const access = { region: cloud.region, credentials: cloud.credentials };
     this.dynamodb = new DynamoDBClient({ ...access, endpoint: cloud.endpoints.dynamodb });
     this.sfn = new SFNClient({ ...access, endpoint: cloud.endpoints.stepFunctions });
     this.#sqs = new SQSClient({ ...access, endpoint: cloud.endpoints.sqs });

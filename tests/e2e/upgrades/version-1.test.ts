@@ -15,7 +15,6 @@ import { type InvoiceApiSimulator, startInvoiceApiSimulator } from '../../../loc
 import { packageService } from '../../../local/packaging/package-service.ts';
 import { TOKEN_PARAMETER } from '../../../local/start/invoice-api-environment.ts';
 import { allStates, executionsOf, reachableFrom } from '../../fixtures/state-machine.ts';
-import { LOCAL_CREDENTIALS } from '../../fixtures/tables.ts';
 import { until } from '../../fixtures/until.ts';
 import { putItems, versionFixture } from '../../fixtures/version-fixtures.ts';
 
@@ -164,7 +163,7 @@ async function startService(dataFolder?: string): Promise<UpgradedService> {
       EVENT_MAX_AGE_DAYS: '36500',
     },
   });
-  const access = { region: cloud.region, credentials: LOCAL_CREDENTIALS };
+  const access = { region: cloud.region, credentials: cloud.credentials };
   const dynamodb = new DynamoDBClient({ ...access, endpoint: cloud.endpoints.dynamodb });
   const sfn = new SFNClient({ ...access, endpoint: cloud.endpoints.stepFunctions });
   return {

@@ -12,7 +12,6 @@ import { afterEach, expect, test } from '@jest/globals';
 import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from '../../../local/cloud/local-cloud.ts';
 import type { ObservedBatch } from '../../../local/cloud/observer.ts';
 import { writeServicePackage } from '../../fixtures/service-package.ts';
-import { LOCAL_CREDENTIALS } from '../../fixtures/tables.ts';
 import { until } from '../../fixtures/until.ts';
 
 const cleanups: (() => unknown)[] = [];
@@ -71,7 +70,7 @@ async function startWith(
   const sqs = new SQSClient({
     endpoint: cloud.endpoints.sqs,
     region: cloud.region,
-    credentials: LOCAL_CREDENTIALS,
+    credentials: cloud.credentials,
   });
   cleanups.push(() => sqs.destroy());
   const { EventsUrl: queueUrl = '', DeadLettersUrl: deadLettersUrl = '' } = cloud.outputs;

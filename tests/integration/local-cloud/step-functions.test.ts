@@ -16,7 +16,6 @@ import { afterEach, expect, test } from '@jest/globals';
 import type { InvocationOutcome } from '../../../local/cloud/lambda/execution-environment.ts';
 import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from '../../../local/cloud/local-cloud.ts';
 import { stateMachineResource, writeServicePackage } from '../../fixtures/service-package.ts';
-import { LOCAL_CREDENTIALS } from '../../fixtures/tables.ts';
 import { until } from '../../fixtures/until.ts';
 
 /** Fails as often as its input says, counted in its own memory, so that warm environments are needed to see it. */
@@ -59,7 +58,7 @@ async function startWith(
   const sfn = new SFNClient({
     endpoint: cloud.endpoints.stepFunctions,
     region: cloud.region,
-    credentials: LOCAL_CREDENTIALS,
+    credentials: cloud.credentials,
   });
   cleanups.push(() => sfn.destroy());
   return { cloud, sfn, stateMachineArn: cloud.outputs.MachineArn ?? '' };
