@@ -2,9 +2,14 @@
 module.exports = async ({ resolveVariable }) => {
   const stage = await resolveVariable('sls:stage');
   const { InvalidSettings, readSettings, scheduleOf, derivedFrom } = await import('./settings.ts');
+  const { adapterPackaging, chosenAdapter, withQuotaPresets } = await import('./adapter.ts');
+  const file = `config/${stage}.yml`;
   try {
-    const settings = readSettings(stage);
-    return { ...settings, schedule: scheduleOf(settings), derived: derivedFrom(settings) };
+    const written = readSettings(stage);
+    const chosen = await chosenAdapter(written, file);
+    const settings = withQuotaPresets(written, chosen, file);
+    const derived = { ...derivedFrom(settings), adapter: adapterPackaging(settings, chosen) };
+    return { ...settings, schedule: scheduleOf(settings), derived };
   } catch (error) {
     // The framework prints the stack; whoever wrote the settings needs the message alone.
     if (error instanceof InvalidSettings) error.stack = error.message;

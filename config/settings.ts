@@ -9,8 +9,8 @@ const count = z.int().positive();
 const quota = z
   .string()
   .regex(
-    /^[1-9]\d{0,8}\/[1-9]\d{0,8}(,[1-9]\d{0,8}\/[1-9]\d{0,8})*$|^none$/,
-    'must be windows as "requests/seconds", such as "60/60,5000/86400", or "none"',
+    /^[1-9]\d{0,8}\/[1-9]\d{0,8}(,[1-9]\d{0,8}\/[1-9]\d{0,8})*$|^[a-z][a-z0-9-]*$/,
+    'must be windows as "requests/seconds", such as "60/60,5000/86400", a preset of the adapter, or "none"',
   );
 
 /** The only retentions that CloudWatch Logs takes (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html). */
@@ -54,6 +54,10 @@ export const settingsSchema = z
     }),
     invoiceApi: z
       .strictObject({
+        /** What speaks to the API; absent: it takes packages as docs/invoice-api.openapi.yaml says. */
+        adapter: z.string().min(1).optional(),
+        /** For the adapter, which checks them itself. */
+        settings: z.record(z.string(), z.unknown()).optional(),
         sendQuota: quota,
         statusQuota: quota,
         sharedQuota: quota,

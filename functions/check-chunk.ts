@@ -2,8 +2,8 @@ import { Metrics } from '@aws-lambda-powertools/metrics';
 import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
+import { invoiceApiFrom } from '#invoice-api';
 import { checkChunk } from '../lib/sending/check-chunk.ts';
-import { invoiceApiFrom } from './wiring/invoice-api.ts';
 import { powertoolsMetrics, sendingFrom } from './wiring/sending.ts';
 
 const metrics = new Metrics();

@@ -21,7 +21,11 @@ class LeastPrivilege {
     }
     delete resources[sharedRole];
     for (const { Type: type, Properties: properties } of Object.values(resources)) {
-      if (type === 'AWS::IAM::Role') properties.Policies.forEach(withoutLogGroupCreation);
+      if (type !== 'AWS::IAM::Role') continue;
+      properties.Policies.forEach(withoutLogGroupCreation);
+      if (!this.serverless.service.custom.settings.derived.adapter.keepsAccessToken) {
+        properties.Policies.forEach(withoutAccessToken);
+      }
     }
   }
 }
@@ -36,6 +40,11 @@ function withoutLogGroupCreation({ PolicyDocument: { Statement: statements } }) 
       statement.Action = statement.Action.filter((action) => action !== CREATE_LOG_GROUP);
     }
   }
+}
+
+/** Only an adapter that signs in with access tokens keeps one. */
+function withoutAccessToken({ PolicyDocument: document }) {
+  document.Statement = document.Statement.filter(({ Sid }) => Sid !== 'KeepAccessToken');
 }
 
 module.exports = LeastPrivilege;

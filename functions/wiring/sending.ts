@@ -27,6 +27,7 @@ const NAMES = [
   'PACKAGES_PER_CHUNK',
   'CANARY',
   'FAILURE_SHARE_LIMIT',
+  'REQUESTS_PER_SUBMISSION',
 ] as const;
 
 /** This machine's clock, as the quota calendar names it: another execution environment is another name. */
@@ -73,6 +74,7 @@ function settingsOf(read: Variables<(typeof NAMES)[number]>): SendingSettings {
     packagesPerChunk: read.PACKAGES_PER_CHUNK,
     canary: read.CANARY,
     failureShareLimit: read.FAILURE_SHARE_LIMIT,
+    requestsPerSubmission: read.REQUESTS_PER_SUBMISSION,
   };
 }
 

@@ -53,6 +53,7 @@ const VARIABLES = {
   PACKAGES_PER_CHUNK: wholeNumber(1),
   CANARY: wholeNumber(0),
   FAILURE_SHARE_LIMIT: share(),
+  REQUESTS_PER_SUBMISSION: wholeNumber(1, 1_000),
 };
 type VariableName = keyof typeof VARIABLES;
 

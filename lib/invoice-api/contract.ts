@@ -95,13 +95,9 @@ export interface components {
          */
         PackageStatus: "queued" | "processing" | "processed" | "unprocessed" | "rejected";
         Acceptance: {
-            /** @description The packageId of the body. An answer about another package is not taken for an acceptance. */
+            /** @description The packageId of the body. */
             id: string;
             status: components["schemas"]["PackageStatus"];
-            /** @description The revision of the body. An answer about another one is not taken for an acceptance. */
-            revision?: number;
-            /** @description The submission of the body. An answer about another one is not taken for an acceptance. */
-            submission?: number;
         };
         PackageReport: {
             /** @description The packageId. */

@@ -65,7 +65,8 @@ async function forecast(run: RunContext, packages: number, deciding: Deciding): 
   const { settings, clock, calendar, runs } = deciding;
   const now = clock.now();
   const end = forecastEnd({
-    packages,
+    // For the forecast a request is a package, and these take several.
+    packages: packages * (settings.requestsPerSubmission ?? 1),
     quota: settings.quota,
     past: (await calendar.load()).past,
     concurrency: settings.maximumConcurrency,

@@ -57,7 +57,7 @@ export async function bookQuota(input: unknown, sending: Sending): Promise<SendC
   const selection = await selectionOf(run, chunk, sending.runs);
   const remaining =
     (await sending.outstanding.count(selection, 'ready')) + (await sending.outstanding.count(selection, 'sending'));
-  const request = turnRequest(run.runId, chunk, remaining);
+  const request = turnRequest(run.runId, chunk, remaining, sending);
   const { startsAt } = await sending.calendar.change((calendar) => bookTurn(calendar, request, momentOf(sending)));
   sending.metrics.count('RequestsBooked', remaining);
   const nothingYet = {
@@ -85,7 +85,7 @@ export async function sendChunk(input: unknown, sending: SendingWithApi): Promis
   const state = await withStatusesRead(before, sending);
   if (isForAssess(state, sending)) return endForAssess(state, sending);
   const selection = await selectionOf(state.run, state.chunk, sending.runs);
-  const request = turnRequest(state.run.runId, state.chunk, state.remaining);
+  const request = turnRequest(state.run.runId, state.chunk, state.remaining, sending);
   const answer = await inTurn(sending, request, ({ pacer, health }) =>
     new SendTurn(sending, selection, pacer, health, (result) => isForAssess(withTurn(state, result), sending)).send(),
   );
@@ -153,7 +153,7 @@ async function bookNext(
   sending: Sending,
 ): Promise<SendChunkState> {
   const remaining = Math.max(1, state.remaining - settled);
-  const request = turnRequest(state.run.runId, state.chunk, remaining);
+  const request = turnRequest(state.run.runId, state.chunk, remaining, sending);
   const { startsAt } = await sending.calendar.change((calendar) => bookTurn(calendar, request, momentOf(sending)));
   return { ...state, remaining, booking: { startsAt: wholeSecond(Math.max(startsAt, notBefore)) } };
 }
@@ -175,8 +175,9 @@ function nextTry(waitUntil: number, now: number): number {
 }
 
 /** Some are sent twice, because an answer was lost, and the count may be a moment old. */
-function turnRequest(runId: string, chunk: string, remaining: number): TurnRequest {
-  return { id: `${runId}/send/${chunk}`, kind: 'send', requests: Math.ceil(remaining * 1.1) + 10 };
+function turnRequest(runId: string, chunk: string, remaining: number, { settings }: Sending): TurnRequest {
+  const requests = Math.ceil(remaining * (settings.requestsPerSubmission ?? 1) * 1.1) + 10;
+  return { id: `${runId}/send/${chunk}`, kind: 'send', requests };
 }
 
 /** Wait states know whole seconds. Rounded down: the rest is waited for in the turn, where it is exact. */

@@ -20,6 +20,8 @@ export interface SendingSettings {
   packagesPerChunk: number;
   /** Packages to send first; 0 for none. */
   canary: number;
+  /** Requests that one package takes at most; absent: one. */
+  requestsPerSubmission?: number;
   /** The share of failed packages above which a run stops, 0 to 1. */
   failureShareLimit: number;
 }

@@ -158,11 +158,6 @@ export function periodKey(periodId: PeriodId, ...parts: string[]): PrimaryKey {
   return { pk: `period${SEPARATOR}${periodId}`, sk: parts.join(SEPARATOR) };
 }
 
-/** Runs: what the sort keys of a period's control totals begin with; one instance's id follows. */
-export function controlTotalPrefix(): string {
-  return prefixOf('control-total', undefined);
-}
-
 /** Runs: one page of a certificate's content, under the certificate's hash. */
 export function certificatePageKey(periodId: PeriodId, hash: string, page: number): PrimaryKey {
   return periodKey(periodId, 'certificate-page', hash, pad(page, 6));
@@ -180,3 +175,16 @@ export function quotaCalendarKey(name: string): PrimaryKey {
 
 /** Runs: the settings that keys depend on, written by the first function that counts and never changed. */
 export const FOUNDATION_KEY: PrimaryKey = { pk: 'foundation', sk: 'settings' };
+
+/** Runs: who a client is at the invoice API, spread as usage is so that a list of all can be read. */
+export function clientMappingKey(clientId: string): PrimaryKey {
+  return { pk: clientMappingPartition(bucketOf(clientId)), sk: clientId };
+}
+
+/** The partition of one bucket of these. */
+export function clientMappingPartition(bucket: number): string {
+  return ['clients', pad(bucket, 2)].join(SEPARATOR);
+}
+
+/** Runs: who asks for an access token of the invoice API now. */
+export const ACCESS_TOKEN_CLAIM_KEY: PrimaryKey = { pk: 'invoice-api', sk: 'access-token-claim' };

@@ -48,7 +48,7 @@ export async function answerPackages(
 
   let inside = true;
   const leave = (): void => {
-    if (inside) api.gate.leave(api.clock.now());
+    if (inside) api.gate.leave();
     inside = false;
   };
   response.on('close', leave);

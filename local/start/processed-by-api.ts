@@ -5,7 +5,6 @@ import type { PackageReport } from '../../lib/invoice-api/invoice-api.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
-import type { ProcessedContent } from './package-findings.ts';
 
 const TIMEOUT_MILLISECONDS = 30_000;
 const TRIES = 10;
@@ -55,18 +54,13 @@ export class ProcessedSums {
   }
 
   /** Counts a package if the API processed this very content, as far as it says what that was. */
-  add({ packageId, contentHash, revision }: PackageHead, totals: MeterTotals): ProcessedContent {
+  add({ packageId, contentHash, revision }: PackageHead, totals: MeterTotals): void {
     const report = this.#reports.get(packageId);
-    if (!report) return { isCurrent: false, instead: 'does not list it as processed' };
-    if (report.contentHash !== undefined && report.contentHash !== contentHash) {
-      return { isCurrent: false, instead: `processed other content, ${report.contentHash.slice(0, 12)}...` };
-    }
-    if (report.revision !== undefined && report.revision !== revision) {
-      return { isCurrent: false, instead: `processed revision ${report.revision}, not ${revision}` };
-    }
+    if (!report) return;
+    if (report.contentHash !== undefined && report.contentHash !== contentHash) return;
+    if (report.revision !== undefined && report.revision !== revision) return;
     this.packages += 1;
     this.#sums.addAll(totals);
-    return { isCurrent: true, instead: '' };
   }
 
   get totals(): MeterTotals {

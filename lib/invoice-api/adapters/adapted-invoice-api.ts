@@ -1,0 +1,192 @@
+import { HalfmonthError } from '../../errors/halfmonth-error.ts';
+import type { PackageDocument } from '../../packages/document.ts';
+import type { HttpResult } from '../http-exchange.ts';
+import { openConnections } from '../http-exchange.ts';
+import { exchangeOf, type HttpInvoiceApi, refusal, waitOf, withoutAnswer, withoutToken } from '../http-invoice-api.ts';
+import type { Exchange, PeriodOutcome, RequestOptions, SubmitOutcome, SubmitRequest } from '../invoice-api.ts';
+import type { AdapterAnswer, AdapterRequest, InvoiceApiAdapter, Submission, Verdict } from './adapter.ts';
+import type { AuthorizationProvider } from './basic-authorization.ts';
+import { tooManyDecimals } from './decimal-places.ts';
+
+/** What is known of clients at the API. */
+export interface Customers {
+  /** The client's name there; undefined when nobody has said it. */
+  customerOf(clientId: string): Promise<string | undefined>;
+}
+
+export interface AdaptedInvoiceApiOptions {
+  /** Where the API is. */
+  baseUrl: string;
+  customers: Customers;
+  authorization: AuthorizationProvider;
+  timeoutMilliseconds: number;
+  maximumConnections: number;
+  /** A signal that aborts after so many milliseconds, for callers who live on another clock. */
+  timeoutSignal?: (milliseconds: number) => AbortSignal;
+  /** Milliseconds since the epoch; default `Date.now`. */
+  now?: () => number;
+}
+
+/** The API cannot be asked for this. Nothing was sent. */
+export class NotOfferedByInvoiceApi extends HalfmonthError {
+  readonly code = 'NOT_OFFERED_BY_INVOICE_API';
+}
+
+const MAXIMUM_ANSWER_BYTES = 8 * 1024 * 1024;
+const IDLE_MILLISECONDS = 4_000;
+
+/** An invoice API behind an adapter: each call is one request of the adapter's, and its answer one outcome. */
+export function adaptedInvoiceApi(adapter: InvoiceApiAdapter, options: AdaptedInvoiceApiOptions): HttpInvoiceApi {
+  const connections = openConnections({
+    ...options,
+    maximumAnswerBytes: MAXIMUM_ANSWER_BYTES,
+    idleMilliseconds: IDLE_MILLISECONDS,
+  });
+  const now = options.now ?? Date.now;
+  let refused: string | undefined;
+
+  const exchange = async (request: AdapterRequest, { onLeft }: RequestOptions = {}) => {
+    const signal = connections.timeout();
+    const authorization = await options.authorization(refused);
+    const body = request.body && Buffer.from(request.body.text, 'utf8');
+    const headers = {
+      accept: 'application/json',
+      authorization,
+      ...adapter.headers,
+      ...(request.body && body
+        ? { 'content-type': request.body.contentType, 'content-length': String(body.length) }
+        : {}),
+      ...request.headers,
+    };
+    const url = urlOf(options.baseUrl, request.path);
+    const { method } = request;
+    const result = await connections.exchange({ method, url, headers, ...(body ? { body } : {}) }, signal, onLeft);
+    refused = result.status === 401 || result.status === 403 ? authorization : undefined;
+    return { result, secret: authorization.slice(authorization.indexOf(' ') + 1) };
+  };
+
+  const submissionOf = async (request: SubmitRequest): Promise<Submission> => {
+    const document = documentOf(request);
+    const customer = await options.customers.customerOf(document.clientId);
+    if (customer === undefined) throw new NotOfferedByInvoiceApi(unmappedClient(document.clientId));
+    const { idempotencyKey, progress, firstSentAt } = request;
+    return { document, lines: linesToBill(document), idempotencyKey, customer, progress, firstSentAt, now: now() };
+  };
+
+  return {
+    facts: adapter.facts,
+    close: () => connections.close(),
+
+    async obstacle(request) {
+      const document = documentOf(request);
+      const lines = linesToBill(document);
+      const unmapped = lines.filter(({ meter }) => !adapter.meters.has(meter)).map(({ meter }) => meter);
+      const found = [
+        (await options.customers.customerOf(document.clientId)) === undefined
+          ? unmappedClient(document.clientId)
+          : undefined,
+        unmapped.length > 0 ? unmappedMeters(unmapped) : undefined,
+        tooManyDecimals(lines, adapter.facts.quantityDecimals),
+        adapter.obstacle?.(lines.filter(({ meter }) => adapter.meters.has(meter))),
+      ].filter((obstacle) => obstacle !== undefined);
+      return found.length > 0 ? `Not sent: ${found.join('; ')}.` : undefined;
+    },
+
+    async submit(request, requestOptions) {
+      const submission = await submissionOf(request);
+      const step = adapter.step(submission);
+      const { result, secret } = await exchange(step.request, requestOptions);
+      return withoutToken(submitOutcome(result, step.verdict, submission), secret);
+    },
+
+    async statusOf() {
+      throw new NotOfferedByInvoiceApi(
+        'This API says at once whether a package is billed, so there is nothing to ask for later.',
+      );
+    },
+
+    async listPeriod(periodId, cursor) {
+      if (!adapter.list) {
+        throw new NotOfferedByInvoiceApi('This API cannot list what it holds by the names that packages have.');
+      }
+      const listing = adapter.list(periodId, cursor);
+      const { result, secret } = await exchange(listing.request);
+      return withoutToken(listOutcome(result, listing.reports), secret);
+    },
+  };
+}
+
+function submitOutcome(
+  result: HttpResult,
+  verdictOf: (answer: AdapterAnswer) => Verdict,
+  { document }: Submission,
+): SubmitOutcome {
+  const exchange = exchangeOf(result);
+  if (result.kind === 'no-answer') return withoutAnswer(result, exchange);
+  const verdict = verdictOf(answerOf(result));
+  switch (verdict.kind) {
+    case 'done':
+      return { kind: 'accepted', exchange, id: document.packageId, status: 'processed', replayed: !!verdict.replayed };
+    case 'next':
+      return { kind: 'stepped', exchange, progress: verdict.progress };
+    case 'rejected':
+      return { kind: 'invalid', exchange, reason: verdict.reason };
+    case 'key-reused':
+      return { kind: 'key-reused', exchange, reason: verdict.reason };
+    case 'in-flight':
+      return { kind: 'in-flight', exchange, ...waitOf(result.headers), reason: verdict.reason };
+    case 'usual':
+      return usual(result, exchange);
+  }
+}
+
+function listOutcome(
+  result: HttpResult,
+  reportsOf: (answer: AdapterAnswer) => { packages: unknown; nextCursor?: string } | undefined,
+): PeriodOutcome {
+  const exchange = exchangeOf(result);
+  if (result.kind === 'no-answer') return withoutAnswer(result, exchange);
+  if (result.status !== 200) return usual(result, exchange);
+  const reports = reportsOf(answerOf(result)) as ReturnType<typeof reportsOf> & { packages: [] };
+  if (!reports) return { kind: 'unknown', exchange, cause: 'malformed-answer', reason: 'the answer lists nothing' };
+  return { kind: 'listed', exchange, packages: reports.packages, nextCursor: reports.nextCursor };
+}
+
+function usual({ status, headers, text }: HttpResult & { kind: 'answer' }, exchange: Exchange) {
+  // An answer that the adapter could not use, though the API meant it well: what it did nobody knows.
+  if (status < 400) {
+    const reason = `HTTP ${status}: the answer is none that this API is known to give`;
+    return { kind: 'unknown', exchange, cause: 'malformed-answer', reason } as const;
+  }
+  return refusal(status, headers, text, exchange);
+}
+
+function answerOf({ status, headers, text }: HttpResult & { kind: 'answer' }): AdapterAnswer {
+  return { status, headers, text, json: jsonOf(text) };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Our own bytes, written by packaging. */
+function documentOf({ body }: Pick<SubmitRequest, 'body'>): PackageDocument {
+  return JSON.parse(body) as PackageDocument;
+}
+
+function linesToBill({ lines, difference }: PackageDocument) {
+  return difference ? difference.lines : lines;
+}
+
+function urlOf(baseUrl: string, path: string): URL {
+  return new URL(baseUrl.replace(/\/+$/, '') + path);
+}
+
+const unmappedClient = (clientId: string): string => `client ${clientId} has no customer at the invoice API`;
+
+const unmappedMeters = (meters: readonly string[]): string =>
+  `${meters.map((meter) => `meter ${meter}`).join(', ')} ${meters.length > 1 ? 'are' : 'is'} not in invoiceApi.settings.meters`;

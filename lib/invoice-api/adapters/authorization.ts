@@ -1,0 +1,39 @@
+import { InvoiceApiMisconfigured } from '../base-url.ts';
+import type { TokenProvider } from '../http-invoice-api.ts';
+import type { Authentication } from './adapter.ts';
+import { type AuthorizationProvider, basic } from './basic-authorization.ts';
+import { type AccessTokenKeeper, clientCredentials } from './client-credentials.ts';
+
+/**
+ * Signs in as the API wants it, with the secret that the provider yields.
+ * @param keeper where an access token is kept for all who need it
+ */
+export function authorizationOf(
+  authentication: Authentication,
+  secret: TokenProvider,
+  keeper: AccessTokenKeeper,
+): AuthorizationProvider {
+  switch (authentication.kind) {
+    case 'bearer':
+      return fromSecret(secret, (token) => {
+        // RFC 6750, section 2.1; Node would refuse a line break too, but with an error that quotes the token.
+        if (!/^[A-Za-z0-9\-._~+/]+=*$/.test(token)) {
+          throw new InvoiceApiMisconfigured("The invoice API's token is empty or not a bearer token (RFC 6750).");
+        }
+        return `Bearer ${token}`;
+      });
+    case 'basic':
+      return fromSecret(secret, basic);
+    case 'client-credentials':
+      return clientCredentials(authentication, secret, keeper);
+  }
+}
+
+function fromSecret(secret: TokenProvider, value: (secret: string) => string): AuthorizationProvider {
+  let last: { secret: string; value: string } | undefined;
+  return async (refused) => {
+    const read = await secret(refused !== undefined && refused === last?.value ? last.secret : undefined);
+    last = { secret: read, value: value(read) };
+    return last.value;
+  };
+}

@@ -1,0 +1,34 @@
+import { defineAdapter, type InvoiceApiAdapter } from '../adapter.ts';
+import { linesBeyondCredit } from './invoice-lines.ts';
+import { listedInvoices } from './listing.ts';
+import { stripeSettings } from './settings.ts';
+import { nextStep } from './steps.ts';
+
+/** The version that the types are of (`ApiVersion` in the package `stripe` 23.1). */
+const STRIPE_VERSION = '2026-10-28.endive';
+
+/** A package becomes an invoice of the client's customer: a draft, its lines in bulk, finalized unless the settings say otherwise. */
+export default defineAdapter({
+  name: 'Stripe',
+  baseUrl: 'https://api.stripe.com',
+  // https://docs.stripe.com/rate-limits: 100 requests a second live, 25 in a sandbox; each endpoint 25.
+  quotas: { 'stripe-live': '25/1', 'stripe-sandbox': '20/1' },
+  settings: stripeSettings,
+  create: (chosen): InvoiceApiAdapter => ({
+    facts: {
+      requestsPerSubmission: chosen.finalize ? 3 : 2,
+      idsPerRead: 100,
+      namesSubmission: true,
+      // https://docs.stripe.com/api/idempotent_requests: removed once they are at least 24 hours old.
+      keyRetentionMilliseconds: 24 * 3600 * 1000,
+      // `quantity_decimal` in InvoiceAddLinesParams of the package `stripe` 23.1.
+      quantityDecimals: 12,
+    },
+    authentication: { kind: 'bearer' },
+    headers: { 'stripe-version': STRIPE_VERSION },
+    meters: new Set(Object.keys(chosen.meters)),
+    obstacle: (lines) => linesBeyondCredit(lines, chosen),
+    step: (submission) => nextStep(submission, chosen),
+    list: (periodId, cursor) => listedInvoices(periodId, cursor, chosen),
+  }),
+});
