@@ -86,6 +86,17 @@ export const settingsSchema = z
       retainData: z.boolean(),
       /** Who gets the alarms by mail; AWS asks the address once to confirm. */
       alarmEmail: z.email().optional(),
+      /** A topic of yours that gets the alarms too, such as that of a paging service. */
+      alarmTopicArn: z
+        .string()
+        .regex(/^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]+$/, 'must be the ARN of an SNS topic')
+        .optional(),
+      /** Real money goes through this stage: it is not packaged while nobody would get its alarms. */
+      production: z.boolean(),
+      /** An alarm rings when far fewer events are counted than usual at that hour and day of the week. */
+      watchEventVolume: z.boolean(),
+      /** A mail to the receivers of alarms when the stage's month costs more, or will by the forecast; none without. */
+      monthlyBudgetDollars: z.number().positive().optional(),
       /** Events should be counted within this time; an older one on the queue raises an alarm. */
       oldestEventMinutes: count.max(14 * 24 * 60),
       /** A period should be closed this long after its schedule. */

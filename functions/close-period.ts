@@ -1,12 +1,17 @@
+import { Metrics } from '@aws-lambda-powertools/metrics';
+import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import middy from '@middy/core';
 import { type ClosePeriodEvent, closePeriod } from '../lib/runs/close-period.ts';
-import { announceClosedPeriod, closingResources } from './wiring/closing.ts';
+import { announceClosedPeriod, closingResources, rejectionMetrics } from './wiring/closing.ts';
 import { notificationsOf } from './wiring/event-bus.ts';
 
 const resources = closingResources(process.env);
 const notifications = notificationsOf(process.env);
+const metrics = new Metrics();
 
-export const handler = middy(async (event: ClosePeriodEvent) => {
-  const summary = await closePeriod(event, resources);
-  return announceClosedPeriod({ summary, isWhole: !event.run.clients }, notifications);
-});
+export const handler = middy<ClosePeriodEvent>()
+  .use(logMetrics(metrics))
+  .handler(async (event) => {
+    const summary = rejectionMetrics(metrics, await closePeriod(event, resources));
+    return announceClosedPeriod({ summary, isWhole: !event.run.clients }, notifications);
+  });

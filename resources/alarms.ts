@@ -22,6 +22,19 @@ interface Watch {
   whenMissing?: 'notBreaching' | 'breaching';
 }
 
+/** A watch over several metrics, whose sum rings. */
+interface SumWatch extends Omit<Watch, 'metric' | 'dimensions'> {
+  terms: Pick<Watch, 'metric' | 'dimensions'>[];
+}
+
+/** A watch that rings when a metric falls below what its own history leads to expect at this hour and day of the week. */
+interface HistoryWatch extends Omit<Watch, 'above'> {
+  /** How many standard deviations below are still usual. */
+  deviations: number;
+  /** So many periods in a row. */
+  periods: number;
+}
+
 /** An `AWS::CloudWatch::Alarm`. */
 export interface Alarm {
   Type: 'AWS::CloudWatch::Alarm';
@@ -32,6 +45,8 @@ const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 /** One failed try is everyday life in a cloud and is tried again; this many in a quarter of an hour are not. */
 const FUNCTION_ERRORS_TOLERATED = 3;
+/** A table that grows splits its partitions, and holds a few requests back meanwhile; the SDK repeats them. */
+const THROTTLES_TOLERATED = 100;
 
 /**
  * Every alarm of the service, by logical id: each reports to the alarm topic when it rings and when it stops.
@@ -39,13 +54,19 @@ const FUNCTION_ERRORS_TOLERATED = 3;
  * @param functions names as in `resources/functions.yml`
  */
 export function alarmsOf(names: string, settings: Settings, functions: readonly string[]): Record<string, Alarm> {
-  const watches = { ...queueWatches(settings), ...executionWatches(), ...periodWatches(names, settings) };
+  const watches = {
+    ...queueWatches(settings),
+    ...eventWatches(names, settings),
+    ...executionWatches(),
+    ...periodWatches(names, settings),
+    ...tableWatches(),
+    ...rehearsalWatch(names),
+  };
   const functionWatches = functions.map((name) => watchesOfFunction(names, name));
   return Object.fromEntries(
-    Object.entries(Object.assign(watches, ...functionWatches) as Record<string, Watch>).map(([name, watch]) => [
-      `${name}Alarm`,
-      alarm(`${names}-${name}`, watch),
-    ]),
+    Object.entries(Object.assign(watches, ...functionWatches) as Record<string, Watch | SumWatch | HistoryWatch>).map(
+      ([name, watch]) => [`${name}Alarm`, alarm(`${names}-${name}`, watch, settings)],
+    ),
   );
 }
 
@@ -81,6 +102,59 @@ function queueWatches({ operations }: Settings): Record<string, Watch> {
   };
 }
 
+/** Producers that fall silent leave no message to alarm on. */
+function eventWatches(names: string, { operations }: Settings): Record<string, HistoryWatch> {
+  if (!operations.watchEventVolume) return {};
+  return {
+    EventsCollapsed: {
+      description: 'Far fewer events are counted than usual at this hour: a producer may have fallen silent.',
+      namespace: 'Halfmonth',
+      metric: 'EventsCounted',
+      dimensions: [{ Name: 'service', Value: names }],
+      statistic: 'Sum',
+      periodSeconds: HOUR,
+      deviations: 3,
+      periods: 3,
+      whenMissing: 'breaching',
+    },
+  };
+}
+
+/** A table that holds requests back makes everything late: on demand that means more than twice what it ever took. */
+function tableWatches(): Record<string, SumWatch> {
+  const terms = ['UsageSlicesTable', 'DailyRecordsTable', 'PackagesTable', 'RunsTable'].flatMap((table) =>
+    ['ReadThrottleEvents', 'WriteThrottleEvents'].map((metric) => ({
+      metric,
+      dimensions: [{ Name: 'TableName', Value: { Ref: table } }],
+    })),
+  );
+  return {
+    TablesThrottled: {
+      description: 'DynamoDB holds requests back again and again.',
+      namespace: 'AWS/DynamoDB',
+      statistic: 'Sum',
+      periodSeconds: 15 * MINUTE,
+      above: THROTTLES_TOLERATED,
+      terms,
+    },
+  };
+}
+
+/** Rings for nobody's fault: `doctor --ring` sets it off to see whether an alarm reaches a person. */
+function rehearsalWatch(names: string): Record<string, Watch> {
+  return {
+    Rehearsal: {
+      description: 'A rehearsal, set off with "doctor --ring": nothing is wrong.',
+      namespace: 'Halfmonth',
+      metric: 'Rehearsal',
+      dimensions: [{ Name: 'service', Value: names }],
+      statistic: 'Sum',
+      periodSeconds: MINUTE,
+      above: 0,
+    },
+  };
+}
+
 function executionWatches(): Record<string, Watch> {
   const executions = (metric: string, description: string): Watch => ({
     description,
@@ -111,6 +185,11 @@ function periodWatches(names: string, { operations }: Settings): Record<string, 
   });
   return {
     PackagesParked: own('PackagesParked', 0, 'Packages wait for a person: their attempts are spent.'),
+    PackagesRejected: own(
+      'PackagesRejected',
+      0,
+      'A run was closed with packages that the invoice API rejected: their usage is not billed.',
+    ),
     LateUsageUnbilled: own(
       'LateUsageUnbilled',
       0,
@@ -163,23 +242,68 @@ function watchesOfFunction(names: string, functionName: string): Record<string, 
   };
 }
 
-function alarm(name: string, watch: Watch): Alarm {
+function alarm(name: string, watch: Watch | SumWatch | HistoryWatch, { operations }: Settings): Alarm {
+  const receivers = [{ Ref: 'AlarmTopic' }, ...(operations.alarmTopicArn ? [operations.alarmTopicArn] : [])];
   return {
     Type: 'AWS::CloudWatch::Alarm',
     Properties: {
       AlarmName: name,
       AlarmDescription: `${watch.description} See docs/runbook.md.`,
-      Namespace: watch.namespace,
-      MetricName: watch.metric,
-      Dimensions: watch.dimensions,
-      Statistic: watch.statistic,
-      Period: watch.periodSeconds,
-      EvaluationPeriods: 1,
-      Threshold: watch.above,
-      ComparisonOperator: 'GreaterThanThreshold',
+      ...conditionOf(watch),
       TreatMissingData: watch.whenMissing ?? 'notBreaching',
-      AlarmActions: [{ Ref: 'AlarmTopic' }],
-      OKActions: [{ Ref: 'AlarmTopic' }],
+      AlarmActions: receivers,
+      OKActions: receivers,
     },
   };
+}
+
+function conditionOf(watch: Watch | SumWatch | HistoryWatch): Record<string, unknown> {
+  if ('terms' in watch) return conditionOfSum(watch);
+  if ('deviations' in watch) return conditionOfHistory(watch);
+  return {
+    Namespace: watch.namespace,
+    MetricName: watch.metric,
+    Dimensions: watch.dimensions,
+    Statistic: watch.statistic,
+    Period: watch.periodSeconds,
+    EvaluationPeriods: 1,
+    Threshold: watch.above,
+    ComparisonOperator: 'GreaterThanThreshold',
+  };
+}
+
+function conditionOfSum(watch: SumWatch): Record<string, unknown> {
+  const terms = watch.terms.map(({ metric, dimensions }, index) =>
+    metricQuery(`m${index}`, { ...watch, metric, dimensions }),
+  );
+  const sum = terms.map(({ Id }) => `FILL(${Id}, 0)`).join(' + ');
+  return {
+    Metrics: [{ Id: 'sum', Expression: sum, Label: 'sum', ReturnData: true }, ...terms],
+    EvaluationPeriods: 1,
+    Threshold: watch.above,
+    ComparisonOperator: 'GreaterThanThreshold',
+  };
+}
+
+/** https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Anomaly_Detection.html */
+function conditionOfHistory(watch: HistoryWatch): Record<string, unknown> {
+  const { ReturnData: _isHidden, ...counted } = metricQuery('counted', watch);
+  return {
+    Metrics: [
+      { ...counted, ReturnData: true },
+      { Id: 'usual', Expression: `ANOMALY_DETECTION_BAND(counted, ${watch.deviations})`, ReturnData: true },
+    ],
+    ThresholdMetricId: 'usual',
+    ComparisonOperator: 'LessThanLowerThreshold',
+    EvaluationPeriods: watch.periods,
+  };
+}
+
+function metricQuery(
+  id: string,
+  watch: Pick<Watch, 'namespace' | 'metric' | 'dimensions' | 'periodSeconds' | 'statistic'>,
+) {
+  const { namespace, metric, dimensions, periodSeconds, statistic } = watch;
+  const Metric = { Namespace: namespace, MetricName: metric, Dimensions: dimensions };
+  return { Id: id, MetricStat: { Metric, Period: periodSeconds, Stat: statistic }, ReturnData: false };
 }

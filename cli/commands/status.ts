@@ -31,8 +31,11 @@ export async function run(context: Context, given: string | undefined): Promise<
   for (const other of others) context.output.line(otherWords(other));
 }
 
-function otherWords({ period: { id }, isClosed, packagesParked, lateEventsNotYetBilled }: OpenPeriod): string {
+function otherWords(other: OpenPeriod): string {
+  const { period, isClosed, packagesParked, packagesRejected, lateEventsNotYetBilled } = other;
+  const { id } = period;
   const left = [
+    ...(packagesRejected > 0 ? [`${plural(packagesRejected, 'package')} rejected, not billed`] : []),
     ...(isClosed ? [] : ['has usage and is not closed']),
     ...(packagesParked > 0 ? [`${plural(packagesParked, 'package')} parked`] : []),
     ...(lateEventsNotYetBilled > 0 ? [`${plural(lateEventsNotYetBilled, 'late event')} not yet billed`] : []),
@@ -75,6 +78,7 @@ function show(context: Context, cloud: Cloud, period: Period, status: Awaited<Re
   const { output } = context;
   const { packages, run, lateUsageNotYetBilled: late, oldestUnprocessed: oldest } = status;
   output.line(`${output.style('bold', period.id)}  ${period.from} to ${period.to}, ${cloud.outputs.BillingTimeZone}`);
+  if (packages.rejected > 0) output.line(output.style('red', rejectedWords(packages.rejected, period)));
   output.line(`run        ${runWords(run, endOfPeriod(period, cloud.calendar), period)}`);
   output.line(`packages   ${plural(packages.total, 'package')}, counted at ${status.packagesCountedAt.slice(0, 19)}Z`);
   for (const state of PACKAGE_STATES) {
@@ -108,6 +112,10 @@ function show(context: Context, cloud: Cloud, period: Period, status: Awaited<Re
     `cost       ${dollarsWords(status.estimatedCostUsd)} so far, estimated from the number of packages; see docs/cost.md`,
   );
   if (packages.parked > 0) output.line(`next       npx halfmonth parked ${period.id}`);
+}
+
+function rejectedWords(count: number, { id }: Period): string {
+  return `REJECTED   ${plural(count, 'package')}: nobody is billed for that usage; npx halfmonth packages ${id} --status rejected`;
 }
 
 function runWords(run: Omit<LatestRun, 'record'> | null, endsAt: number, period: Period): string {

@@ -9,6 +9,7 @@ import { FOUNDATION_KEY } from '../../lib/store/keys.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import { turnId, turnTaker, turnWaitWords } from '../invoice-api/api-turns.ts';
 import { durationWords, plural } from '../terminal/words.ts';
+import { openPeriods } from './open-periods.ts';
 
 /** What one look came to. `warning` is worth knowing, `problem` wants a person. */
 export interface Health {
@@ -25,6 +26,7 @@ const LONGEST_WAIT_FOR_QUOTA_MILLISECONDS = 5_000;
 
 /** Each by itself: one that fails does not hide the others. */
 export const CHECKS: Record<string, Check> = {
+  'rejected packages': rejectedPackages,
   configuration,
   'tables can be read': tablesCanBeRead,
   'state machine': stateMachine,
@@ -36,6 +38,15 @@ export const CHECKS: Record<string, Check> = {
   clocks,
   'schema versions': schemaVersions,
 };
+
+/** First of all: everything else may be in order, and money is missing. */
+async function rejectedPackages(cloud: Cloud) {
+  const rejected = (await openPeriods(cloud)).filter(({ packagesRejected }) => packagesRejected > 0);
+  if (rejected.length === 0) return { state: 'good', words: 'none in the periods of the last year' } as const;
+  const words = rejected.map(({ period, packagesRejected }) => `${packagesRejected} of ${period.id}`).join(', ');
+  const next = `npx halfmonth packages ${rejected[0]?.period.id} --status rejected`;
+  return { state: 'problem', words: `${words}: nobody is billed for that usage; see ${next}` } as const;
+}
 
 async function configuration({ outputs, calendar, quota, target }: Cloud) {
   const windows = Object.values(quota).flat().length;

@@ -1,4 +1,5 @@
 import type { Period } from '../../lib/periods/periods.ts';
+import type { RunSummary } from '../../lib/runs/close-period.ts';
 import { periodsToWatch } from '../../lib/runs/watch-periods.ts';
 import { BUCKETS } from '../../lib/store/keys.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
@@ -13,6 +14,8 @@ export interface OpenPeriod {
   /** False where usage was counted and no run has closed it. */
   isClosed: boolean;
   packagesParked: number;
+  /** As the run that closed the period left them: nobody is billed for their usage. */
+  packagesRejected: number;
   lateEventsNotYetBilled: number;
 }
 
@@ -24,7 +27,10 @@ export function watchedPeriods({ calendar, outputs }: Cloud): Period[] {
 /** Those of the watched periods in which something is open, the latest first. */
 export async function openPeriods(cloud: Cloud): Promise<OpenPeriod[]> {
   const periods = await Promise.all(watchedPeriods(cloud).map((period) => openPeriodOf(cloud, period)));
-  return periods.filter((each) => !each.isClosed || each.packagesParked + each.lateEventsNotYetBilled > 0);
+  return periods.filter(
+    ({ isClosed, packagesParked, packagesRejected, lateEventsNotYetBilled }) =>
+      !isClosed || packagesParked + packagesRejected + lateEventsNotYetBilled > 0,
+  );
 }
 
 async function openPeriodOf(cloud: Cloud, period: Period): Promise<OpenPeriod> {
@@ -33,13 +39,22 @@ async function openPeriodOf(cloud: Cloud, period: Period): Promise<OpenPeriod> {
   if (!state?.lastClosedAt) {
     const [isUsed, packagesParked] = await Promise.all([hasUsage(tables, period.id), parkedIn(cloud, period)]);
     // Before a period is closed once, its next run bills everything.
-    return { period, isClosed: !isUsed, packagesParked, lateEventsNotYetBilled: 0 };
+    return { period, isClosed: !isUsed, packagesParked, packagesRejected: 0, lateEventsNotYetBilled: 0 };
   }
-  const [packagesParked, late] = await Promise.all([
+  const [packagesParked, packagesRejected, late] = await Promise.all([
     parkedIn(cloud, period),
+    rejectedIn(cloud, period),
     new LateLedger(tables).notYetBilled(period.id),
   ]);
-  return { period, isClosed: true, packagesParked, lateEventsNotYetBilled: late.events };
+  return { period, isClosed: true, packagesParked, packagesRejected, lateEventsNotYetBilled: late.events };
+}
+
+/** Processed and rejected packages are in no index: the record of the last run over everybody has their number. */
+async function rejectedIn({ tables }: Cloud, { id }: Period): Promise<number> {
+  const records = await new RunStore(tables).listRunRecords(id);
+  // Written by close-period; `clients` only where the run was for some.
+  const closed = records.find(({ mode, clients, summary }) => mode === 'close' && !clients && summary !== undefined);
+  return (closed?.summary as RunSummary | undefined)?.packages.rejected ?? 0;
 }
 
 function parkedIn({ tables }: Cloud, { id }: Period): Promise<number> {

@@ -1,3 +1,4 @@
+import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { type ClosePeriodResources, type RunSummary, sendingForecasts } from '../../lib/runs/close-period.ts';
 import type { Notifications } from '../../lib/runs/notifications.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
@@ -38,6 +39,13 @@ export function closingResources(environment: Environment): ClosePeriodResources
   };
 }
 
+/** Records how many packages of a closed run stay unbilled; an alarm rests on the name. @returns the summary, unchanged */
+export function rejectionMetrics(metrics: Metrics, summary: RunSummary): RunSummary {
+  if (summary.mode === 'close')
+    metrics.addMetric('PackagesRejected', MetricUnit.Count, summary.rejected?.packages ?? 0);
+  return summary;
+}
+
 /**
  * Tells the world that a run over everybody has closed its period. At least once: a task that is tried again tells again,
  * with the same run.
@@ -47,9 +55,10 @@ export async function announceClosedPeriod(
   { summary, isWhole }: { summary: RunSummary; isWhole: boolean },
   notifications: Notifications,
 ): Promise<RunSummary> {
-  const { periodId, runId, mode, finishedAt, clients, certificateHash } = summary;
+  const { periodId, runId, mode, finishedAt, clients, certificateHash, rejected } = summary;
   if (mode === 'close' && isWhole) {
-    const detail = { periodId, runId, finishedAt, clients, ...(certificateHash ? { certificateHash } : {}) };
+    const named = { periodId, runId, finishedAt, clients };
+    const detail = { ...named, ...(certificateHash ? { certificateHash } : {}), ...(rejected ? { rejected } : {}) };
     await notifications.notify({ type: 'Period Closed', detail });
   }
   return summary;

@@ -18,12 +18,22 @@ export interface Account {
   rejected: MeterTotals;
   parked: MeterTotals;
   open: MeterTotals;
+  /** The first of the rejected packages, with what each would have added; absent in accounts of earlier versions. */
+  rejectedPackages?: RejectedPackage[];
   /** How many contradictions there are in the books; the first of them are named. */
   faultCount: number;
   faults: Fault[];
 }
 
+/** A package that the invoice API rejected, and what its revision would have added. */
+export interface RejectedPackage {
+  packageId: string;
+  totals: MeterTotals;
+}
+
 const FAULTS_NAMED = 20;
+/** Enough to begin with; `packages --status rejected` lists them all. */
+const REJECTED_NAMED = 20;
 const METER_FIELDS = ['days', 'lastProcessed', 'revisions', 'rejected', 'parked', 'open'] as const;
 const COUNT_FIELDS = [
   'clients',
@@ -49,6 +59,7 @@ export class AccountFold {
   >;
   readonly #packages: Record<AccountedState, number> = { processed: 0, rejected: 0, parked: 0, outstanding: 0 };
   readonly #faults: Fault[] = [];
+  readonly #rejected: RejectedPackage[] = [];
 
   addClient({ days, dayCount, events, packages, open, faults }: ClientAccount): this {
     this.#counts.clients += 1;
@@ -63,7 +74,7 @@ export class AccountFold {
       if (each.acknowledgement) this.#counts.acknowledged += 1;
       this.#meters.lastProcessed.addAll(each.lastProcessed);
       this.#meters.revisions.addAll(each.revisionsAddedUp);
-      if (each.state === 'rejected') this.#meters.rejected.addAll(each.unprocessed);
+      if (each.state === 'rejected') this.#addRejected({ packageId: each.packageId, totals: each.unprocessed });
       if (each.state === 'parked') this.#meters.parked.addAll(each.unprocessed);
     }
     this.#addFaults(faults, faults.length);
@@ -74,6 +85,7 @@ export class AccountFold {
     for (const field of COUNT_FIELDS) if (field !== 'faultCount') this.#counts[field] += account[field];
     for (const field of METER_FIELDS) this.#meters[field].addAll(account[field]);
     for (const state of STATES) this.#packages[state] += account.packages[state];
+    this.#nameRejected(account.rejectedPackages ?? []);
     this.#addFaults(account.faults, account.faultCount);
     return this;
   }
@@ -89,8 +101,18 @@ export class AccountFold {
       parked: totals('parked'),
       open: totals('open'),
       packages: { ...this.#packages },
+      rejectedPackages: [...this.#rejected],
       faults: [...this.#faults],
     };
+  }
+
+  #addRejected(rejected: RejectedPackage): void {
+    this.#meters.rejected.addAll(rejected.totals);
+    this.#nameRejected([rejected]);
+  }
+
+  #nameRejected(rejected: readonly RejectedPackage[]): void {
+    this.#rejected.push(...rejected.slice(0, REJECTED_NAMED - this.#rejected.length));
   }
 
   #addFaults(faults: readonly Fault[], count: number): void {

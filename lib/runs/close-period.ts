@@ -1,3 +1,4 @@
+import type { Account, RejectedPackage } from '../certificate/account.ts';
 import type { Certificate } from '../certificate/certificate.ts';
 import { forecastEnd } from '../quota/forecast.ts';
 import { parseQuotaWindows } from '../quota/quota.ts';
@@ -47,6 +48,8 @@ export interface RunSummary {
   packages: Partial<Record<string, number>>;
   /** What this run's revisions add to what was processed before, by meter. */
   difference: MeterTotals;
+  /** The packages whose usage nobody is billed for, since the invoice API rejected them; absent when there are none. */
+  rejected?: RejectedUsage;
   /** Client counts of a preview. */
   clientsByChange?: ChunkSums['clientsByChange'];
   /** How long a preview's packages would take to send. */
@@ -57,7 +60,17 @@ export interface RunSummary {
   warnings?: string[];
 }
 
+/** What the invoice API rejected. */
+export interface RejectedUsage {
+  packages: number;
+  /** By meter; at most {@link METERS_SHOWN} meters. */
+  totals: MeterTotals;
+  /** The first of them; at most {@link METERS_NAMED} meters each. */
+  named: RejectedPackage[];
+}
+
 const METERS_SHOWN = 200;
+const METERS_NAMED = 10;
 
 /**
  * Ends a run: adds up what the workers folded, makes the certificate, marks the period, keeps the run's record and releases
@@ -77,6 +90,8 @@ export async function closePeriod(event: ClosePeriodEvent, resources: ClosePerio
   const certificate = found && (await certifyRun(run, { made, ...found }, finishedAt, resources));
   const account = found?.sums ?? made;
   const summary = summaryOf(run, finishedAt, made, account, certificate);
+  const rejected = rejectedIn(found?.account);
+  if (rejected) summary.rejected = rejected;
   if (run.mode === 'preview') summary.forecast = await resources.forecastSending(packagesToSend(made), now());
   await runs.saveValue(run.runId, 'result', [0], { made, account });
   await runs.updateRunRecord(run.period.id, {
@@ -119,8 +134,15 @@ function summaryOf(
   };
 }
 
-function shown(totals: MeterTotals): MeterTotals {
-  return Object.fromEntries(Object.entries(totals).slice(0, METERS_SHOWN));
+function rejectedIn(account: Account | undefined): RejectedUsage | undefined {
+  if (!account || account.packages.rejected === 0) return undefined;
+  const { packages, rejected, rejectedPackages = [] } = account;
+  const named = rejectedPackages.map(({ packageId, totals }) => ({ packageId, totals: shown(totals, METERS_NAMED) }));
+  return { packages: packages.rejected, totals: shown(rejected), named };
+}
+
+function shown(totals: MeterTotals, meters = METERS_SHOWN): MeterTotals {
+  return Object.fromEntries(Object.entries(totals).slice(0, meters));
 }
 
 function warningsOf(sums: ChunkSums): string[] {

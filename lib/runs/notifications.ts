@@ -4,7 +4,15 @@ import type { MeterTotals } from '../usage/records.ts';
 export type Notification =
   | {
       type: 'Period Closed';
-      detail: { periodId: string; runId: string; finishedAt: string; clients: number; certificateHash?: string };
+      detail: {
+        periodId: string;
+        runId: string;
+        finishedAt: string;
+        clients: number;
+        certificateHash?: string;
+        /** Absent when every package was processed. */
+        rejected?: { packages: number; totals: MeterTotals; named: { packageId: string; totals: MeterTotals }[] };
+      };
     }
   /** At least so much, where there was more than an hourly look has time to read; `totals` names 200 meters at most. */
   | { type: 'Late Usage'; detail: { periodId: string; events: number; totals: MeterTotals } }

@@ -42,7 +42,7 @@ export interface Assessment {
  */
 export const ROUNDS_PER_EXECUTION = 500;
 
-/** With fewer finished packages than this, a share says nothing. */
+/** With fewer finished packages than this, a share says nothing while others are still on their way. */
 const FINISHED_FOR_A_SHARE = 20;
 
 /**
@@ -125,8 +125,12 @@ async function judgeFailures(run: RunContext, states: PackageCounts['states'], d
   const { failureShareLimit } = deciding.settings;
   const failed = states.rejected + states.parked;
   const finished = failed + states.processed;
-  if (finished < FINISHED_FOR_A_SHARE || failed / finished <= failureShareLimit) return;
+  const isAtEnd = states.ready + states.sending + states.submitted === 0;
+  const isTooFew = finished < FINISHED_FOR_A_SHARE;
+  if (failed === 0 || failed / finished <= failureShareLimit || (isTooFew && !isAtEnd)) return;
   await tell(deciding, { type: 'Failure Share Exceeded', detail: { ...named(run), failed, finished } });
+  // A small run has nothing left to stop at its end; failing it would only keep its period from being certified.
+  if (isTooFew) return;
   throw new TooManyPackagesFailed(run.period.id, failed, finished, failureShareLimit);
 }
 

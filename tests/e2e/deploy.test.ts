@@ -9,6 +9,7 @@ import { copyService, type FrameworkResult, type ServiceCopy } from '../fixtures
 const STACK = 'halfmonth-prod';
 const STAGE = ['--stage', 'prod'];
 const INVOICE_API = '--param=invoiceApiUrl=https://invoices.example.com';
+const RECEIVER = '--param=alarmEmail=billing-on-call@example.com';
 const STACK_TRACE = /^ +at /m;
 const ACCESS_KEY_ID = 'AKIAOFTHEDEPLOYER';
 
@@ -32,8 +33,8 @@ beforeAll(async () => {
     SLS_AWS_MONITORING_FREQUENCY: '100',
   };
   [deployed, packaged, checkedElsewhere] = await Promise.all([
-    service.serverless(['deploy', ...STAGE, INVOICE_API], inTheCloud),
-    packagingCopy.serverless(['package', ...STAGE, INVOICE_API]),
+    service.serverless(['deploy', ...STAGE, INVOICE_API, RECEIVER], inTheCloud),
+    packagingCopy.serverless(['package', ...STAGE, INVOICE_API, RECEIVER]),
     packagedTemplate('prod'),
   ]);
 }, 400_000);
@@ -88,7 +89,10 @@ describe('serverless deploy to an endpoint that speaks the APIs of AWS', () => {
 
   test('has nothing to do the second time, and can be undone', async () => {
     const before = controlPlane.requests.length;
-    const again = await service.serverless(['deploy', ...STAGE, INVOICE_API, '--package', '.serverless'], inTheCloud);
+    const again = await service.serverless(
+      ['deploy', ...STAGE, INVOICE_API, RECEIVER, '--package', '.serverless'],
+      inTheCloud,
+    );
     const operations = controlPlane.requests.slice(before).map(({ operation }) => operation);
     expect(again).toMatchObject({ exitCode: 0, output: expect.stringContaining('No changes to deploy') });
     expect(operations.filter((operation) => /^PUT|ChangeSet/.test(operation))).toEqual([]);
@@ -114,11 +118,24 @@ describe('serverless package', () => {
     expect(output).not.toMatch(STACK_TRACE);
   }, 120_000);
 
+  test('stops for a stage of real money whose alarms would reach nobody, and for no other', async () => {
+    const [prod, dev] = [
+      await service.serverless(['package', ...STAGE, INVOICE_API]),
+      await service.serverless(['package', '--stage', 'dev', INVOICE_API]),
+    ];
+
+    expect(prod.exitCode).toBe(1);
+    expect(prod.output).toContain('Nobody would get the alarms of the stage prod');
+    expect(prod.output).toContain('--param="alarmEmail=');
+    expect(prod.output).not.toMatch(STACK_TRACE);
+    expect(dev.exitCode).toBe(0);
+  }, 120_000);
+
   test('names the path of each setting that it does not know or cannot use, without a stack trace', async () => {
     const file = join(packagingCopy.folder, 'config', 'prod.yml');
     const settings = readFileSync(file, 'utf8').replace('graceHours: 26', 'graceHours: soon');
     writeFileSync(file, `${settings}  alarmEmial: billing@example.com\n`);
-    const { exitCode, output } = await packagingCopy.serverless(['package', ...STAGE, INVOICE_API]);
+    const { exitCode, output } = await packagingCopy.serverless(['package', ...STAGE, INVOICE_API, RECEIVER]);
     expect(exitCode).toBe(1);
     expect(output).toContain('config/prod.yml cannot be used:');
     expect(output).toContain('billing.graceHours: ');

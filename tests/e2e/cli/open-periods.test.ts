@@ -47,9 +47,11 @@ test('status of the last period names the earlier one', async () => {
 
   expect(period).toBe(world.period.id);
   expect(before.otherPeriods).toEqual([
-    { period: earlier, isClosed: false, packagesParked: 0, lateEventsNotYetBilled: 0 },
+    { period: earlier, isClosed: false, packagesParked: 0, packagesRejected: 0, lateEventsNotYetBilled: 0 },
   ]);
-  expect(otherPeriods).toEqual([{ period: earlier, isClosed: true, packagesParked: 1, lateEventsNotYetBilled: 1 }]);
+  expect(otherPeriods).toEqual([
+    { period: earlier, isClosed: true, packagesParked: 1, packagesRejected: 0, lateEventsNotYetBilled: 1 },
+  ]);
   expect(stdout).toContain(
     `${earlier}: 1 package parked, 1 late event not yet billed; npx halfmonth status ${earlier}`,
   );

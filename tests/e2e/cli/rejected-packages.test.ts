@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { dataIn, stateOf } from '../../fixtures/alarm-states.ts';
 import { type CommandLineWorld, startCommandLineWorld } from '../../fixtures/command-line.ts';
+import { packagedTemplate } from '../../fixtures/packaged-service.ts';
+import { resolved } from '../../fixtures/resolved-template.ts';
 import { until } from '../../fixtures/until.ts';
 
 let world: CommandLineWorld;
@@ -18,10 +21,24 @@ const statusWhenEnded = () =>
     return status.run.status === 'RUNNING' ? undefined : status;
   });
 
+const closedEvents = () =>
+  world.busEvents
+    .filter(({ DetailType }) => DetailType === 'Period Closed')
+    .map(({ Detail }) => JSON.parse(Detail ?? '{}') as object);
+
 const headOf = async (client: string) => {
   const { head } = (await world.json(['package', `${id}.${client}`])) as { head: Record<string, unknown> };
   return head;
 };
+
+/** The alarm as it is packaged, for the stage that runs here. */
+async function alarmState(id: string): Promise<string> {
+  const template = await packagedTemplate('local');
+  return stateOf(
+    resolved(template, template.Resources[id]?.Properties) as Record<string, unknown>,
+    dataIn(world.lines),
+  );
+}
 
 // One story: each test goes on where the one before it ended.
 test('a canary that the API rejected goes on by redrive once its packages are released', async () => {
@@ -48,6 +65,9 @@ test('a certified rejection that was mended is billed by a new run, once, and ce
   const { certificate: before } = (await world.json(['certificate', id])) as { certificate: { run: { id: string } } };
   const again = (await world.json(['run', id, '--follow', '--yes'])) as { run: { status: string } };
   const untouched = await headOf('initech');
+  const shown = await world.halfmonth(['status', id]);
+  const doctor = await world.halfmonth(['doctor']);
+  const ringing = await alarmState('PackagesRejectedAlarm');
 
   const released = await world.json(['parked', 'release', `${id}.initech`, '--reason', 'registered', '--yes']);
   await world.halfmonth(['run', id, '--follow', '--yes']);
@@ -55,6 +75,19 @@ test('a certified rejection that was mended is billed by a new run, once, and ce
 
   expect(before).toMatchObject({ billed: { rejected: { api_calls: '7' } } });
   expect(again.run.status).toBe('SUCCEEDED');
+  // The run succeeds, and it does not go by in silence: the alarm, the event, and the first line of both commands.
+  expect(ringing).toBe('ALARM');
+  expect(closedEvents()).toContainEqual(
+    expect.objectContaining({
+      rejected: {
+        packages: 1,
+        totals: { api_calls: '7' },
+        named: [{ packageId: `${id}.initech`, totals: { api_calls: '7' } }],
+      },
+    }),
+  );
+  expect(shown.stdout.split('\n')[1]).toMatch(/^REJECTED +1 package: nobody is billed/);
+  expect(doctor.stdout.split('\n')[0]).toMatch(/^BAD +rejected packages +1 of /);
   expect(untouched).toMatchObject({ state: 'rejected', submission: 1 });
   expect(released.packages).toEqual([`${id}.initech`]);
   expect(await headOf('initech')).toMatchObject({ state: 'processed', revision: 1, submission: 2 });

@@ -26,8 +26,13 @@ const drawn: unknown[][] = dashboard.widgets.flatMap(
   (widget: { properties: { metrics: unknown[][] } }) => widget.properties.metrics,
 );
 
+/** Written by nobody: the command line sets its alarm off by hand. */
+const REHEARSAL = 'Rehearsal';
+
 const own = new Set([
-  ...alarms.filter(({ Namespace }) => Namespace === 'Halfmonth').map(({ MetricName }) => String(MetricName)),
+  ...alarms
+    .filter(({ Namespace, MetricName }) => Namespace === 'Halfmonth' && MetricName !== REHEARSAL)
+    .map(({ MetricName }) => String(MetricName)),
   ...drawn.filter(([namespace]) => namespace === 'Halfmonth').map(([, metric]) => String(metric)),
 ]);
 
@@ -63,5 +68,8 @@ test('a stage without a schedule is never overdue: nobody says how long, and sil
 
 test('silence rings where somebody should have spoken, and only there', () => {
   const ringing = alarms.filter(({ TreatMissingData }) => TreatMissingData === 'breaching');
-  expect(ringing.map(({ AlarmName }) => AlarmName)).toEqual(['halfmonth-prod-PeriodOverdue']);
+  expect(ringing.map(({ AlarmName }) => AlarmName)).toEqual([
+    'halfmonth-prod-EventsCollapsed',
+    'halfmonth-prod-PeriodOverdue',
+  ]);
 });
