@@ -54,9 +54,16 @@ export function buildProgram(): Command {
     .option('--preview', 'write nothing and send nothing; show what a run would do')
     .option('--canary <packages>', 'send so many first and go on only when they are processed', positive)
     .option('--deadline <time>', 'warn when the forecast passes it (RFC 3339)')
+    .option('--queue-wait <minutes>', 'how long to wait for events that are still in the queue, 0: not at all', minutes)
     .option('--follow', 'watch it until it ends')
     .addOption(yes())
     .action(lazily(() => import('./commands/run.ts')));
+
+  command(program, 'watch [PERIOD|EXECUTION]', 'Follow a run to its end, whoever started it', [
+    'halfmonth watch',
+    'halfmonth watch 2026-11-H1',
+    'halfmonth watch 2026-11-H1-20261116T060000123Z',
+  ]).action(lazily(() => import('./commands/watch.ts')));
 
   command(program, 'status [PERIOD]', 'How a period stands', [
     'halfmonth status',
@@ -238,6 +245,13 @@ function collect(value: string, before: string[] = []): string[] {
 
 function positive(value: string): number {
   if (!/^[1-9]\d{0,8}$/.test(value)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
+  return Number(value);
+}
+
+function minutes(value: string): number {
+  if (!/^\d{1,4}$/.test(value) || Number(value) > 1440) {
+    throw new InvalidArgumentError('It must be a whole number of minutes from 0 to 1440.');
+  }
   return Number(value);
 }
 

@@ -1,19 +1,19 @@
 import { StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { endOfPeriod, type Period } from '../../lib/periods/periods.ts';
-import { listingOf } from '../../lib/runs/chunk-steps.ts';
-import type { RunSummary } from '../../lib/runs/close-period.ts';
-import { readRunInput } from '../../lib/runs/run.ts';
-import { RunStore } from '../../lib/store/run-store.ts';
+import { type RunInput, readRunInput } from '../../lib/runs/run.ts';
+import { type PeriodLock, RunStore } from '../../lib/store/run-store.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import type { Context } from '../connection/context.ts';
+import { isEmpty, lookAtEventsQueue, type QueueLook, queueWords } from '../events/queue-look.ts';
 import { findExecution } from '../executions/executions.ts';
 import { followRun } from '../executions/follow-run.ts';
+import { showEnd } from '../executions/run-end.ts';
 import { readClientId } from '../packages/package-id.ts';
 import { periodOrLast } from '../periods/period-of.ts';
-import type { LatestRun } from '../periods/period-status.ts';
+import { lookAhead, runAheadWords } from '../periods/run-ahead.ts';
 import { CommandFailed, WrongUsage } from '../terminal/errors.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
-import { plural, timeWords, totalsWords } from '../terminal/words.ts';
+import { plural, timeWords } from '../terminal/words.ts';
 
 interface RunOptions {
   client?: string[];
@@ -21,9 +21,8 @@ interface RunOptions {
   canary?: number;
   deadline?: string;
   follow?: boolean;
+  queueWait?: number;
 }
-
-const CLIENTS_SHOWN = 50;
 
 /** Starts a run of a period, or shows what one would do. */
 export async function run(context: Context, given: string | undefined, options: RunOptions): Promise<ExitCode> {
@@ -31,8 +30,14 @@ export async function run(context: Context, given: string | undefined, options: 
   const { output } = context;
   const period = periodOrLast(given, cloud, output);
   const input = inputOf(period, options);
+  const running = options.preview ? undefined : await runningRun(cloud, period);
+  if (running) return followInstead(context, cloud, period, running, options.follow === true);
+  const queue = await lookAtEventsQueue(cloud);
+  showQueue(context, queue, input);
   if (!options.preview) {
-    await checkStartable(cloud, period);
+    const ahead = await lookAhead(cloud, period, input.clients);
+    if (input.clients && ahead.clients === 0 && !ahead.isPartial) throw nobody(period, input.clients);
+    for (const line of runAheadWords(ahead)) output.line(line);
     const whom = options.client ? plural(options.client.length, 'client') : 'every client';
     if (!(await context.confirm(`Close ${period.id} for ${whom}? Packages go to the invoice API.`))) {
       output.line('Nothing was done.');
@@ -43,23 +48,84 @@ export async function run(context: Context, given: string | undefined, options: 
   const name = executionArn.slice(executionArn.lastIndexOf(':') + 1);
   output.line(`Started ${name}.`);
   if (!options.follow && !options.preview) {
-    output.result({ command: 'run', target: cloud.target, period: period.id, executionArn, input });
-    output.line(`Watch it: npx halfmonth status ${period.id}`);
+    output.result({ command: 'run', target: cloud.target, period: period.id, executionArn, input, queue });
+    output.line(`Watch it: npx halfmonth watch ${period.id}`);
     return EXIT.done;
   }
   const ended = await followRun(context, cloud, period, executionArn);
-  return finish(context, cloud, period, executionArn, ended, options.preview === true);
+  return showEnd(context, cloud, {
+    command: options.preview ? 'run --preview' : 'run --follow',
+    period,
+    executionArn,
+    ended,
+    isPreview: options.preview === true,
+  });
+}
+
+/** Says what a run of now would miss. */
+function showQueue({ output }: Context, queue: QueueLook, { mode, queueWaitMinutes }: RunInput): void {
+  const words = queueWords(queue);
+  if (words === undefined) return;
+  output.line(output.style('yellow', words));
+  if (isEmpty(queue)) return;
+  output.line(
+    mode === 'preview'
+      ? 'What of them belongs to the period is not in this preview.'
+      : queueWaitMinutes === 0
+        ? 'The run does not wait for them: what of them belongs to the period becomes late usage, for a later run.'
+        : 'The run waits for them before it packages, for as long as billing.queueWaitMinutes or --queue-wait says.',
+  );
+}
+
+function nobody(period: Period, clients: readonly string[]): CommandFailed {
+  const which = clients.length === 1 ? clients[0] : `None of ${clients.join(', ')}`;
+  return new CommandFailed(
+    'NO_SUCH_CLIENT',
+    `${which} has ${clients.length === 1 ? 'no' : 'any'} usage or package in ${period.id}: ids are told apart by capitals. ` +
+      `See who has: npx halfmonth packages ${period.id}`,
+  );
+}
+
+/** Another run has the period: its result is what was wanted, mostly. */
+async function followInstead(
+  context: Context,
+  cloud: Cloud,
+  period: Period,
+  lock: PeriodLock,
+  follows: boolean,
+): Promise<ExitCode> {
+  const words = `Run ${lock.runId} has ${period.id} since ${lock.takenAt} and is running.`;
+  const canAsk = follows && context.isAsked;
+  if (!canAsk) {
+    throw new CommandFailed('PERIOD_LOCKED', `${words} Watch it: npx halfmonth watch ${period.id}`);
+  }
+  if (!(await context.confirm(`${words} Watch that one?`))) {
+    context.output.line('Nothing was done.');
+    return EXIT.failed;
+  }
+  const ended = await followRun(context, cloud, period, lock.executionArn);
+  return showEnd(context, cloud, {
+    command: 'run --follow',
+    period,
+    executionArn: lock.executionArn,
+    ended,
+    isPreview: false,
+  });
 }
 
 /** @throws WrongUsage for what no run would take */
-function inputOf(period: Period, { client, preview, canary, deadline }: RunOptions) {
+function inputOf(period: Period, { client, preview, canary, deadline, queueWait }: RunOptions): RunInput {
   const input = {
     period: period.id,
     ...(client ? { clients: [...new Set(client.map(readClientId))] } : {}),
     ...(preview ? { mode: 'preview' } : {}),
     ...(canary ? { canary } : {}),
     ...(deadline ? { deadline } : {}),
+    ...(queueWait === undefined ? {} : { queueWaitMinutes: queueWait }),
   };
+  if (deadline && Date.parse(deadline) <= Date.now()) {
+    throw new WrongUsage(`--deadline ${deadline} is in the past: nothing can be sent by then. Nothing was started.`);
+  }
   try {
     return readRunInput(input);
   } catch (error) {
@@ -67,8 +133,11 @@ function inputOf(period: Period, { client, preview, canary, deadline }: RunOptio
   }
 }
 
-/** What would fail in the first step is said here, before anything is started. */
-async function checkStartable(cloud: Cloud, period: Period): Promise<void> {
+/**
+ * The run that has the period now, if one does.
+ * @throws WrongUsage where the first step would fail
+ */
+async function runningRun(cloud: Cloud, period: Period): Promise<PeriodLock | undefined> {
   const endsAt = endOfPeriod(period, cloud.calendar);
   if (Date.now() < endsAt) {
     throw new WrongUsage(
@@ -76,13 +145,9 @@ async function checkStartable(cloud: Cloud, period: Period): Promise<void> {
     );
   }
   const lock = await new RunStore(cloud.tables).loadLock(period.id);
-  if (!lock) return;
+  if (!lock) return undefined;
   const execution = await findExecution(await cloud.stepFunctions(), lock.executionArn);
-  if (execution?.status !== 'RUNNING' && execution?.status !== 'PENDING_REDRIVE') return;
-  throw new CommandFailed(
-    'PERIOD_LOCKED',
-    `Run ${lock.runId} has ${period.id} since ${lock.takenAt} and is running. Watch it: npx halfmonth status ${period.id}`,
-  );
+  return execution?.status === 'RUNNING' || execution?.status === 'PENDING_REDRIVE' ? lock : undefined;
 }
 
 async function start(cloud: Cloud, period: Period, input: object): Promise<string> {
@@ -98,82 +163,4 @@ async function start(cloud: Cloud, period: Period, input: object): Promise<strin
   );
   if (!executionArn) throw new CommandFailed('NOT_STARTED', 'Step Functions did not say which execution it started.');
   return executionArn;
-}
-
-async function finish(
-  context: Context,
-  cloud: Cloud,
-  period: Period,
-  executionArn: string,
-  ended: LatestRun | undefined,
-  isPreview: boolean,
-): Promise<ExitCode> {
-  const { output } = context;
-  // Written by close-period.
-  const summary = ended?.record.summary as RunSummary | undefined;
-  const clients = isPreview && ended?.status === 'SUCCEEDED' ? await previewOf(cloud, ended) : undefined;
-  const { record: _record, ...run } = ended ?? { record: undefined };
-  output.result({
-    command: isPreview ? 'run --preview' : 'run --follow',
-    target: cloud.target,
-    period: period.id,
-    executionArn,
-    run,
-    summary: summary ?? null,
-    ...(clients ? { clients } : {}),
-  });
-  if (ended?.status !== 'SUCCEEDED') {
-    output.line(
-      output.style(
-        'red',
-        `The run ${ended?.status.toLowerCase() ?? 'did not start'}: ${ended?.failure ?? 'no reason is known'}`,
-      ),
-    );
-    output.line(`See: npx halfmonth execution ${executionArn.slice(executionArn.lastIndexOf(':') + 1)}`);
-    return EXIT.failed;
-  }
-  if (summary) showSummary(context, summary, isPreview);
-  if (clients) {
-    output.table(
-      [{ heading: 'client' }, { heading: 'what' }, { heading: 'changes' }],
-      clients
-        .filter(({ change }) => change !== 'unchanged')
-        .slice(0, CLIENTS_SHOWN)
-        .map(({ clientId, change, difference = {} }) => [clientId, change, totalsWords(difference)]),
-    );
-    if (clients.length > CLIENTS_SHOWN)
-      output.line(`The full list of ${plural(clients.length, 'client')}: with --json`);
-  }
-  return EXIT.done;
-}
-
-function showSummary({ output }: Context, summary: RunSummary, isPreview: boolean): void {
-  const { clientsByChange, packages } = summary;
-  const counts = Object.entries(packages).filter(([, count]) => (count ?? 0) > 0);
-  output.line(
-    `${plural(summary.events, 'event')} of ${plural(summary.clients, 'client')}: ${totalsWords(summary.usage)}`,
-  );
-  if (isPreview && clientsByChange) {
-    output.line(
-      `clients: ${clientsByChange.new} new, ${clientsByChange.changed} changed, ${clientsByChange.unchanged} unchanged`,
-    );
-  }
-  output.line(`packages: ${counts.map(([state, count]) => `${state} ${count}`).join(', ') || 'none'}`);
-  output.line(`${isPreview ? 'would change' : 'changed'} what is billed by: ${totalsWords(summary.difference)}`);
-  if (isPreview && summary.forecast) output.line(forecastWords(summary.forecast));
-  for (const warning of summary.warnings ?? []) output.line(output.style('yellow', warning));
-  if (summary.certificateHash) output.line(output.style('green', `certified: ${summary.certificateHash}`));
-}
-
-function forecastWords({ packages, expectedEndAt }: NonNullable<RunSummary['forecast']>): string {
-  if (packages === 0) return 'nothing to send';
-  return `sending ${plural(packages, 'package')} would end about ${expectedEndAt}, started now`;
-}
-
-async function previewOf(cloud: Cloud, { runId, record }: LatestRun) {
-  const runs = new RunStore(cloud.tables);
-  const clients = [];
-  // Written by close-period.
-  for await (const entry of listingOf(runs, runId, Number(record.chunkCount ?? 0))) clients.push(entry);
-  return clients;
 }

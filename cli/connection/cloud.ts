@@ -72,6 +72,11 @@ export class Cloud {
     return new SFNClient(this.#configuration);
   }
 
+  async metrics() {
+    const { CloudWatchClient } = await import('@aws-sdk/client-cloudwatch');
+    return new CloudWatchClient(this.#configuration);
+  }
+
   async queues() {
     const { SQSClient } = await import('@aws-sdk/client-sqs');
     // The endpoint decides where requests go, not the host in a queue's URL.

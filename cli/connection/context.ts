@@ -23,6 +23,11 @@ export class Context {
     return this.#cloud;
   }
 
+  /** Whether a person sits here who can be asked. */
+  get isAsked(): boolean {
+    return process.stdin.isTTY === true && process.stdout.isTTY === true && !this.output.json && !this.options.yes;
+  }
+
   /**
    * Asks before something is done that changes money, unless `--yes` was given.
    * @returns false when the answer was no
@@ -30,7 +35,7 @@ export class Context {
    */
   async confirm(question: string): Promise<boolean> {
     if (this.options.yes) return true;
-    if (!process.stdin.isTTY || !process.stdout.isTTY || this.output.json) {
+    if (!this.isAsked) {
       throw new WrongUsage(
         `${question} Nobody can be asked here: give --yes if that is what you want. Nothing was done.`,
       );

@@ -56,7 +56,8 @@ export async function followRun(
     await output.live(lines, `${period.id} ${status.toLowerCase()}: ${statesWords(states)}${since}`);
     if (isOver) {
       output.endLive();
-      return run ?? (await findRun(cloud, period, executionArn));
+      // What the last step wrote down may have come after the record was read, and before the end was.
+      return (await findRun(cloud, period, executionArn)) ?? run;
     }
     await delay(cloud.target.kind === 'local' ? 500 : 5_000);
   }
@@ -65,7 +66,7 @@ export async function followRun(
 async function findRun(cloud: Cloud, period: Period, executionArn: string): Promise<LatestRun | undefined> {
   const records = await new RunStore(cloud.tables).listRunRecords(period.id);
   const record = records.find((each) => each.executionArn === executionArn);
-  return record && runOf(cloud, record);
+  return record && runOf(cloud, record, period.id);
 }
 
 async function linesOf(

@@ -1,5 +1,5 @@
 import { PACKAGE_STATES, type PackageState } from '../../lib/packages/package.ts';
-import type { Period } from '../../lib/periods/periods.ts';
+import type { Period, PeriodId } from '../../lib/periods/periods.ts';
 import { BUCKETS } from '../../lib/store/keys.ts';
 import { countPackages, type OutstandingSummary, summarizeOutstanding } from '../../lib/store/package-reader.ts';
 import { type RunRecord, RunStore } from '../../lib/store/run-store.ts';
@@ -36,15 +36,17 @@ export interface LatestRun {
 export async function latestRun(cloud: Cloud, period: Period): Promise<LatestRun | undefined> {
   const records = await new RunStore(cloud.tables).listRunRecords(period.id);
   const record = records.find(({ mode }) => mode !== 'preview');
-  return record && runOf(cloud, record);
+  return record && runOf(cloud, record, period.id);
 }
 
 /** A run with what Step Functions says of its execution. */
-export async function runOf(cloud: Cloud, record: RunRecord): Promise<LatestRun> {
+export async function runOf(cloud: Cloud, found: RunRecord, periodId: PeriodId): Promise<LatestRun> {
+  // First the execution: of one that has ended, the record is then complete.
+  const execution = await findExecution(await cloud.stepFunctions(), String(found.executionArn));
+  const record = (await new RunStore(cloud.tables).loadRunRecord(periodId, found.startedAt, found.runId)) ?? found;
   // Written by open-period, plan-sends and close-period under these names.
   const { runId, startedAt, executionArn, mode, finishedAt, clients, counts, forecast } = record as RunRecord &
     Omit<LatestRun, 'record' | 'status'>;
-  const execution = await findExecution(await cloud.stepFunctions(), executionArn);
   return {
     runId,
     executionArn,

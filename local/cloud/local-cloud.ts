@@ -7,6 +7,7 @@ import { type AwsApis, startAwsApiServer } from './aws-api/aws-api-server.ts';
 import { cloudFormationApi } from './aws-api/cloudformation-api.ts';
 import { eventBusApi } from './aws-api/event-bus-api.ts';
 import { parameterStoreApi } from './aws-api/parameter-store-api.ts';
+import { queueMetricsApi } from './aws-api/queue-metrics-api.ts';
 import { newSessionCredentials, type SessionCredentials } from './credentials.ts';
 import { functionsOf } from './lambda/functions.ts';
 import { lambdaApi } from './lambda/lambda-api.ts';
@@ -19,7 +20,7 @@ import type { TaskInterceptor } from './state-machines/execution.ts';
 import { stateMachinesOf } from './state-machines/state-machine.ts';
 import { stepFunctionsApi } from './state-machines/step-functions-api.ts';
 import { ensureTables } from './tables.ts';
-import { stackOf } from './template/stack.ts';
+import { LOCAL_ACCOUNT_ID, stackOf } from './template/stack.ts';
 import { readStackName, readTemplate, type Template } from './template/template.ts';
 
 /** How to start the local cloud. */
@@ -121,6 +122,9 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     apis.services = {
       AWSStepFunctions: stepFunctionsApi(machines),
       AmazonSSM: parameterStoreApi(options.parameters ?? {}, region),
+      GraniteServiceVersion20100801: queueMetricsApi((name) =>
+        sqs.queueOf(`arn:aws:sqs:${region}:${LOCAL_ACCOUNT_ID}:${name}`),
+      ),
       AWSEvents: eventBusApi((event) => observer.onBusEvent?.(event)),
     };
     apis.rest = [

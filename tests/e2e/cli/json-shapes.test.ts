@@ -26,6 +26,7 @@ beforeAll(async () => {
   await ask('run --preview', id);
   world.api.setFaults({ unprocessed: 1 });
   await ask('run --follow', id, '--yes');
+  await ask('watch', id);
   await ask('parked', id);
   await ask('explain', 'acme', id);
   await ask('quota');

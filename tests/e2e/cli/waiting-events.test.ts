@@ -1,0 +1,78 @@
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type CommandLineWorld, startCommandLineWorld } from '../../fixtures/command-line.ts';
+
+let world: CommandLineWorld;
+let sqs: SQSClient;
+let id: string;
+beforeAll(async () => {
+  world = await startCommandLineWorld();
+  const { region, credentials, endpoints } = world.cloud;
+  sqs = new SQSClient({ region, credentials, endpoint: endpoints.sqs });
+  id = world.period.id;
+}, 300_000);
+afterAll(async () => {
+  sqs?.destroy();
+  await world?.stop();
+});
+
+/** An event that the queue gives out only later, as one that a slow or broken consumer has left there. */
+async function queueFor(DelaySeconds: number, event: object): Promise<void> {
+  const QueueUrl = world.cloud.outputs.EventsQueueUrl;
+  await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(event), DelaySeconds }));
+}
+
+test('a deadline in the past, and a client of nobody, start nothing', async () => {
+  await world.count([world.event('acme', '10')]);
+
+  const late = await world.halfmonth(['run', id, '--deadline', '2020-01-01T00:00:00Z', '--yes']);
+  const nobody = await world.halfmonth(['run', id, '--client', 'nobody', '--yes']);
+  const { executions } = await world.json(['executions']);
+
+  expect(late).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('is in the past') });
+  expect(nobody).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('nobody has no usage') });
+  expect(executions).toEqual([]);
+});
+
+test('every preview says what a run would do, and one of nobody says so', async () => {
+  const previews = [];
+  for (let count = 0; count < 3; count++) previews.push(await world.json(['run', id, '--preview']));
+  const nobody = await world.halfmonth(['run', id, '--preview', '--client', 'nobody']);
+
+  for (const { summary } of previews) expect(summary).toMatchObject({ clients: 1, usage: { api_calls: '10' } });
+  expect(nobody).toMatchObject({ exitCode: 3, stdout: expect.stringContaining('nobody has no usage and no package') });
+}, 240_000);
+
+test('a run says what waits in the queue and what would go, waits for it, and bills it', async () => {
+  await queueFor(12, world.event('globex', '5'));
+
+  const started = await world.halfmonth(['run', id, '--yes']);
+  const locked = await world.halfmonth(['run', id, '--yes']);
+  const watched = await world.halfmonth(['watch', id]);
+  const { certificate } = await world.json(['certificate', id]);
+
+  expect(started.stdout).toMatch(
+    /1 message with events wait in the queue and 0 are being counted, the oldest for \d+ s/,
+  );
+  expect(started.stdout).toMatch(/would go +1 client with 1 event: api_calls 10/);
+  expect(started.stdout).toContain(`Watch it: npx halfmonth watch ${id}`);
+  expect(locked).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(`npx halfmonth watch ${id}`) });
+  expect(watched).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('certified: ') });
+  expect(certificate).toMatchObject({
+    usage: { clients: 2, slices: { totals: { api_calls: '15' } } },
+    queue: { waiting: 0, inFlight: 0, deadLetters: 0 },
+  });
+}, 240_000);
+
+test('a run that is told not to wait certifies what it left in the queue', async () => {
+  await queueFor(120, world.event('globex', '7'));
+
+  const followed = await world.halfmonth(['run', id, '--queue-wait', '0', '--follow', '--yes']);
+  const { certificate } = await world.json(['certificate', id]);
+  const shown = await world.halfmonth(['certificate', id]);
+
+  expect(followed).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('does not wait for them') });
+  expect(followed.stdout).toContain('2 of them have a package already');
+  expect(certificate).toMatchObject({ queue: { waiting: 1 }, usage: { slices: { totals: { api_calls: '15' } } } });
+  expect(shown.stdout).toMatch(/in the queue +1 message waiting, 0 in flight/);
+}, 240_000);
