@@ -131,7 +131,9 @@ function observedByPeriod(
     return known;
   };
   for (const [period, duplicates] of duplicatesByPeriod) of(period).duplicates += duplicates;
-  for (const { body, receivedAt } of rejections) of(periodOfRejected(body, receivedAt, calendar)).rejected += 1;
+  for (const { body, receivedAt, elements = 1 } of rejections) {
+    of(periodOfRejected(body, receivedAt, calendar)).rejected += elements;
+  }
   return observed;
 }
 

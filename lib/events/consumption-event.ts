@@ -1,6 +1,8 @@
-import { type Decimal, normalize } from '../decimal/decimal.ts';
+import type { Decimal } from '../decimal/decimal.ts';
+import { envelopeOf } from './envelopes.ts';
 import { type Identity, identityOf } from './identity.ts';
-import { InexactNumber } from './json.ts';
+import type { JsonElement } from './json-elements.ts';
+import { readQuantity } from './quantity.ts';
 import { type Rejection, rejection, shown } from './rejection.ts';
 
 /** An event that can be counted: checked, and reduced to what counting needs. */
@@ -23,9 +25,17 @@ const MILLISECONDS_PER_DAY = 86_400_000;
 /** How far a producer's clock may be ahead of ours. */
 export const MAXIMUM_AHEAD_MILLISECONDS = 3_600_000;
 
-/** The window at an instant: `maxAgeDays` back, because usage slices live no longer, and one hour ahead. */
-export function acceptanceWindowAt(now: number, maxAgeDays: number): AcceptanceWindow {
-  return { oldest: now - maxAgeDays * MILLISECONDS_PER_DAY, newest: now + MAXIMUM_AHEAD_MILLISECONDS };
+/** So long a queue keeps a message (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html). */
+const LONGEST_WAIT_MILLISECONDS = 14 * MILLISECONDS_PER_DAY;
+
+/**
+ * The window of a message: `maxAgeDays` back from when it was sent, so that no wait in the queue makes an event too old, and one
+ * hour ahead of now. Slices live a day longer than the oldest event and the longest wait together.
+ * @param sentAt when the queue received the message, in milliseconds since the epoch; absent: now
+ */
+export function acceptanceWindowAt(now: number, maxAgeDays: number, sentAt: number = now): AcceptanceWindow {
+  const arrival = Number.isFinite(sentAt) ? Math.min(now, Math.max(sentAt, now - LONGEST_WAIT_MILLISECONDS)) : now;
+  return { oldest: arrival - maxAgeDays * MILLISECONDS_PER_DAY, newest: now + MAXIMUM_AHEAD_MILLISECONDS };
 }
 
 /** Whether reading came to an event and not to a rejection. */
@@ -34,33 +44,63 @@ export function isAccepted(outcome: ConsumptionEvent | Rejection): outcome is Co
 }
 
 /**
- * Reads one parsed CloudEvents 1.0 event in JSON format
- * (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md).
+ * Reads one CloudEvents 1.0 event in JSON format
+ * (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md). Never throws.
  */
-export function readEvent(element: unknown, window: AcceptanceWindow): ConsumptionEvent | Rejection {
-  if (typeof element !== 'object' || element === null || Array.isArray(element)) {
+export function readEvent(element: JsonElement, window: AcceptanceWindow): ConsumptionEvent | Rejection {
+  const { value, repeatedName, quantityText } = element;
+  if (!isObject(value)) {
     return rejection(
       'NOT_AN_OBJECT',
-      `The event is ${shown(element)}; it must be a JSON object in CloudEvents 1.0 format.`,
+      `The event is ${shown(value)}; it must be a JSON object in CloudEvents 1.0 format.`,
     );
   }
-  // An object from JSON.parse: whatever is read of it is checked.
-  const { specversion, id, source, type, subject, time, data } = element as Record<string, unknown>;
-  if (specversion !== '1.0') return notCloudEvent('specversion', specversion, 'must be "1.0"');
+  if (repeatedName !== undefined) {
+    return rejection(
+      'REPEATED_MEMBER',
+      `The member ${shown(repeatedName)} stands in it more than once; which of them counts is anybody's guess, so say it once.`,
+    );
+  }
+  const { specversion, id, source, type, subject, time } = value;
+  if (specversion !== '1.0') {
+    const envelope = envelopeOf(value);
+    return envelope
+      ? rejection('NOT_A_CLOUDEVENT', envelope)
+      : notCloudEvent('specversion', specversion, 'must be "1.0"');
+  }
   if (!isText(id)) return notCloudEvent('id', id, 'must be a text that is not empty');
   if (!isText(source)) return notCloudEvent('source', source, 'must be a text that is not empty');
   if (!isText(type)) return notCloudEvent('type', type, 'must be a text that is not empty');
   if (!isClientId(subject)) return invalidClientId(subject);
   const instant = readTime(time, window);
   if (typeof instant !== 'number') return instant;
-  if (typeof data !== 'object' || data === null || Array.isArray(data)) {
-    return rejection('NO_DATA', `data is ${shown(data)}; it must be an object with meter and quantity.`);
-  }
-  const { meter, quantity: given } = data as Record<string, unknown>; // checked below
+  const data = dataOf(value);
+  if ('reason' in data) return data;
+  const { meter, quantity: given } = data.of;
   if (!isMeter(meter)) return invalidMeter(meter);
-  const quantity = readQuantity(given);
+  const quantity = readQuantity(given, quantityText);
   if (typeof quantity !== 'string') return quantity;
   return { identity: identityOf(source, id), clientId: subject, instant, meter, quantity };
+}
+
+function dataOf({ data, data_base64 }: Readonly<Record<string, unknown>>): { of: Record<string, unknown> } | Rejection {
+  if (data_base64 !== undefined) {
+    return data === undefined
+      ? rejection(
+          'NO_DATA',
+          'data_base64 holds bytes, and data is missing; send meter and quantity as an object in data.',
+        )
+      : rejection(
+          'NOT_A_CLOUDEVENT',
+          'It has data and data_base64; a CloudEvents 1.0 event has one of them: send data.',
+        );
+  }
+  if (isObject(data)) return { of: data };
+  return rejection('NO_DATA', `data is ${shown(data)}; it must be an object with meter and quantity.`);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function readTime(time: unknown, { oldest, newest }: AcceptanceWindow): number | Rejection {
@@ -126,7 +166,7 @@ export const METER_MAXIMUM_LENGTH = 64;
 
 /** Whether something can be the id of a client: a text that cannot forge a key. */
 export function isClientId(value: unknown): value is string {
-  return typeof value === 'string' && CLIENT_ID_FORM.test(value);
+  return typeof value === 'string' && value.length <= CLIENT_ID_MAXIMUM_LENGTH && CLIENT_ID_FORM.test(value);
 }
 
 /**
@@ -137,10 +177,17 @@ export const RESERVED_METERS: readonly string[] = ['__proto__', 'constructor'];
 
 /** Whether something can be the name of a meter. */
 export function isMeter(value: unknown): value is string {
-  return typeof value === 'string' && METER_FORM.test(value) && !RESERVED_METERS.includes(value);
+  return (
+    typeof value === 'string' &&
+    value.length <= METER_MAXIMUM_LENGTH &&
+    METER_FORM.test(value) &&
+    !RESERVED_METERS.includes(value)
+  );
 }
 
 const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
+/** With every digit that a second can have, and more. */
+const TIME_MAXIMUM_LENGTH = 64;
 const MILLISECONDS_PER_MINUTE = 60_000;
 
 /**
@@ -149,7 +196,7 @@ const MILLISECONDS_PER_MINUTE = 60_000;
  * (https://www.rfc-editor.org/rfc/rfc3339#section-5.6).
  */
 export function instantOf(text: string): number | undefined {
-  const parts = RFC_3339.exec(text);
+  const parts = text.length > TIME_MAXIMUM_LENGTH ? null : RFC_3339.exec(text);
   if (!parts) return undefined;
   const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number) as [
     number, // six groups that always match
@@ -172,62 +219,4 @@ export function instantOf(text: string): number | undefined {
 function isCalendarDay(year: number, month: number, day: number): boolean {
   const date = new Date(Date.UTC(year, month - 1, day));
   return date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
-}
-
-/** A quantity has at most this many digits before its decimal point. */
-export const MAXIMUM_INTEGER_DIGITS = 18;
-/** A quantity has at most this many digits after its decimal point. */
-export const MAXIMUM_FRACTION_DIGITS = 12;
-
-const PLAIN_DECIMAL = /^(-?)(\d+)(?:\.(\d+))?$/;
-const EXPONENT_DECIMAL = /^-?\d+(\.\d+)?[eE][+-]?\d{1,3}$/;
-const NOT_FINITE = /^[+-]?(nan|inf|infinity)$/i;
-const LIMITS = `at most ${MAXIMUM_INTEGER_DIGITS} digits before and ${MAXIMUM_FRACTION_DIGITS} after the decimal point`;
-
-/**
- * A quantity, exactly as it was sent, from a JSON string or number; negative ones take usage back. With at most 18 integer and
- * 12 fraction digits, 10^8 of them add up within the 38 digits that a DynamoDB Number could hold.
- */
-export function readQuantity(value: unknown): Decimal | Rejection {
-  if (value instanceof InexactNumber) return inexact(value);
-  if (typeof value === 'number') return readNumber(value);
-  if (typeof value === 'string') return readText(value);
-  return rejection(
-    'INVALID_QUANTITY',
-    `data.quantity is ${shown(value)}; it must be a decimal as a JSON string or number, such as "12.5".`,
-  );
-}
-
-function readNumber(value: number): Decimal | Rejection {
-  if (!Number.isFinite(value)) return notFinite(value);
-  if (Number.isSafeInteger(value)) return value === 0 ? '0' : String(value);
-  return readText(String(value));
-}
-
-function readText(text: string): Decimal | Rejection {
-  const plain = EXPONENT_DECIMAL.test(text) ? normalize(text) : text;
-  const [, , whole, fraction = ''] = PLAIN_DECIMAL.exec(plain) ?? [];
-  if (whole === undefined) return NOT_FINITE.test(text) ? notFinite(text) : notDecimal(text);
-  if (whole.length > MAXIMUM_INTEGER_DIGITS) {
-    return rejection('QUANTITY_TOO_LARGE', `data.quantity is ${shown(text)}; it may have ${LIMITS}.`);
-  }
-  if (fraction.length > MAXIMUM_FRACTION_DIGITS) {
-    return rejection('QUANTITY_TOO_PRECISE', `data.quantity is ${shown(text)}; it may have ${LIMITS}.`);
-  }
-  return normalize(plain);
-}
-
-function inexact({ text }: InexactNumber): Rejection {
-  return rejection(
-    'QUANTITY_INEXACT',
-    `data.quantity is the JSON number ${text.slice(0, 80)}, which a double cannot carry exactly; send it as a string.`,
-  );
-}
-
-function notFinite(value: unknown): Rejection {
-  return rejection('QUANTITY_NOT_FINITE', `data.quantity is ${String(value)}; it must be a finite decimal.`);
-}
-
-function notDecimal(text: string): Rejection {
-  return rejection('INVALID_QUANTITY', `data.quantity is ${shown(text)}; it must be a decimal such as "12.5".`);
 }

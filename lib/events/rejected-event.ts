@@ -15,13 +15,15 @@ export interface RejectedMessage {
   reason: string;
   /** One sentence for people: what is wrong and what to do. */
   message: string;
-  /** The original text: the whole message, or the one element of its array. */
+  /** The original text: the whole message, the one element of its array, or an array of the `elements` elements. */
   body: string;
   /** RFC 3339, UTC. */
   receivedAt: string;
   messageId: string;
   /** The element's place in the message's array, from 0. */
   index?: number;
+  /** How many elements are rejected together; absent: one. */
+  elements?: number;
   /** Only for a body that is too large for one message: the bodies of all parts, joined in order, are the original. */
   part?: { number: number; of: number };
 }
@@ -33,12 +35,13 @@ const PART_LENGTH = 170_000;
 
 /** The messages that tell of a rejected event: one, or several parts when the original does not fit into one. */
 export function rejectedMessagesOf(event: RejectedEvent): string[] {
-  const { body, reason, message, receivedAt, messageId, index } = event;
+  const { body, reason, message, receivedAt, messageId, index, elements } = event;
   const rejectionId = createHash('sha256')
     .update(JSON.stringify([messageId, index ?? null]))
     .digest('hex')
     .slice(0, 32);
-  const head = { rejectionId, reason, message, receivedAt, messageId, ...(index === undefined ? {} : { index }) };
+  const place = { ...(index === undefined ? {} : { index }), ...(elements === undefined ? {} : { elements }) };
+  const head = { rejectionId, reason, message, receivedAt, messageId, ...place };
   const single: RejectedMessage = { ...head, body };
   const text = jsonForQueue(single);
   if (Buffer.byteLength(text) <= MAXIMUM_MESSAGE_BYTES) return [text];

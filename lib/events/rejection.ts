@@ -2,8 +2,8 @@
 export const REJECTION_REASONS = [
   'NOT_JSON',
   'NOT_AN_OBJECT',
-  'EMPTY_BATCH',
   'NOT_A_CLOUDEVENT',
+  'REPEATED_MEMBER',
   'INVALID_CLIENT_ID',
   'INVALID_TIME',
   'TIME_IN_FUTURE',
@@ -15,6 +15,7 @@ export const REJECTION_REASONS = [
   'QUANTITY_TOO_PRECISE',
   'QUANTITY_TOO_LARGE',
   'QUANTITY_INEXACT',
+  'TOO_MANY_FAULTS',
 ] as const;
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
@@ -29,10 +30,22 @@ export function rejection(reason: RejectionReason, message: string): Rejection {
   return { reason, message };
 }
 
-/** A value as it can be shown in a sentence: short, in one line, whatever it is. */
+const SHOWN_LENGTH = 80;
+
+/** A value as it can be shown in a sentence: short, in one line, without a character that a terminal would act on. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'missing';
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  const text = JSON.stringify(typeof value === 'string' ? value.slice(0, SHOWN_LENGTH) : value) ?? String(value);
+  const isCut = text.length > SHOWN_LENGTH || (typeof value === 'string' && value.length > SHOWN_LENGTH);
+  return escaped(isCut ? `${text.slice(0, SHOWN_LENGTH - 3)}...` : text);
+}
+
+/** C1 controls, and characters that are not seen or turn the direction of what follows. */
+function escaped(text: string): string {
+  return text.replace(/[\u007f-\u009f\u2028\u2029\p{Cf}]/gu, (character) =>
+    [...Array(character.length).keys()]
+      .map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
 }

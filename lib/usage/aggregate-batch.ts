@@ -56,7 +56,7 @@ export async function aggregateBatch(
   messages: readonly QueueMessage[],
   deadline?: number,
 ): Promise<AggregationOutcome> {
-  const window = acceptanceWindowAt(now(), eventMaxAgeDays);
+  const at = now();
   const delivered: DeliveredEvent[] = [];
   const rejections: RejectedEvent[] = [];
   const numberOfRejection = new Map<RejectedEvent, number>();
@@ -64,7 +64,7 @@ export async function aggregateBatch(
   let oldest = Number.POSITIVE_INFINITY;
   const unreadable = new Map<number, Error>();
   const read = ({ messageId, body, sentAt }: QueueMessage, message: number): void => {
-    const content = readMessage(body, window);
+    const content = readMessage(body, acceptanceWindowAt(at, eventMaxAgeDays, sentAt));
     for (const event of content.events) {
       delivered.push({ event, message });
       oldest = Math.min(oldest, event.instant);
@@ -73,7 +73,7 @@ export async function aggregateBatch(
       const rejection = { ...element, messageId, receivedAt: new Date(sentAt).toISOString() };
       rejections.push(rejection);
       numberOfRejection.set(rejection, message);
-      rejected.set(element.reason, (rejected.get(element.reason) ?? 0) + 1);
+      rejected.set(element.reason, (rejected.get(element.reason) ?? 0) + (element.elements ?? 1));
     }
   };
   messages.forEach((message, number) => {

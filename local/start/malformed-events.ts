@@ -27,10 +27,17 @@ type Fields = Record<string, unknown>;
 /** Every kind of malformed event that the sample holds; each is what some producer was seen to send. */
 export const MALFORMED_KINDS = {
   'not JSON': { reason: 'NOT_JSON', text: (event) => `{"specversion":"1.0","id":"${event.id}"`, standsAlone: true },
-  'empty array': { reason: 'EMPTY_BATCH', text: () => '[]', standsAlone: true },
   'not an object': { reason: 'NOT_AN_OBJECT', text: (event) => JSON.stringify(`event ${event.id}`) },
   'no specversion': { reason: 'NOT_A_CLOUDEVENT', text: (event) => withFields(event, { specversion: undefined }) },
   'other specversion': { reason: 'NOT_A_CLOUDEVENT', text: (event) => withFields(event, { specversion: '0.3' }) },
+  'a member twice': {
+    reason: 'REPEATED_MEMBER',
+    text: (event) => jsonOf(event).replace('"quantity":', '"quantity":"1","quantity":'),
+  },
+  'data as text and as bytes': {
+    reason: 'NOT_A_CLOUDEVENT',
+    text: (event) => withFields(event, { data_base64: 'eyJtZXRlciI6Im0iLCJxdWFudGl0eSI6IjEifQ==' }),
+  },
   'no id': { reason: 'NOT_A_CLOUDEVENT', text: (event) => withFields(event, { id: undefined, comment: event.id }) },
   'id is a number': {
     reason: 'NOT_A_CLOUDEVENT',

@@ -11,7 +11,7 @@ const MESSAGES_PER_CALL = 10;
 /** Long enough to read them all before one comes again. */
 const HIDDEN_SECONDS = 900;
 
-const rejectedSchema = z.object({ rejectionId: z.string(), reason: z.string() });
+const rejectedSchema = z.object({ rejectionId: z.string(), reason: z.string(), elements: z.optional(z.number()) });
 
 /**
  * Counts what the rejected queue holds by reason. Leaves every message in the queue, visible again, for whoever mends
@@ -27,10 +27,10 @@ export async function countRejected(client: SQSClient, queueUrl: string): Promis
     if (messages.length === 0) break;
     for (const { Body = '', ReceiptHandle = '' } of messages) {
       handles.push(ReceiptHandle);
-      const { reason, rejectionId } = rejectedSchema.parse(JSON.parse(Body));
+      const { reason, rejectionId, elements = 1 } = rejectedSchema.parse(JSON.parse(Body));
       if (met.has(rejectionId)) continue;
       met.add(rejectionId);
-      counts[reason] = (counts[reason] ?? 0) + 1;
+      counts[reason] = (counts[reason] ?? 0) + elements;
     }
   }
   await show(client, queueUrl, handles);

@@ -58,7 +58,9 @@ test('malformed events of every kind are rejected for the expected reason', () =
   for (const { reason } of contents.flatMap(({ rejected }) => rejected)) found[reason] = (found[reason] ?? 0) + 1;
 
   expect(found).toEqual(expectation.malformed());
-  expect(Object.keys(found).sort()).toEqual([...REJECTION_REASONS].sort());
+  // Which stands for many elements of one message.
+  const single = REJECTION_REASONS.filter((reason) => reason !== 'TOO_MANY_FAULTS');
+  expect(Object.keys(found).sort()).toEqual([...single].sort());
 });
 
 test('producers misbehave: repeated events, repeated messages, mixed batches, late events', () => {
