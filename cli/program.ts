@@ -162,6 +162,16 @@ export function buildProgram(): Command {
     .option('--without-api', 'verify without asking the API')
     .action(lazily(() => import('./commands/certificate.ts')));
 
+  const clients = command(program, 'clients', 'Who the clients are at the invoice API, for stages with an adapter', [
+    'halfmonth clients',
+  ]).action(lazily(() => import('./commands/clients.ts')));
+  command(clients, 'import <FILE>', 'Say it from a CSV file with the columns clientId and customer', [
+    'halfmonth clients import clients.csv --stage prod',
+  ]).action(lazily(() => import('./commands/clients-import.ts')));
+  command(clients, 'set <CLIENT>', 'Say it of one client', ['halfmonth clients set acme --customer cus_NffrFeUfNV2Hib'])
+    .requiredOption('--customer <name>', "the client's name or id there")
+    .action(lazily(() => import('./commands/clients-set.ts')));
+
   command(program, 'reconcile <PERIOD>', 'Hold our books against all that the API holds for a period', [
     'halfmonth reconcile 2026-11-H1',
   ]).action(lazily(() => import('./commands/reconcile.ts')));

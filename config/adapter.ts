@@ -16,6 +16,7 @@ const ROOT = new URL('../', import.meta.url);
 /** The adapters that come along. */
 const BUILT_IN: Record<string, string> = {
   stripe: 'lib/invoice-api/adapters/stripe/stripe.ts',
+  lago: 'lib/invoice-api/adapters/lago/lago.ts',
 };
 
 /** Without an adapter, the API speaks the contract of docs/invoice-api.openapi.yaml. */
