@@ -3,7 +3,8 @@ import { HalfmonthError } from '../errors/halfmonth-error.ts';
 /**
  * Where an invoice API with this base URL takes packages.
  * @param baseUrl `https://invoices.example.com`, or with a path in front of `/v1`
- * @throws InvoiceApiMisconfigured when it is no HTTP URL, or carries credentials, a query or a fragment
+ * @throws InvoiceApiMisconfigured when it is no HTTPS URL, or carries credentials, a query or a fragment; `http://` is for this
+ * machine alone
  */
 export function packagesUrlOf(baseUrl: string): URL {
   const url = URL.parse(baseUrl);
@@ -12,10 +13,17 @@ export function packagesUrlOf(baseUrl: string): URL {
   };
   if (url === null) return wrong('is not a URL');
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return wrong(`begins with ${url.protocol}`);
+  if (url.protocol === 'http:' && !isLoopback(url.hostname))
+    return wrong('begins with http:, and the token would travel in clear');
   if (url.username || url.password) return wrong('carries credentials; they belong in the token');
   if (url.search || url.hash) return wrong('carries a query or a fragment');
   url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1/packages`;
   return url;
+}
+
+/** Whether a host is this machine by its name: what a name server answers does not count. */
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
 /** The invoice API cannot be called with these settings. Nothing was sent. */

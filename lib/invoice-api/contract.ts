@@ -95,9 +95,13 @@ export interface components {
          */
         PackageStatus: "queued" | "processing" | "processed" | "unprocessed" | "rejected";
         Acceptance: {
-            /** @description The packageId of the body. */
+            /** @description The packageId of the body. An answer about another package is not taken for an acceptance. */
             id: string;
             status: components["schemas"]["PackageStatus"];
+            /** @description The revision of the body. An answer about another one is not taken for an acceptance. */
+            revision?: number;
+            /** @description The submission of the body. An answer about another one is not taken for an acceptance. */
+            submission?: number;
         };
         PackageReport: {
             /** @description The packageId. */

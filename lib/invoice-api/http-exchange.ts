@@ -1,7 +1,13 @@
 import { once } from 'node:events';
 import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { request as secureRequest, Agent as TlsAgent } from 'node:https';
-import type { HeaderFields } from './answers.ts';
+import { setImmediate } from 'node:timers/promises';
+import pLimit, { type LimitFunction } from 'p-limit';
+import { READ_CODINGS, textOf, tooLong, UnreadableBody } from './answer-body.ts';
+import type { HeaderFields } from './coming-back.ts';
+
+/** Rounds of the event loop, each of which reads what has come on every connection. */
+const QUIET_ROUNDS = 2;
 
 /** One HTTP request, ready to go. */
 export interface HttpRequest {
@@ -29,7 +35,7 @@ export interface ConnectionOptions {
   maximumConnections: number;
   /** From the call to the last byte of the answer, everything included. */
   timeoutMilliseconds: number;
-  /** An answer with a longer body is not read to its end. */
+  /** An answer with a longer body, as it comes or decompressed, is not read to its end. */
   maximumAnswerBytes: number;
   /**
    * Kept connections are dropped after this time without a request. A Lambda is frozen between invocations and does not
@@ -51,11 +57,16 @@ export interface Connections {
 }
 
 /**
- * Connections over Node's own client rather than `fetch`: its Agent takes the cap on connections as an option, where
- * `fetch` would need undici as a dependency, and the bundle stays small.
+ * Connections over Node's own client rather than `fetch`: it tells when the last byte of a request has left and whether its
+ * connection is a kept one, where `fetch` and undici do not, and the bundle stays small.
+ *
+ * Requests wait in a line of our own, not in the Agent's: the Agent gives a connection to the next in line in the same
+ * moment in which an answer ends, and a server that says more than it was asked for would be heard as that one's answer. Node drops
+ * a connection on which something comes while nobody asks.
  */
 export function openConnections(options: ConnectionOptions): Connections {
   let agents = newAgents(options.maximumConnections);
+  const line = pLimit(options.maximumConnections);
   // The wall clock: the monotonic one may stand still while a Lambda is frozen.
   let lastUsed = Date.now();
   let underWay = 0;
@@ -73,13 +84,23 @@ export function openConnections(options: ConnectionOptions): Connections {
       if (underWay === 0 && Date.now() - lastUsed > options.idleMilliseconds) close();
       underWay += 1;
       try {
-        return await exchangeOnce({ request, signal, onLeft }, agents, options);
+        return await inLine(line, () => exchangeOnce({ request, signal, onLeft }, agents, options));
       } finally {
         underWay -= 1;
         lastUsed = Date.now();
       }
     },
   };
+}
+
+/** The answer is there at once; the next in line comes when what else the server has sent with it has been read and dropped. */
+function inLine(line: LimitFunction, exchange: () => Promise<HttpResult>): Promise<HttpResult> {
+  return new Promise((resolve, reject) => {
+    void line(async () => {
+      await exchange().then(resolve, reject);
+      for (let round = 0; round < QUIET_ROUNDS; round++) await setImmediate();
+    });
+  });
 }
 
 interface Agents {
@@ -105,12 +126,12 @@ async function exchangeOnce(timed: TimedRequest, agents: Agents, options: Connec
   try {
     const response = await responseTo(timed, agents);
     head = { status: response.statusCode ?? 0, headers: response.headers };
-    const text = await boundedText(response, options.maximumAnswerBytes);
-    if (text !== undefined) return { kind: 'answer', ...head, text, latencyMilliseconds: elapsed() };
-    const reason = `the answer is longer than ${options.maximumAnswerBytes} bytes`;
-    return { kind: 'no-answer', cause: 'malformed-answer', ...head, reason, latencyMilliseconds: elapsed() };
+    const body = await boundedBody(response, options.maximumAnswerBytes);
+    const text = await textOf(body, response.headers['content-encoding'], options.maximumAnswerBytes);
+    return { kind: 'answer', ...head, text, latencyMilliseconds: elapsed() };
   } catch (error) {
     const failure = { kind: 'no-answer' as const, ...head, latencyMilliseconds: elapsed() };
+    if (error instanceof UnreadableBody) return { ...failure, cause: 'malformed-answer', reason: error.message };
     if (timed.signal.aborted) {
       return { ...failure, cause: 'time-out', reason: `no whole answer within ${options.timeoutMilliseconds} ms` };
     }
@@ -120,7 +141,8 @@ async function exchangeOnce(timed: TimedRequest, agents: Agents, options: Connec
 }
 
 async function responseTo({ request, signal, onLeft }: TimedRequest, agents: Agents): Promise<IncomingMessage> {
-  const { method, url, headers } = request;
+  const { method, url } = request;
+  const headers = { 'accept-encoding': READ_CODINGS, ...request.headers };
   const outgoing =
     url.protocol === 'https:'
       ? secureRequest(url, { method, headers, signal, agent: agents.tls })
@@ -131,7 +153,10 @@ async function responseTo({ request, signal, onLeft }: TimedRequest, agents: Age
   // before the server has accepted it. Two rounds of the event loop give a busy machine time to pass the bytes on; to say so
   // late is always safe.
   outgoing.once('finish', () => {
-    if (onLeft && outgoing.reusedSocket) setImmediate(() => setImmediate(onLeft));
+    if (onLeft && outgoing.reusedSocket)
+      void setImmediate()
+        .then(() => setImmediate())
+        .then(onLeft);
   });
   outgoing.end(request.body);
   // Node emits one argument with `response`, the message.
@@ -139,17 +164,17 @@ async function responseTo({ request, signal, onLeft }: TimedRequest, agents: Age
   return response;
 }
 
-/** The body as text, or undefined when it is longer than the limit; the connection is then given up. */
-async function boundedText(response: IncomingMessage, maximumBytes: number): Promise<string | undefined> {
+/** The body as it came. @throws UnreadableBody when it is longer; the connection is then given up */
+async function boundedBody(response: IncomingMessage, maximumBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     // Leaving the loop destroys the response and its connection.
-    if (bytes > maximumBytes) return undefined;
+    if (bytes > maximumBytes) throw tooLong(maximumBytes);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 /** The system's name of what went wrong (`ECONNRESET`). Never the message, which may quote what was sent. */

@@ -10,6 +10,14 @@ export type InvoiceApiStatus = components['schemas']['PackageStatus'];
  */
 export type PackageReport = components['schemas']['PackageReport'];
 
+/** A report that cannot be used, such as one with an unknown status. It says nothing about the others in its answer. */
+export interface UnreadableReport {
+  /** Absent when not even the package's id could be read. */
+  id?: string;
+  /** What is wrong with it, for a person. */
+  reason: string;
+}
+
 /** The traces of one request, in the form in which a package's attempts record them. */
 export interface Exchange {
   /** Absent when no answer came. */
@@ -20,7 +28,7 @@ export interface Exchange {
   requestId?: string;
 }
 
-/** The API has no room now. The same request, byte for byte, is welcome later. */
+/** The API has no room now: 429, 503, or another refusal that says when to come back. The same request, byte for byte, is welcome later. */
 export interface Throttled {
   kind: 'throttled';
   exchange: Exchange;
@@ -29,7 +37,7 @@ export interface Throttled {
   reason: string;
 }
 
-/** 401 or 403: nothing was accepted, and nothing will be until a person or a rotation mends the credentials. */
+/** 401 or 403 that does not ask to come back later: nothing was accepted, and nothing will be until a person or a rotation mends the credentials. */
 export interface CredentialsRefused {
   kind: 'credentials-refused';
   exchange: Exchange;
@@ -46,13 +54,16 @@ export interface Invalid {
 
 /**
  * Whether the request took effect cannot be told. `time-out` and `connection`: no answer; `server-error`: a 5xx other
- * than 503; `malformed-answer`: an answer against the contract; `unexpected-status`: a status that the contract does
- * not have, such as 404 from a wrong base URL or a redirect, which is not followed.
+ * than 503; `malformed-answer`: an answer against the contract, or about something else than what was asked; `wrong-address`: 404,
+ * 405, 410 or a redirect, which is not followed, as a wrong base URL gives them; `unexpected-status`: another status that the
+ * contract does not have.
  */
 export interface Unknown {
   kind: 'unknown';
   exchange: Exchange;
-  cause: 'time-out' | 'connection' | 'server-error' | 'malformed-answer' | 'unexpected-status';
+  cause: 'time-out' | 'connection' | 'server-error' | 'malformed-answer' | 'wrong-address' | 'unexpected-status';
+  /** How long the API asks us to stay away, if it says so. */
+  retryAfterMilliseconds?: number | undefined;
   reason: string;
 }
 
@@ -83,7 +94,7 @@ export type SubmitOutcome =
       reason: string;
     }
   | {
-      /** 422: the API holds another body under this key. A person must look. */
+      /** 422: the API holds another body under this key, or says so that it is invalid. A person must look. */
       kind: 'key-reused';
       exchange: Exchange;
       reason: string;
@@ -99,6 +110,8 @@ export type StatusOutcome =
       kind: 'listed';
       exchange: Exchange;
       packages: PackageReport[];
+      /** These packages are there, but what became of them cannot be told. */
+      unreadable?: UnreadableReport[];
       /** Present when the API answers in pages: the same ids with it are the next request. */
       nextCursor?: string;
     }
@@ -109,7 +122,13 @@ export type StatusOutcome =
 
 /** One page of all that the API holds for a period. */
 export type PeriodOutcome =
-  | { kind: 'listed'; exchange: Exchange; packages: PackageReport[]; nextCursor: string | undefined }
+  | {
+      kind: 'listed';
+      exchange: Exchange;
+      packages: PackageReport[];
+      unreadable?: UnreadableReport[];
+      nextCursor: string | undefined;
+    }
   | Invalid
   | CredentialsRefused
   | Throttled

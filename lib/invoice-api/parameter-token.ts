@@ -3,8 +3,8 @@ import type middy from '@middy/core';
 import ssm from '@middy/ssm';
 import { clearCache, getInternal } from '@middy/util';
 import type { Context } from 'aws-lambda';
+import type { TokenProvider } from './authorized-caller.ts';
 import { InvoiceApiMisconfigured } from './base-url.ts';
-import type { TokenProvider } from './http-invoice-api.ts';
 
 /** A token that nobody refused is read anew after this time, so that a rotation that keeps the old one valid is seen. */
 const KEPT_MILLISECONDS = 300_000;

@@ -88,3 +88,12 @@ export function packageIdOf(periodId: PeriodId, clientId: string, part: number):
 export function idempotencyKeyOf(packageId: string, revision: number, submission: number): string {
   return `${packageId}.r${revision}.s${submission}`;
 }
+
+/** Which submission an idempotency key stands for; undefined for a key of somebody else's. */
+export function submissionOfKey(
+  idempotencyKey: string,
+): { packageId: string; revision: number; submission: number } | undefined {
+  const [, packageId, revision, submission] = /^(.+)\.r(\d+)\.s(\d+)$/s.exec(idempotencyKey) ?? [];
+  if (packageId === undefined) return undefined;
+  return { packageId, revision: Number(revision), submission: Number(submission) };
+}

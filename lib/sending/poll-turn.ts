@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
-import type { StatusOutcome } from '../invoice-api/invoice-api.ts';
+import type { Exchange, PackageReport, StatusOutcome, UnreadableReport } from '../invoice-api/invoice-api.ts';
 import { statusBatches } from '../invoice-api/invoice-api.ts';
 import type { PackageHead } from '../packages/package.ts';
 import type { Pacer } from '../quota/pacer.ts';
@@ -37,6 +37,15 @@ export interface PollTurnResult {
 const READ_TOGETHER = 100;
 /** Several answers of a hundred come together; more writes than connections would only wait in line. */
 const RECORDED_AT_ONCE = 40;
+
+/** What the pages of one answer say together. */
+interface StatusAnswer {
+  packages: PackageReport[];
+  unreadable: UnreadableReport[];
+  /** Whether what it leaves out is not there. */
+  isWhole: boolean;
+  exchange: Exchange;
+}
 
 /** Asks for the status of submitted packages in one turn, a hundred a request, and records what became known. */
 export class PollTurn {
@@ -111,38 +120,75 @@ export class PollTurn {
   }
 
   async #read(batch: OutstandingPackage[]): Promise<void> {
+    const answer = await this.#ask(batch.map(({ packageId }) => packageId));
+    if (answer) await this.#record(batch, answer);
+    else this.#result.pending += batch.length;
+  }
+
+  /** An answer in pages is read to its end, each page a request; undefined when there is no usable one. */
+  async #ask(packageIds: string[]): Promise<StatusAnswer | undefined> {
+    let answer: StatusAnswer | undefined;
+    let cursor: string | undefined;
+    // An API that goes on for longer than there are packages would go on for ever.
+    for (let pages = 0; pages <= packageIds.length; pages++) {
+      const outcome = await this.#request(packageIds, cursor);
+      if (outcome === undefined) return answer;
+      if (outcome.kind === 'credentials-refused') this.#result.credentialsRefused = outcome.reason;
+      if (outcome.kind === 'invalid' && pages === 0) {
+        throw new StatusReadRefused(`The invoice API refuses to say what became of packages: ${outcome.reason}`);
+      }
+      if (outcome.kind !== 'listed') return answer;
+      const { packages, unreadable = [], nextCursor, exchange } = outcome;
+      answer = {
+        exchange,
+        packages: [...(answer?.packages ?? []), ...packages],
+        unreadable: [...(answer?.unreadable ?? []), ...unreadable],
+        isWhole: nextCursor === undefined,
+      };
+      if (nextCursor === undefined || nextCursor === cursor) return answer;
+      cursor = nextCursor;
+    }
+    return answer;
+  }
+
+  /** One request, when its time has come; undefined when its time does not come in this turn. */
+  async #request(packageIds: string[], cursor: string | undefined): Promise<StatusOutcome | undefined> {
     this.#waiting += 1;
     const departure = await this.#pacer.next();
     this.#waiting -= 1;
-    if (typeof departure === 'string') {
-      this.#result.pending += batch.length;
-      return;
-    }
+    if (typeof departure === 'string') return undefined;
     let outcome: StatusOutcome;
     try {
-      const packageIds = batch.map(({ packageId }) => packageId);
-      outcome = await this.#sending.api.statusOf(packageIds, { onLeft: departure.left });
+      const page = cursor === undefined ? {} : { cursor };
+      outcome = await this.#sending.api.statusOf(packageIds, { onLeft: departure.left, ...page });
     } finally {
       departure.answered();
     }
     this.#health.heard(outcome);
     this.#sending.metrics.milliseconds('InvoiceApiLatency', outcome.exchange.latencyMilliseconds);
-    if (outcome.kind === 'listed') return this.#record(batch, outcome);
-    this.#result.pending += batch.length;
-    if (outcome.kind === 'credentials-refused') this.#result.credentialsRefused = outcome.reason;
-    if (outcome.kind === 'invalid') {
-      throw new StatusReadRefused(`The invoice API refuses to say what became of packages: ${outcome.reason}`);
-    }
+    return outcome;
   }
 
-  async #record(batch: OutstandingPackage[], outcome: StatusOutcome & { kind: 'listed' }): Promise<void> {
-    const reports = new Map(outcome.packages.map((report) => [report.id, report]));
+  async #record(batch: OutstandingPackage[], answer: StatusAnswer): Promise<void> {
+    const reports = new Map(answer.packages.map((report) => [report.id, report]));
+    // Only what a whole answer leaves out is not there.
+    const isThere = new Set(answer.unreadable.map(({ id }) => id));
+    const isAbsent = (id: string): boolean => answer.isWhole && !isThere.has(undefined) && !isThere.has(id);
     const heads = await this.#sending.outstanding.heads(this.#selection.periodId, batch);
     await Promise.all(
       heads
         .filter(({ state }) => state === 'submitted')
-        .map((head) => this.#recording(() => this.#recordOne(head, reports.get(head.packageId), outcome.exchange))),
+        .map((head) => {
+          const report = reports.get(head.packageId);
+          if (report === undefined && !isAbsent(head.packageId)) return this.#notePending(head);
+          return this.#recording(() => this.#recordOne(head, report, answer.exchange));
+        }),
     );
+  }
+
+  #notePending({ submittedAt = 0 }: PackageHead): void {
+    this.#result.pending += 1;
+    this.#result.youngestSubmittedAt = Math.max(this.#result.youngestSubmittedAt ?? 0, submittedAt);
   }
 
   #noteAge({ submittedAt }: PackageHead): void {
@@ -163,11 +209,7 @@ export class PollTurn {
       missingAfterMilliseconds: 2 * settings.pollStartMilliseconds,
     };
     const transition = afterStatus(head, report, exchange, limits, clock.now());
-    if (!transition) {
-      this.#result.pending += 1;
-      this.#result.youngestSubmittedAt = Math.max(this.#result.youngestSubmittedAt ?? 0, head.submittedAt ?? 0);
-      return;
-    }
+    if (!transition) return this.#notePending(head);
     const { change, attempt } = transition;
     await transitions.apply(head, change, attempt);
     this.#result.finished += 1;

@@ -158,6 +158,11 @@ export function periodKey(periodId: PeriodId, ...parts: string[]): PrimaryKey {
   return { pk: `period${SEPARATOR}${periodId}`, sk: parts.join(SEPARATOR) };
 }
 
+/** Runs: what the sort keys of a period's control totals begin with; one instance's id follows. */
+export function controlTotalPrefix(): string {
+  return prefixOf('control-total', undefined);
+}
+
 /** Runs: one page of a certificate's content, under the certificate's hash. */
 export function certificatePageKey(periodId: PeriodId, hash: string, page: number): PrimaryKey {
   return periodKey(periodId, 'certificate-page', hash, pad(page, 6));

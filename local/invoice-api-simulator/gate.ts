@@ -28,10 +28,19 @@ const ERP_WAIT = 120_000;
 export class Gate {
   readonly violationsByWindow: Record<string, number> = {};
   violations = 0;
+  /**
+   * By how much the worst of the violations came too early, in milliseconds of the API's clock: before its window had room, before
+   * a place was free, or since the block began of which its sender could not know yet. A machine that held requests up on their
+   * way explains as much, and no more.
+   */
+  earlyBy = 0;
   readonly #profile: Profile;
   readonly #windows: Record<'send' | 'status', NamedWindow[]>;
   #underWay = 0;
   #blockedUntil = 0;
+  #blockedSince = 0;
+  /** When requests were refused for want of a place, since a place was given back last. */
+  readonly #crowdedAt: number[] = [];
   #block = 0;
 
   constructor(profile: Profile, quota: Quota) {
@@ -54,8 +63,11 @@ export class Gate {
     const broken = windows.filter(({ window }) => window.waitFrom(now) > 0).map(({ name }) => name);
     if (this.full) broken.push('concurrency');
     if (now < this.#blockedUntil) broken.push('block');
-    if (broken.length > 0)
-      return this.#refuse(broken, Math.max(...windows.map(({ window }) => window.waitFrom(now)), 0), now);
+    if (broken.length > 0) {
+      const wait = Math.max(...windows.map(({ window }) => window.waitFrom(now)), 0);
+      this.#noteEarly(wait, now);
+      return this.#refuse(broken, wait, now);
+    }
 
     for (const { window } of windows) window.admit(now);
     this.#underWay += 1;
@@ -64,8 +76,9 @@ export class Gate {
   }
 
   /** The request is answered, or its client is gone. */
-  leave(): void {
+  leave(now: number): void {
     this.#underWay -= 1;
+    for (const at of this.#crowdedAt.splice(0)) this.earlyBy = Math.max(this.earlyBy, now - at);
   }
 
   /** The window with the least left, for the RateLimit fields; undefined without windows. */
@@ -82,6 +95,17 @@ export class Gate {
     return this.#windows[kind === 'submit' ? 'send' : 'status'];
   }
 
+  #noteEarly(wait: number, now: number): void {
+    const sinceBlock = now < this.#blockedUntil ? now - this.#blockedSince : 0;
+    this.earlyBy = Math.max(this.earlyBy, wait, sinceBlock);
+    if (this.full) this.#crowdedAt.push(now);
+  }
+
+  #blockFor(milliseconds: number, now: number): void {
+    if (now >= this.#blockedUntil) this.#blockedSince = now;
+    this.#blockedUntil = now + milliseconds;
+  }
+
   #refuse(broken: string[], wait: number, now: number): Refusal {
     this.violations += 1;
     for (const name of broken) this.violationsByWindow[name] = (this.violationsByWindow[name] ?? 0) + 1;
@@ -91,12 +115,12 @@ export class Gate {
       case 'bare':
         return { status: 429, retryAfter: undefined };
       case 'penalty':
-        this.#blockedUntil = now + PENALTY;
+        this.#blockFor(PENALTY, now);
         return { status: 429, retryAfter: undefined };
       case 'retry-after-or-400':
         return { status: this.violations % 2 === 0 ? 400 : 429, retryAfter: ERP_WAIT };
       case 'doubling':
-        this.#blockedUntil = now + Math.min(FIRST_BLOCK * 2 ** this.#block, LONGEST_BLOCK);
+        this.#blockFor(Math.min(FIRST_BLOCK * 2 ** this.#block, LONGEST_BLOCK), now);
         this.#block += 1;
         return { status: 429, retryAfter: this.#blockedUntil - now };
     }

@@ -48,7 +48,7 @@ export async function answerPackages(
 
   let inside = true;
   const leave = (): void => {
-    if (inside) api.gate.leave();
+    if (inside) api.gate.leave(api.clock.now());
     inside = false;
   };
   response.on('close', leave);

@@ -122,6 +122,7 @@ function reportOf(api: SimulatedApi, options: SimulatorOptions): SimulatorReport
     throttled,
     violations: api.gate.violations,
     violationsByWindow: api.gate.violationsByWindow,
+    earlyBy: api.gate.earlyBy,
     acceptedTwice: api.books.acceptedTwice,
     replayed,
     keysReused,

@@ -19,6 +19,8 @@ export interface SimulatorReport {
   violations: number;
   /** The same by what they broke, such as `shared 60/60`, `concurrency`, `block`; one request may break several. */
   violationsByWindow: Record<string, number>;
+  /** By how much the worst of them came too early, in milliseconds of the API's time. */
+  earlyBy: number;
   /** Revisions taken under a second key while the first submission was not unprocessed or rejected. */
   acceptedTwice: number;
   /** Answers given again to a key that was known. */

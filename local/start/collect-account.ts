@@ -1,36 +1,35 @@
-import { MeterSums } from '../../lib/certificate/meter-sums.ts';
+import { firstDifference, MeterSums } from '../../lib/certificate/meter-sums.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
+import type { MeterTotals } from '../../lib/usage/records.ts';
 import type { InvoiceApiSimulator } from '../invoice-api-simulator/simulator.ts';
-import type { LocalService } from './local-service.ts';
 import type { MainJobResult } from './main-job.ts';
+import { PackageFindings, type ProcessedContent } from './package-findings.ts';
 import { readPeriodAccount } from './period-account.ts';
 import { ProcessedSums, processedIds } from './processed-by-api.ts';
 import { messagesIn } from './queue-drained.ts';
 import type { MainJobAccount } from './reconciliation.ts';
 import { countRejected } from './rejected-events.ts';
 import { ResendReasons } from './resends.ts';
-
-/** Where the packages went. */
-export type InvoiceApiAccess =
-  | { kind: 'simulator'; simulator: InvoiceApiSimulator }
-  | { kind: 'own'; url: string; token: string };
+import type { Session } from './session.ts';
 
 /** What all stations say, and which packages were sent again. */
 export interface CollectedAccount {
   account: MainJobAccount;
   resends: ResendReasons;
+  packages: PackageFindings;
 }
 
 /** Asks every station of the way what it holds. */
 export async function collectAccount(
-  service: LocalService,
+  { service, api, stalls }: Pick<Session, 'service' | 'api' | 'stalls'>,
   { expectation, runs }: MainJobResult,
-  api: InvoiceApiAccess,
   signal: AbortSignal,
 ): Promise<CollectedAccount> {
   const closed = runs.map(({ periodId }) => periodId);
   const resends = new ResendReasons();
+  const findings = new PackageFindings();
+  const processedByClient = api.kind === 'simulator' ? api.simulator.totalsByClient() : {};
   const days = { events: 0, sums: new MeterSums() };
   const packages = { count: 0, sums: new MeterSums() };
   const ownApi = { packages: 0, sums: new MeterSums() };
@@ -41,7 +40,12 @@ export async function collectAccount(
       isClosed && api.kind === 'own' ? new ProcessedSums(await processedIds(api, periodId, signal)) : undefined;
     const period = await readPeriodAccount(service, periodId, (head: PackageHead, totals) => {
       resends.add(head);
-      processed?.add(head, totals);
+      if (!isClosed) return;
+      findings.add(
+        head,
+        totals,
+        processed?.add(head, totals) ?? contentOf(head, totals, processedByClient[`${periodId} ${head.clientId}`]),
+      );
     });
     countedEvents += period.countedEvents;
     if (!isClosed) continue;
@@ -54,6 +58,7 @@ export async function collectAccount(
   }
   return {
     resends,
+    packages: findings,
     account: {
       closedPeriods: closed,
       produced: {
@@ -67,8 +72,9 @@ export async function collectAccount(
       deadLetters: await messagesIn(service.sqs, service.queues.deadLetters),
       days: { events: days.events, totals: days.sums.totals() },
       packages: { count: packages.count, totals: packages.sums.totals() },
+      refused: { packages: findings.refused.count, totals: findings.refusedTotals },
       ...(api.kind === 'simulator'
-        ? simulatorAccount(api.simulator, closed)
+        ? simulatorAccount(api.simulator, closed, stalls.longest())
         : { processed: { packages: ownApi.packages, totals: ownApi.sums.totals() } }),
       runs,
     },
@@ -79,12 +85,26 @@ export async function collectAccount(
 function simulatorAccount(
   simulator: InvoiceApiSimulator,
   closed: readonly PeriodId[],
+  longestStall: number,
 ): Pick<MainJobAccount, 'processed' | 'simulator'> {
   const report = simulator.report();
   const sums = new MeterSums();
   for (const periodId of closed) sums.addAll(report.totals[periodId] ?? {});
   return {
     processed: { packages: report.packages.processed, totals: sums.totals() },
-    simulator: { quotaViolations: report.violations, acceptedTwice: report.acceptedTwice },
+    simulator: {
+      quotaViolations: report.violations,
+      earlyBy: report.earlyBy,
+      longestStall,
+      acceptedTwice: report.acceptedTwice,
+    },
   };
+}
+
+/** What the simulator processed of a client, held against its package; it adds up clients, not the parts of one. */
+function contentOf({ parts }: PackageHead, totals: MeterTotals, processed: MeterTotals = {}): ProcessedContent {
+  const different = parts === 1 ? firstDifference(totals, processed) : undefined;
+  if (!different) return { isCurrent: true, instead: '' };
+  const { meter, one, other } = different;
+  return { isCurrent: false, instead: `processed ${other} ${meter} where the package has ${one}` };
 }

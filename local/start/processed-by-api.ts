@@ -5,6 +5,7 @@ import type { PackageReport } from '../../lib/invoice-api/invoice-api.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
+import type { ProcessedContent } from './package-findings.ts';
 
 const TIMEOUT_MILLISECONDS = 30_000;
 const TRIES = 10;
@@ -54,13 +55,18 @@ export class ProcessedSums {
   }
 
   /** Counts a package if the API processed this very content, as far as it says what that was. */
-  add({ packageId, contentHash, revision }: PackageHead, totals: MeterTotals): void {
+  add({ packageId, contentHash, revision }: PackageHead, totals: MeterTotals): ProcessedContent {
     const report = this.#reports.get(packageId);
-    if (!report) return;
-    if (report.contentHash !== undefined && report.contentHash !== contentHash) return;
-    if (report.revision !== undefined && report.revision !== revision) return;
+    if (!report) return { isCurrent: false, instead: 'does not list it as processed' };
+    if (report.contentHash !== undefined && report.contentHash !== contentHash) {
+      return { isCurrent: false, instead: `processed other content, ${report.contentHash.slice(0, 12)}...` };
+    }
+    if (report.revision !== undefined && report.revision !== revision) {
+      return { isCurrent: false, instead: `processed revision ${report.revision}, not ${revision}` };
+    }
     this.packages += 1;
     this.#sums.addAll(totals);
+    return { isCurrent: true, instead: '' };
   }
 
   get totals(): MeterTotals {

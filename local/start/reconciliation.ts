@@ -1,4 +1,4 @@
-import { normalize } from '../../lib/decimal/decimal.ts';
+import { add, normalize } from '../../lib/decimal/decimal.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
 
@@ -25,15 +25,24 @@ export interface MainJobAccount {
   days: { events: number; totals: MeterTotals };
   /** From the current documents of the closed periods' packages. */
   packages: { count: number; totals: MeterTotals };
+  /** What the API rejected or gave back to a person, of the closed periods' packages: not billed, and not lost. */
+  refused: { packages: number; totals: MeterTotals };
   /** What the invoice API says it processed of the closed periods. */
   processed: { packages: number; totals: MeterTotals };
   /** What only the simulator can tell. */
-  simulator?: { quotaViolations: number; acceptedTwice: number };
+  simulator?: {
+    quotaViolations: number;
+    /** By how many milliseconds the worst of them came too early. */
+    earlyBy: number;
+    /** For how many milliseconds this machine held the simulator up, at the longest. */
+    longestStall: number;
+    acceptedTwice: number;
+  };
   runs: readonly { periodId: PeriodId; status: string; error?: string }[];
 }
 
 /** The stations, in the order of the way. `expected` is for lines that compare with a fixed value. */
-export const STATIONS = ['produced', 'counted', 'days', 'packages', 'processed'] as const;
+export const STATIONS = ['produced', 'counted', 'days', 'packages', 'refused', 'processed'] as const;
 export type Station = (typeof STATIONS)[number];
 
 /** One line of the table: what several stations say of the same thing. */
@@ -94,21 +103,28 @@ function rejectedLines({ produced, rejected }: MainJobAccount): ReconciliationLi
   );
 }
 
-function meterLines({ produced, days, packages, processed }: MainJobAccount): ReconciliationLine[] {
+function meterLines({ produced, days, packages, refused, processed }: MainJobAccount): ReconciliationLine[] {
   const meters = union(produced.totalsInClosedPeriods, days.totals, packages.totals, processed.totals);
   return meters.map((meter) =>
     lineOf('meters', meter, {
       produced: produced.totalsInClosedPeriods[meter] ?? '0',
       days: days.totals[meter] ?? '0',
       packages: packages.totals[meter] ?? '0',
+      ...(refused.packages === 0 ? {} : { refused: refused.totals[meter] ?? '0' }),
       processed: processed.totals[meter] ?? '0',
     }),
   );
 }
 
-function packageLine({ packages, processed }: MainJobAccount): ReconciliationLine {
-  return lineOf('packages', 'packages', { packages: count(packages.count), processed: count(processed.packages) });
+function packageLine({ packages, refused, processed }: MainJobAccount): ReconciliationLine {
+  return lineOf('packages', 'packages', {
+    packages: count(packages.count),
+    ...(refused.packages === 0 ? {} : { refused: count(refused.packages) }),
+    processed: count(processed.packages),
+  });
 }
+
+type Simulator = NonNullable<MainJobAccount['simulator']>;
 
 function checksOf({ runs, deadLetters, simulator }: MainJobAccount): ReconciliationCheck[] {
   return [
@@ -119,14 +135,33 @@ function checksOf({ runs, deadLetters, simulator }: MainJobAccount): Reconciliat
     { finding: `${deadLetters} messages were given up by the queue`, holds: deadLetters === 0 },
     ...(simulator
       ? [
-          {
-            finding: `${simulator.quotaViolations} requests were over the quota`,
-            holds: simulator.quotaViolations === 0,
-          },
+          quotaCheck(simulator),
           { finding: `${simulator.acceptedTwice} packages were accepted twice`, holds: simulator.acceptedTwice === 0 },
         ]
       : []),
   ];
+}
+
+/**
+ * A machine that is busy holds requests up on their way, some longer than others: two that left in good time then arrive too near
+ * to each other. No sender can help that, the API turns one of them away, and it is sent again.
+ */
+function quotaCheck({ quotaViolations, earlyBy, longestStall }: Simulator): ReconciliationCheck {
+  const [early, stall] = [Math.ceil(earlyBy), Math.ceil(longestStall)];
+  if (quotaViolations === 0) return { finding: '0 requests were over the quota', holds: true };
+  return early <= stall
+    ? {
+        finding:
+          `${quotaViolations} requests reached the API up to ${early} ms too early, were turned away and sent again: this ` +
+          `machine was busy and held requests up on their way for up to ${stall} ms; they had left within the quota`,
+        holds: true,
+      }
+    : {
+        finding:
+          `${quotaViolations} requests were over the quota, by up to ${early} ms, and this machine held none up for more than ` +
+          `${stall} ms: they left too early, which is a fault of the pace`,
+        holds: false,
+      };
 }
 
 function lineOf(
@@ -134,7 +169,10 @@ function lineOf(
   name: string,
   values: Partial<Record<Station, string>>,
 ): ReconciliationLine {
-  const distinct = new Set(Object.values(values).map(normalize));
+  const { refused = '0', processed, ...others } = values;
+  // What the API refused is not billed, and together with what it processed makes the packages.
+  const settled = processed === undefined ? [] : [add(processed, refused)];
+  const distinct = new Set([...Object.values(others), ...settled].map(normalize));
   return { section, name, values, agrees: distinct.size === 1 };
 }
 
@@ -147,6 +185,7 @@ function differenceOf({ section, name, values }: ReconciliationLine): string {
 
 /** How a station is called where it stands in a line of this section. */
 export function stationTitle(section: ReconciliationLine['section'], station: Station): string {
+  if (station === 'refused') return 'not billed';
   return section === 'rejected' && station === 'counted' ? 'rejected' : station;
 }
 

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import type { FoundPackages, PackageFindings } from './package-findings.ts';
 import { type Reconciliation, type ReconciliationLine, STATIONS, stationTitle } from './reconciliation.ts';
 import type { ResendReasons } from './resends.ts';
 
@@ -16,6 +17,7 @@ const TITLES: Record<ReconciliationLine['section'], string> = {
 export function resultText(
   { lines, checks, differences }: Reconciliation,
   resends: ResendReasons,
+  packages: PackageFindings,
   colour: boolean,
 ): string {
   const paint = (style: 'green' | 'red' | 'bold', text: string) =>
@@ -30,10 +32,41 @@ export function resultText(
     ...sections,
     checkLines.join('\n'),
     resendText(resends),
+    ...foundText(packages),
     differences.length === 0
-      ? paint('green', 'Every number agrees: nothing lost, nothing billed twice.')
+      ? paint('green', verdictOf(packages))
       : [paint('red', 'These do not agree:'), ...differences.map((difference) => `  ${difference}`)].join('\n'),
   ].join('\n\n');
+}
+
+function verdictOf({ refused }: PackageFindings): string {
+  if (refused.count === 0) return 'Every number agrees: nothing lost, nothing billed twice.';
+  const packages = refused.count === 1 ? '1 package is' : `${refused.count} packages are`;
+  return `Every number agrees, and nothing was billed twice; ${packages} not billed, see above.`;
+}
+
+/** What to do about packages that did not go the usual way. */
+function foundText({ refused, differing }: PackageFindings): string[] {
+  return [
+    ...(refused.count === 0
+      ? []
+      : [
+          `${refused.count} not billed, because the invoice API did not take them. Mend the cause (a customer's tax number, an ` +
+            'address), then let them be sent again: npx halfmonth parked release --rejected PERIOD --reason TEXT (in a cloud that ' +
+            `was started with --keep).\n${listOf(refused)}`,
+        ]),
+    ...(differing.count === 0
+      ? []
+      : [
+          `${differing.count} not as the invoice API has them. Look at each: npx halfmonth package ID (in a cloud that was ` +
+            `started with --keep).\n${listOf(differing)}`,
+        ]),
+  ];
+}
+
+function listOf({ count, named }: FoundPackages): string {
+  const lines = named.map(({ packageId, clientId, reason }) => `  ${packageId} (client ${clientId}): ${reason}`);
+  return [...lines, ...(count > named.length ? [`  and ${count - named.length} more`] : [])].join('\n');
 }
 
 function tableOf(

@@ -1,9 +1,14 @@
-import { startInvoiceApiSimulator } from '../invoice-api-simulator/simulator.ts';
+import { type InvoiceApiSimulator, startInvoiceApiSimulator } from '../invoice-api-simulator/simulator.ts';
 import { packageService } from '../packaging/package-service.ts';
-import type { InvoiceApiAccess } from './collect-account.ts';
 import { type InvoiceApiChoice, invoiceApiEnvironment, TOKEN_PARAMETER } from './invoice-api-environment.ts';
 import { type LocalService, startLocalService } from './local-service.ts';
 import type { Progress } from './progress.ts';
+import { type StallWatch, watchStalls } from './stalls.ts';
+
+/** Where the packages went. */
+export type InvoiceApiAccess =
+  | { kind: 'simulator'; simulator: InvoiceApiSimulator }
+  | { kind: 'own'; url: string; token: string };
 
 /** What is to run. */
 export interface SessionOptions {
@@ -24,6 +29,8 @@ export interface Session {
   apiUrl: string;
   /** What the functions are told instead of what the template says. */
   overrides: Record<string, string>;
+  /** How long this process was held up since the session began. */
+  stalls: StallWatch;
   /** Ends everything that was started. */
   stop(): Promise<void>;
 }
@@ -36,6 +43,7 @@ export async function startSession(options: SessionOptions, progress: Progress, 
   signal.throwIfAborted();
   const booting = progress.begin('starting the local cloud');
   const api = await apiAccess(options);
+  const stalls = watchStalls();
   const apiUrl = api.kind === 'simulator' ? api.simulator.url : api.url;
   const stopApi = async () => {
     if (api.kind === 'simulator') await api.simulator.stop();
@@ -58,12 +66,15 @@ export async function startSession(options: SessionOptions, progress: Progress, 
       api,
       apiUrl,
       overrides,
+      stalls,
       async stop() {
+        stalls.stop();
         await service.stop();
         await stopApi();
       },
     };
   } catch (error) {
+    stalls.stop();
     await stopApi();
     throw error;
   }

@@ -114,10 +114,10 @@ async function runAndReconcile(
   await assertEmpty(session.service);
   const result = await runMainJob(session.service, job, progress, signal);
   const stage = progress.begin('comparing every number');
-  const { account, resends } = await collectAccount(session.service, result, session.api, signal);
+  const { account, resends, packages } = await collectAccount(session, result, signal);
   const reconciliation = compareEveryStation(account);
   stage.end(`${reconciliation.lines.length + reconciliation.checks.length} comparisons`);
-  progress.say(`\n${resultText(reconciliation, resends, process.stdout.isTTY)}`);
+  progress.say(`\n${resultText(reconciliation, resends, packages, process.stdout.isTTY)}`);
   return reconciliation.differences.length === 0 ? EXIT.agrees : EXIT.failed;
 }
 

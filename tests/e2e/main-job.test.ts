@@ -39,7 +39,7 @@ beforeAll(async () => {
   const load = { kind: 'sample' as const, seed: 7, clients: CLIENTS, events: EVENTS, periodId };
   const job = { load, calendar, maxAgeDays: MAX_AGE_DAYS, now };
   const result = await runMainJob(session.service, job, SILENT, signal);
-  ({ account, resends } = await collectAccount(session.service, result, session.api, signal));
+  ({ account, resends } = await collectAccount(session, result, signal));
 });
 
 afterAll(async () => {

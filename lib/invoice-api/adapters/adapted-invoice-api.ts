@@ -1,9 +1,12 @@
 import { HalfmonthError } from '../../errors/halfmonth-error.ts';
 import type { PackageDocument } from '../../packages/document.ts';
+import { withoutSecret } from '../authorized-caller.ts';
+import { retryAfterMilliseconds } from '../coming-back.ts';
 import type { HttpResult } from '../http-exchange.ts';
 import { openConnections } from '../http-exchange.ts';
-import { exchangeOf, type HttpInvoiceApi, refusal, waitOf, withoutAnswer, withoutToken } from '../http-invoice-api.ts';
-import type { Exchange, PeriodOutcome, RequestOptions, SubmitOutcome, SubmitRequest } from '../invoice-api.ts';
+import type { HttpInvoiceApi } from '../http-invoice-api.ts';
+import type { PeriodOutcome, RequestOptions, SubmitOutcome, SubmitRequest } from '../invoice-api.ts';
+import { type Answer, exchangeOf, refusal, withoutAnswer } from '../outcomes.ts';
 import type { AdapterAnswer, AdapterRequest, InvoiceApiAdapter, Submission, Verdict } from './adapter.ts';
 import type { AuthorizationProvider } from './basic-authorization.ts';
 import { tooManyDecimals } from './decimal-places.ts';
@@ -62,7 +65,7 @@ export function adaptedInvoiceApi(adapter: InvoiceApiAdapter, options: AdaptedIn
     const { method } = request;
     const result = await connections.exchange({ method, url, headers, ...(body ? { body } : {}) }, signal, onLeft);
     refused = result.status === 401 || result.status === 403 ? authorization : undefined;
-    return { result, secret: authorization.slice(authorization.indexOf(' ') + 1) };
+    return { result: withoutSecret(result, authorization.slice(authorization.indexOf(' ') + 1)), url };
   };
 
   const submissionOf = async (request: SubmitRequest): Promise<Submission> => {
@@ -95,8 +98,8 @@ export function adaptedInvoiceApi(adapter: InvoiceApiAdapter, options: AdaptedIn
     async submit(request, requestOptions) {
       const submission = await submissionOf(request);
       const step = adapter.step(submission);
-      const { result, secret } = await exchange(step.request, requestOptions);
-      return withoutToken(submitOutcome(result, step.verdict, submission), secret);
+      const { result, url } = await exchange(step.request, requestOptions);
+      return submitOutcome(result, { verdictOf: step.verdict, submission, url });
     },
 
     async statusOf() {
@@ -110,19 +113,20 @@ export function adaptedInvoiceApi(adapter: InvoiceApiAdapter, options: AdaptedIn
         throw new NotOfferedByInvoiceApi('This API cannot list what it holds by the names that packages have.');
       }
       const listing = adapter.list(periodId, cursor);
-      const { result, secret } = await exchange(listing.request);
-      return withoutToken(listOutcome(result, listing.reports), secret);
+      const { result, url } = await exchange(listing.request);
+      return listOutcome(result, listing.reports, url);
     },
   };
 }
 
 function submitOutcome(
   result: HttpResult,
-  verdictOf: (answer: AdapterAnswer) => Verdict,
-  { document }: Submission,
+  asked: { verdictOf: (answer: AdapterAnswer) => Verdict; submission: Submission; url: URL },
 ): SubmitOutcome {
+  const { verdictOf, submission, url } = asked;
+  const { document } = submission;
+  if (result.kind === 'no-answer') return withoutAnswer(result, url);
   const exchange = exchangeOf(result);
-  if (result.kind === 'no-answer') return withoutAnswer(result, exchange);
   const verdict = verdictOf(answerOf(result));
   switch (verdict.kind) {
     case 'done':
@@ -134,31 +138,38 @@ function submitOutcome(
     case 'key-reused':
       return { kind: 'key-reused', exchange, reason: verdict.reason };
     case 'in-flight':
-      return { kind: 'in-flight', exchange, ...waitOf(result.headers), reason: verdict.reason };
+      return {
+        kind: 'in-flight',
+        exchange,
+        retryAfterMilliseconds: retryAfterMilliseconds(result.headers, Date.now()),
+        reason: verdict.reason,
+      };
     case 'usual':
-      return usual(result, exchange);
+      return usual(result, url);
   }
 }
 
 function listOutcome(
   result: HttpResult,
   reportsOf: (answer: AdapterAnswer) => { packages: unknown; nextCursor?: string } | undefined,
+  url: URL,
 ): PeriodOutcome {
+  if (result.kind === 'no-answer') return withoutAnswer(result, url);
+  if (result.status !== 200) return usual(result, url);
   const exchange = exchangeOf(result);
-  if (result.kind === 'no-answer') return withoutAnswer(result, exchange);
-  if (result.status !== 200) return usual(result, exchange);
   const reports = reportsOf(answerOf(result)) as ReturnType<typeof reportsOf> & { packages: [] };
   if (!reports) return { kind: 'unknown', exchange, cause: 'malformed-answer', reason: 'the answer lists nothing' };
   return { kind: 'listed', exchange, packages: reports.packages, nextCursor: reports.nextCursor };
 }
 
-function usual({ status, headers, text }: HttpResult & { kind: 'answer' }, exchange: Exchange) {
+function usual(answer: Answer, url: URL) {
+  const { status } = answer;
   // An answer that the adapter could not use, though the API meant it well: what it did nobody knows.
   if (status < 400) {
     const reason = `HTTP ${status}: the answer is none that this API is known to give`;
-    return { kind: 'unknown', exchange, cause: 'malformed-answer', reason } as const;
+    return { kind: 'unknown', exchange: exchangeOf(answer), cause: 'malformed-answer', reason } as const;
   }
-  return refusal(status, headers, text, exchange);
+  return refusal(answer, url);
 }
 
 function answerOf({ status, headers, text }: HttpResult & { kind: 'answer' }): AdapterAnswer {

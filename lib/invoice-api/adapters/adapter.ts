@@ -1,7 +1,7 @@
 import type * as z from 'zod/mini';
 import type { PackageDocument, PackageLine } from '../../packages/document.ts';
 import type { SubmissionProgress } from '../../packages/package.ts';
-import type { HeaderFields } from '../answers.ts';
+import type { HeaderFields } from '../coming-back.ts';
 import type { InvoiceApiFacts, PackageReport } from '../invoice-api.ts';
 
 /** One request, as an adapter wants it made. */

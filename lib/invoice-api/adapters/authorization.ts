@@ -1,5 +1,5 @@
+import type { TokenProvider } from '../authorized-caller.ts';
 import { InvoiceApiMisconfigured } from '../base-url.ts';
-import type { TokenProvider } from '../http-invoice-api.ts';
 import type { Authentication } from './adapter.ts';
 import { type AuthorizationProvider, basic } from './basic-authorization.ts';
 import { type AccessTokenKeeper, clientCredentials } from './client-credentials.ts';

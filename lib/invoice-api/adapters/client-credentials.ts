@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { HalfmonthError } from '../../errors/halfmonth-error.ts';
+import type { TokenProvider } from '../authorized-caller.ts';
 import { openConnections } from '../http-exchange.ts';
-import type { TokenProvider } from '../http-invoice-api.ts';
 import type { Authentication } from './adapter.ts';
 import { type AuthorizationProvider, basic } from './basic-authorization.ts';
 import { at, textAt } from './json-paths.ts';

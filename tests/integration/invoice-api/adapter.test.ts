@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { Socket } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { InvoiceApiMisconfigured, TooManyPackageIds } from '../../../lib/invoice-api/base-url.ts';
 import { type HttpInvoiceApiOptions, httpInvoiceApi } from '../../../lib/invoice-api/http-invoice-api.ts';
@@ -98,9 +99,33 @@ describe('submissions', () => {
     expect(simulator.report()).toMatchObject({ replayed: 1, acceptedTwice: 0, packages: { total: 1 } });
   });
 
+  const acceptance = (shape: object = {}): string =>
+    JSON.stringify({ id: packageIdOfClient('acme'), status: 'processing', ...shape });
+
   test('200 is a replay too', async () => {
-    const { api } = await startRawAnswer(rawAnswer('200 OK', [], '{"id":"a","status":"processing"}'));
+    const { api } = await startRawAnswer(rawAnswer('200 OK', [], acceptance()));
     expect(await api.submit(submissionOf())).toMatchObject({ kind: 'accepted', replayed: true, status: 'processing' });
+  });
+
+  test.each(['201 Created', '203 Non-Authoritative Information', '207 Multi-Status'])(
+    '%s with a good body is an acceptance',
+    async (status) => {
+      const { api } = await startRawAnswer(rawAnswer(status, [], acceptance()));
+      expect(await api.submit(submissionOf())).toMatchObject({ kind: 'accepted', replayed: false });
+    },
+  );
+
+  test.each([
+    ['package', { id: '2026-11-H1.somebody-else', status: 'processed' }],
+    ['revision', { revision: 2 }],
+    ['submission', { submission: 2 }],
+  ])('an answer about another %s is no acceptance', async (_what, shape) => {
+    const { api } = await startRawAnswer(rawAnswer('202 Accepted', [], acceptance(shape)));
+    expect(await api.submit(submissionOf())).toMatchObject({
+      kind: 'unknown',
+      cause: 'malformed-answer',
+      reason: expect.stringContaining('the answer is about {'),
+    });
   });
 
   test('a key with another body is reported, and the first package stands', async () => {
@@ -190,7 +215,7 @@ describe('every fault', () => {
     expect(await api.submit(submissionOf())).toMatchObject({
       kind: 'unknown',
       cause: 'malformed-answer',
-      reason: 'the answer is not JSON',
+      reason: expect.stringContaining('HTTP 202, and the answer is not JSON: '),
       exchange: { httpStatus: 202 },
     });
     expect(await api.submit(submissionOf())).toMatchObject({ kind: 'accepted', replayed: true });
@@ -276,11 +301,48 @@ describe('status reads and listings', () => {
     expect(simulator.report().requests.total).toBe(0);
   });
 
-  test('an answer against the contract is unknown, with where it is wrong', async () => {
-    const { api } = await startRawAnswer(rawAnswer('200 OK', [], '{"packages":[{"id":"a","status":"done"}]}'));
-    const outcome = await api.statusOf(['a']);
-    expect(outcome).toMatchObject({ kind: 'unknown', cause: 'malformed-answer' });
-    expect('reason' in outcome && outcome.reason).toContain('/packages/0/status');
+  test('each report is judged by itself, and null is absent', async () => {
+    const packages = [
+      { id: 'a', status: 'done' },
+      { id: 'b', status: 'processed', reason: null, revision: 1, submission: null },
+      'c',
+    ];
+    const { api } = await startRawAnswer(rawAnswer('200 OK', [], JSON.stringify({ packages, nextCursor: null })));
+    expect(await api.statusOf(['a', 'b', 'c'])).toEqual({
+      kind: 'listed',
+      exchange: expect.anything(),
+      packages: [{ id: 'b', status: 'processed', revision: 1 }],
+      unreadable: [
+        { id: 'a', reason: expect.stringMatching(/against the contract: \/packages\/0\/status .*\("done"\)/) },
+        { reason: expect.stringContaining('/packages/2/') },
+      ],
+    });
+  });
+
+  test('an answer that has no reports is unknown, with where it is wrong and what it says', async () => {
+    const { api } = await startRawAnswer(rawAnswer('200 OK', [], '{"message":"Try again after lunch"}'));
+    expect(await api.statusOf(['a'])).toMatchObject({
+      kind: 'unknown',
+      cause: 'malformed-answer',
+      reason: expect.stringMatching(/^HTTP 200, and .*\/packages .*; it says: Try again after lunch$/),
+    });
+  });
+
+  test('an answer to another question is none', async () => {
+    const { api } = await startRawAnswer(rawAnswer('200 OK', [], '{"packages":[{"id":"x","status":"processed"}]}'));
+    expect(await api.statusOf(['a'])).toMatchObject({
+      cause: 'malformed-answer',
+      reason: 'HTTP 200, and the answer is about "x", which was not asked for',
+    });
+  });
+
+  test('an answer in pages says so, but for an empty cursor', async () => {
+    const page = (nextCursor: string) => JSON.stringify({ packages: [], nextCursor });
+    const { api } = await startRawAnswer(rawAnswer('200 OK', [], page('2')));
+    expect(await api.statusOf(['a'])).toMatchObject({ kind: 'listed', nextCursor: '2' });
+    const last = await startRawAnswer(rawAnswer('200 OK', [], page('')));
+    expect(await last.api.statusOf(['a'])).not.toHaveProperty('nextCursor');
+    expect(await last.api.listPeriod(TEST_PERIOD)).toMatchObject({ kind: 'listed', nextCursor: undefined });
   });
 });
 
@@ -297,6 +359,22 @@ describe('answers that mean the same for every request', () => {
       120_000,
     ],
     ['400 with Retry-After', '400 Bad Request', ['Retry-After: 120'], 'throttled', 120_000],
+    ['403 with Retry-After', '403 Forbidden', ['Retry-After: 5'], 'throttled', 5_000],
+    [
+      '403 with a spent window',
+      '403 Forbidden',
+      ['X-RateLimit-Remaining: 0', 'X-RateLimit-Reset: 60'],
+      'throttled',
+      60_000,
+    ],
+    [
+      '500 with Retry-After, whose effect is unknown',
+      '500 Internal Server Error',
+      ['Retry-After: 60'],
+      'unknown',
+      60_000,
+    ],
+    ['429 with zero, which says nothing', '429 Too Many Requests', ['Retry-After: 0'], 'throttled', undefined],
   ])('%s', async (_what, status, headers, kind, retryAfterMilliseconds) => {
     const { api } = await startRawAnswer(rawAnswer(status, headers, ''));
     expect(await api.submit(submissionOf())).toMatchObject({ kind, retryAfterMilliseconds });
@@ -304,14 +382,68 @@ describe('answers that mean the same for every request', () => {
   });
 
   test.each([
-    ['404 Not Found', 'unexpected-status'],
-    ['308 Permanent Redirect', 'unexpected-status'],
+    ['404 Not Found', 'wrong-address'],
+    ['405 Method Not Allowed', 'wrong-address'],
+    ['410 Gone', 'wrong-address'],
+    ['308 Permanent Redirect', 'wrong-address'],
+    ['402 Payment Required', 'unexpected-status'],
     ['500 Internal Server Error', 'server-error'],
     ['504 Gateway Timeout', 'server-error'],
   ])('%s leaves the outcome unknown', async (status, cause) => {
     const { api, requests } = await startRawAnswer(rawAnswer(status, ['Location: http://127.0.0.1:9/'], ''));
     expect(await api.submit(submissionOf())).toMatchObject({ kind: 'unknown', cause });
     expect(requests).toHaveLength(1);
+  });
+
+  test.each([
+    ['403 with a window that has room', '403 Forbidden', ['X-RateLimit-Reset: 60'], 'credentials-refused'],
+    ['400 with Retry-After: 0', '400 Bad Request', ['Retry-After: 0'], 'invalid'],
+    ['401 with Retry-After', '401 Unauthorized', ['Retry-After: 5'], 'credentials-refused'],
+  ])('%s is not throttled', async (_what, status, headers, kind) => {
+    const { api } = await startRawAnswer(rawAnswer(status, headers, ''));
+    expect(await api.submit(submissionOf())).toMatchObject({ kind });
+  });
+
+  test.each([
+    [
+      'where a redirect leads',
+      '308 Permanent Redirect',
+      ['Location: https://elsewhere.example/v1'],
+      '',
+      'HTTP 308, Location: https://elsewhere.example/v1 (asked at http://',
+    ],
+    [
+      'when to come back',
+      '429 Too Many Requests',
+      ['Retry-After: 9'],
+      '{"error":"Slow down"}',
+      'HTTP 429, Retry-After: 9: Slow down',
+    ],
+    [
+      'what 422 may mean',
+      '422 Unprocessable Content',
+      [],
+      '{"detail":[{"loc":["body","lines",0],"msg":"unknown meter","type":"value_error"}]}',
+      'HTTP 422, key reused, or invalid: body/lines/0: unknown meter',
+    ],
+    [
+      'an HTML page',
+      '200 OK',
+      [],
+      '<!DOCTYPE html><html><head><title>Sign in</title><style>a{}</style></head><body>Session expired</body></html>',
+      'HTTP 200, and the answer is not JSON: Sign in; Session expired',
+    ],
+    [
+      'an error under 200',
+      '200 OK',
+      [],
+      '{"success":false,"errors":[{"code":"LOCKED","message":"Customer 4711 is locked"}]}',
+      'it says: Customer 4711 is locked',
+    ],
+  ])('the reason tells %s', async (_what, status, headers, body, reason) => {
+    const { api } = await startRawAnswer(rawAnswer(status, headers, body));
+    const outcome = await api.submit(submissionOf());
+    expect('reason' in outcome && outcome.reason).toContain(reason);
   });
 
   test('an answer that is no HTTP is unknown', async () => {
@@ -325,6 +457,58 @@ describe('answers that mean the same for every request', () => {
       kind: 'unknown',
       cause: 'malformed-answer',
       reason: 'the answer is longer than 1000 bytes',
+    });
+  });
+
+  /** An API that gives this body with these headers. */
+  async function startBody(
+    body: Buffer,
+    headers: Record<string, string>,
+    adapter: Partial<HttpInvoiceApiOptions> = {},
+  ) {
+    const server = await startHttpServer((_request, _body, response) => {
+      response.writeHead(202, { 'content-type': 'application/json', 'content-length': body.length, ...headers });
+      response.end(body);
+    });
+    const api = httpInvoiceApi({
+      baseUrl: server.url,
+      token: async () => TEST_TOKEN,
+      timeoutMilliseconds: 30_000,
+      maximumConnections: 1,
+      ...adapter,
+    });
+    started.push(server, { stop: async () => api.close() });
+    return api;
+  }
+
+  const accepted = Buffer.from(JSON.stringify({ id: packageIdOfClient('acme'), status: 'processed' }));
+
+  test.each([
+    ['gzip', gzipSync(accepted), 'gzip'],
+    ['x-gzip', gzipSync(accepted), 'X-GZIP'],
+    ['deflate', deflateSync(accepted), 'deflate'],
+    ['deflate without its frame', deflateRawSync(accepted), 'deflate'],
+    ['br', brotliCompressSync(accepted), 'br'],
+    ['two codings', brotliCompressSync(gzipSync(accepted)), 'gzip, br'],
+    ['a byte order mark', Buffer.concat([Buffer.from('\ufeff'), accepted]), 'identity'],
+  ])('%s is read', async (_what, body, coding) => {
+    const api = await startBody(body, { 'content-encoding': coding });
+    expect(await api.submit(submissionOf())).toMatchObject({ kind: 'accepted', status: 'processed' });
+  });
+
+  test.each([
+    ['a bomb', gzipSync(Buffer.alloc(50_000_000)), 'gzip', 'longer than 1000000 bytes'],
+    ['a brotli bomb', brotliCompressSync(Buffer.alloc(5_000_000)), 'br', 'longer than 1000000 bytes'],
+    ['a cut one', gzipSync(accepted).subarray(0, 30), 'gzip', 'gzip coding is damaged or cut short'],
+    ['what is no gzip', accepted, 'gzip', 'gzip coding is damaged'],
+    ['a coding that was not asked for', accepted, 'zstd', 'is in the coding "zstd", which is not read'],
+    ['many codings', accepted, 'gzip, gzip, gzip', 'has 3 codings over each other'],
+  ])('%s is unknown, with the reason', async (_what, body, coding, reason) => {
+    const api = await startBody(body, { 'content-encoding': coding }, { maximumAnswerBytes: 1_000_000 });
+    expect(await api.submit(submissionOf())).toMatchObject({
+      kind: 'unknown',
+      cause: 'malformed-answer',
+      reason: expect.stringContaining(reason),
     });
   });
 
@@ -363,11 +547,57 @@ describe('the token', () => {
     expect(asked).toEqual([undefined, 'old-token-000000', undefined]);
   });
 
-  test('is in no outcome, even when the API echoes it', async () => {
-    const { api } = await startRawAnswer(rawAnswer('401 Unauthorized', [], `{"detail":"unknown token ${TEST_TOKEN}"}`));
+  test('is in no outcome, however often and wherever the API echoes it', async () => {
+    const escaped = TEST_TOKEN.replace('t', '\\u0074');
+    const detail = `unknown token ${TEST_TOKEN}, Bearer ${TEST_TOKEN}, ${escaped} ${'x'.repeat(1_900)}${TEST_TOKEN}`;
+    const { api } = await startRawAnswer(
+      rawAnswer('401 Unauthorized', [`X-Request-Id: ${TEST_TOKEN}`], `{"detail":"${detail}"}`),
+    );
     const outcome = await api.submit(submissionOf());
-    expect(outcome).toMatchObject({ kind: 'credentials-refused', reason: 'HTTP 401: unknown token [token]' });
-    expect(JSON.stringify(outcome)).not.toContain(TEST_TOKEN);
+    expect(outcome).toMatchObject({
+      kind: 'credentials-refused',
+      reason: expect.stringContaining('HTTP 401: unknown token [token], Bearer [token], [token] xxx'),
+      exchange: { requestId: '[token]' },
+    });
+    expect(JSON.stringify(outcome)).not.toContain(TEST_TOKEN.slice(0, 8));
+    const listing = JSON.stringify({ packages: [{ id: 'a', status: 'rejected', reason: `sent with ${TEST_TOKEN}` }] });
+    const { api: other } = await startRawAnswer(rawAnswer('200 OK', [], listing));
+    expect(await other.statusOf(['a'])).toMatchObject({ packages: [{ reason: 'sent with [token]' }] });
+  });
+
+  test('that was refused is not trusted again because an earlier request succeeded with it', async () => {
+    let valid = 'old-token-000000';
+    let secret = valid;
+    let kept: string | undefined;
+    let release: (() => void) | undefined;
+    const server = await startHttpServer((request, body, response) => {
+      const id = JSON.parse(body).packageId;
+      const answer = (status: number) => response.writeHead(status).end(JSON.stringify({ id, status: 'processed' }));
+      if (request.headers.authorization !== `Bearer ${valid}`) answer(401);
+      else if (id === packageIdOfClient('slow')) release = () => answer(202);
+      else answer(202);
+    });
+    const api = httpInvoiceApi({
+      baseUrl: server.url,
+      // As a provider that caches: read anew only when told that what it has was refused.
+      token: async (refused) => {
+        if (kept === undefined || kept === refused) kept = secret;
+        return kept;
+      },
+      timeoutMilliseconds: 30_000,
+      maximumConnections: 4,
+    });
+    started.push(server, { stop: async () => api.close() });
+    const slow = api.submit(submissionOf({ clientId: 'slow' }));
+    await until(() => release !== undefined);
+    valid = 'new-token-000000';
+    secret = valid;
+
+    expect(await api.submit(submissionOf({ clientId: 'b' }))).toMatchObject({ kind: 'credentials-refused' });
+    release?.();
+    expect(await slow).toMatchObject({ kind: 'accepted' });
+
+    expect(await api.submit(submissionOf({ clientId: 'b' }))).toMatchObject({ kind: 'accepted' });
   });
 
   test('one that could forge a header stops everything, unquoted', async () => {
@@ -447,6 +677,43 @@ describe('connections', () => {
     expect(sockets).toHaveLength(0);
   });
 
+  test('on which a server says more than it was asked are given up: no answer is taken for another one', async () => {
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => {});
+      socket.on('data', (chunk) => {
+        const id = /"packageId":"([^"]+)"/.exec(String(chunk))?.[1];
+        if (id === undefined) return;
+        const body = JSON.stringify({ id, status: 'processed' });
+        const answer = `HTTP/1.1 202 Accepted\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+        socket.write(answer);
+        setImmediate(() => socket.write(answer));
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const api = httpInvoiceApi({
+      baseUrl: `http://127.0.0.1:${port}`,
+      token: async () => TEST_TOKEN,
+      timeoutMilliseconds: 30_000,
+      maximumConnections: 2,
+    });
+    started.push({
+      async stop() {
+        api.close();
+        server.close();
+      },
+    });
+    const clients = Array.from({ length: 100 }, (_, index) => `client-${index}`);
+    const outcomes = await Promise.all(clients.map((clientId) => api.submit(submissionOf({ clientId }))));
+    const told = outcomes.map(
+      (outcome, index) => outcome.kind === 'accepted' && outcome.id === packageIdOfClient(`client-${index}`),
+    );
+    // Whatever came late, nobody else's answer was believed, and nearly every connection was given up in time.
+    for (const outcome of outcomes) if (outcome.kind !== 'accepted') expect(outcome).toMatchObject({ kind: 'unknown' });
+    expect(told.filter(Boolean).length).toBeGreaterThan(50);
+  });
+
   test('are closed on close', async () => {
     const { api, sockets } = await startCounting({});
     await api.statusOf(['a']);
@@ -464,9 +731,20 @@ describe('connections', () => {
   });
 });
 
+test.each(['http://127.0.0.1:8080', 'http://localhost', 'http://[::1]:8080/base', 'https://invoices.example.com'])(
+  'the base URL %s is fine',
+  (baseUrl) => {
+    const options = { baseUrl, token: async () => TEST_TOKEN, timeoutMilliseconds: 1, maximumConnections: 1 };
+    expect(() => httpInvoiceApi(options).close()).not.toThrow();
+  },
+);
+
 test.each([
   ['invoices.example.com', 'is not a URL'],
   ['ftp://invoices.example.com', 'begins with ftp:'],
+  ['http://invoices.example.com', 'begins with http:'],
+  ['http://127.0.0.1.example.com', 'begins with http:'],
+  ['http://10.0.0.7', 'begins with http:'],
   ['https://user:pw@invoices.example.com', 'carries credentials'],
   ['https://invoices.example.com/?tenant=1', 'carries a query'],
 ])('the base URL %s is refused', (baseUrl, reason) => {

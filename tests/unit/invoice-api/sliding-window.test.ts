@@ -133,7 +133,19 @@ test('the concurrency cap counts requests that have not left', () => {
   gate.enter('submit', 0);
   gate.enter('status', 0);
   expect(gate.enter('submit', 0)).toEqual({ status: 429, retryAfter: 0 });
-  gate.leave();
-  expect(gate.enter('submit', 0)).toBeUndefined();
+  gate.leave(30);
+  expect(gate.enter('submit', 30)).toBeUndefined();
   expect(gate.violationsByWindow).toEqual({ concurrency: 1 });
+  expect(gate.earlyBy).toBe(30);
+});
+
+test('says by how much the worst request came too early', () => {
+  const quota: Quota = { send: [{ requests: 1, seconds: 1 }], status: [], shared: [] };
+  const gate = new Gate(profileWith(quota), quota);
+  gate.enter('submit', 0);
+  expect(gate.earlyBy).toBe(0);
+  gate.enter('submit', 960);
+  gate.enter('submit', 900);
+  gate.enter('submit', 990);
+  expect(gate.earlyBy).toBe(100);
 });

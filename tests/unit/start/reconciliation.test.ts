@@ -1,4 +1,6 @@
 import { expect, test } from '@jest/globals';
+import type { PackageHead } from '../../../lib/packages/package.ts';
+import { PackageFindings } from '../../../local/start/package-findings.ts';
 import { compareEveryStation, type MainJobAccount } from '../../../local/start/reconciliation.ts';
 import { ResendReasons } from '../../../local/start/resends.ts';
 import { resultText } from '../../../local/start/result-table.ts';
@@ -17,7 +19,8 @@ const account: MainJobAccount = {
   days: { events: 10, totals: { calls: '12', gb: '0.5' } },
   packages: { count: 3, totals: { calls: '12', gb: '0.50' } },
   processed: { packages: 3, totals: { calls: '12', gb: '0.5' } },
-  simulator: { quotaViolations: 0, acceptedTwice: 0 },
+  refused: { packages: 0, totals: {} },
+  simulator: { quotaViolations: 0, earlyBy: 0, longestStall: 12, acceptedTwice: 0 },
   runs: [{ periodId: '2026-11-H1', status: 'SUCCEEDED' }],
 };
 
@@ -54,8 +57,15 @@ test('events outside of the closed periods are compared up to the counting only'
 test.each<[string, Partial<MainJobAccount>]>([
   ['a run that failed', { runs: [{ periodId: '2026-11-H1', status: 'FAILED', error: 'PackagesParked' }] }],
   ['a message that was given up', { deadLetters: 1 }],
-  ['a request over the quota', { simulator: { quotaViolations: 1, acceptedTwice: 0 } }],
-  ['a package that was accepted twice', { simulator: { quotaViolations: 0, acceptedTwice: 1 } }],
+  [
+    'a request that left over the quota',
+    { simulator: { quotaViolations: 1, earlyBy: 40, longestStall: 12, acceptedTwice: 0 } },
+  ],
+  [
+    'a package that was accepted twice',
+    { simulator: { quotaViolations: 0, earlyBy: 0, longestStall: 12, acceptedTwice: 1 } },
+  ],
+  ['a package that the API lost', { processed: { packages: 2, totals: account.processed.totals } }],
 ])('%s is a difference by itself', (_what, change) => {
   expect(compareEveryStation({ ...account, ...change }).differences).toHaveLength(1);
 });
@@ -73,13 +83,43 @@ test('the text holds the verdict, and why packages were sent again', () => {
   });
   resends.add({ packageId: '2026-11-H1.b', attempts: [{ ...send, outcome: 'submitted' }] });
 
-  const text = resultText(compareEveryStation(account), resends, false);
+  const text = resultText(compareEveryStation(account), resends, new PackageFindings(), false);
 
   expect(text).toContain(
     '1 package was sent more than once, after:\n  1 x unprocessed (the job did not run): 2026-11-H1.a',
   );
   expect(text).toContain('Every number agrees');
-  expect(resultText(compareEveryStation({ ...account, deadLetters: 2 }), resends, false)).toContain(
-    'These do not agree:\n  2 messages',
+  expect(
+    resultText(compareEveryStation({ ...account, deadLetters: 2 }), resends, new PackageFindings(), false),
+  ).toContain('These do not agree:\n  2 messages');
+});
+
+test('a request that a busy machine held up on its way broke no quota, and the text says what that means', () => {
+  const simulator = { quotaViolations: 2, earlyBy: 80, longestStall: 210, acceptedTwice: 0 };
+
+  const { differences, checks } = compareEveryStation({ ...account, simulator });
+
+  expect(differences).toEqual([]);
+  expect(checks.map(({ finding }) => finding)).toContainEqual(
+    expect.stringMatching(/^2 requests reached the API up to 80 ms too early, .* held requests up .* up to 210 ms/),
   );
+});
+
+test('what the API refused is not billed and agrees, and the text names it and what to do', () => {
+  const packages = new PackageFindings();
+  const head = { packageId: '2026-11-H1.a', clientId: 'a', state: 'rejected', reason: 'no tax number', attempts: [] };
+  // As much of a head as findings look at.
+  packages.add(head as unknown as PackageHead, { calls: '2' }, { isCurrent: false, instead: '' });
+  const reconciliation = compareEveryStation({
+    ...account,
+    refused: { packages: 1, totals: packages.refusedTotals },
+    processed: { packages: 2, totals: { calls: '10', gb: '0.5' } },
+  });
+
+  const text = resultText(reconciliation, new ResendReasons(), packages, false);
+
+  expect(reconciliation.differences).toEqual([]);
+  expect(text).toContain('2026-11-H1.a (client a): rejected: no tax number');
+  expect(text).toContain('npx halfmonth parked release --rejected PERIOD');
+  expect(text).not.toContain('nothing lost');
 });

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type AttributeValue,
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import type { PeriodId } from '../periods/periods.ts';
+import {
+  type ControlSum,
+  type ControlTotal,
+  type ControlTotals,
+  type MeterGroup,
+  sumOfControlTotals,
+} from '../usage/control-total.ts';
+import { AFTER_EVERYTHING, controlTotalPrefix, periodKey } from './keys.ts';
+import { numberOf, queryPages, type RawItem } from './pages.ts';
+import type { TablesWith } from './tables.ts';
+
+/** Keeps one instance's control totals in the runs table, an item a period, each rewritten as a whole. */
+export class ControlTotalStore implements ControlTotals {
+  readonly #client: DynamoDBClient;
+  readonly #table: string;
+  readonly #instance = randomUUID();
+  #sequence = 0;
+
+  constructor({ client, runs }: TablesWith<'runs'>) {
+    this.#client = client;
+    this.#table = runs;
+  }
+
+  async put(period: PeriodId, { events, unsureEvents, groups }: ControlTotal): Promise<void> {
+    const { pk, sk } = periodKey(period, controlTotalPrefix() + this.#instance);
+    this.#sequence += 1;
+    const values = {
+      events: { N: String(events) },
+      unsureEvents: { N: String(unsureEvents) },
+      groups: { M: Object.fromEntries([...groups].map(([group, sum]) => [group, attributeOf(sum)])) },
+      sequence: { N: String(this.#sequence) },
+    };
+    const names = Object.keys(values);
+    try {
+      await this.#client.send(
+        new UpdateItemCommand({
+          TableName: this.#table,
+          Key: { pk: { S: pk }, sk: { S: sk } },
+          UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
+          // A request that arrives late must not undo a later one.
+          ConditionExpression: 'attribute_not_exists(#sequence) OR #sequence < :sequence',
+          ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
+          ExpressionAttributeValues: Object.fromEntries(
+            Object.entries(values).map(([name, value]) => [`:${name}`, value]),
+          ),
+        }),
+      );
+    } catch (error) {
+      // An earlier attempt of this request took effect, or a later one has.
+      if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    }
+  }
+}
+
+/** The control total of a period as it is now: what all instances together say, dead ones included. */
+export async function readControlTotal({ client, runs }: TablesWith<'runs'>, period: PeriodId): Promise<ControlTotal> {
+  const { pk, sk } = periodKey(period, controlTotalPrefix());
+  const query = {
+    TableName: runs,
+    ConsistentRead: true,
+    KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+    ExpressionAttributeValues: { ':pk': { S: pk }, ':from': { S: sk }, ':to': { S: sk + AFTER_EVERYTHING } },
+  };
+  const totals: ControlTotal[] = [];
+  for await (const items of queryPages(client, query)) totals.push(...items.map(totalOf));
+  return sumOfControlTotals(totals);
+}
+
+function attributeOf({ counted, unsure }: ControlSum): AttributeValue {
+  return { M: { counted: { S: counted }, ...(unsure === '0' ? {} : { unsure: { S: unsure } }) } };
+}
+
+function totalOf(item: RawItem): ControlTotal {
+  const groups = Object.entries(item.groups?.M ?? {}).map(([group, { M }]): [MeterGroup, ControlSum] => [
+    group,
+    { counted: M?.counted?.S ?? '0', unsure: M?.unsure?.S ?? '0' },
+  ]);
+  return {
+    events: numberOf(item, 'events', 0),
+    unsureEvents: numberOf(item, 'unsureEvents', 0),
+    groups: new Map(groups),
+  };
+}
