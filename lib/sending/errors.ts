@@ -96,7 +96,8 @@ export class InvalidTaskInput extends HalfmonthError {
 function howToGoOn(periodId: string): string {
   return (
     `When the cause is mended, let them be sent again with: npx halfmonth parked release --rejected ${periodId} --reason ` +
-    'TEXT (parked ones by their ids); or raise the limit. Then redrive the execution.'
+    'TEXT (parked ones by their ids; with --new-key where the API answers a key as before and has billed nothing under it); ' +
+    'or raise the limit. Then redrive the execution.'
   );
 }
 
