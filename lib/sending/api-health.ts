@@ -8,6 +8,8 @@ export interface Heard {
   kind: string;
   exchange: Exchange;
   retryAfterMilliseconds?: number | undefined;
+  /** What the API said, or what went wrong, for a person. */
+  reason?: string;
 }
 
 /** Where an API throttles without saying for how long, it is about a minute (QuickBooks, Chargebee) or its own window. */
@@ -32,6 +34,8 @@ export class ApiHealth {
   #blocksInARow: number;
   #failuresInARow: number;
   #blockedUntil: number | undefined;
+  #blockedBy: string | undefined;
+  #answeredAt: number | undefined;
   #answered = false;
   #isDown = false;
   throttled = 0;
@@ -59,6 +63,16 @@ export class ApiHealth {
     return this.#blockedUntil;
   }
 
+  /** Who said so, in words for a person. */
+  get blockedBy(): string | undefined {
+    return this.#blockedBy;
+  }
+
+  /** When the API last answered anything usable; undefined when it did not in this turn. Milliseconds since the epoch. */
+  get answeredAt(): number | undefined {
+    return this.#answeredAt;
+  }
+
   /** Whether the API answered anything usable after it last asked us to stay away. */
   get answered(): boolean {
     return this.#answered;
@@ -74,18 +88,19 @@ export class ApiHealth {
     return this.#isDown;
   }
 
-  heard({ kind, exchange, retryAfterMilliseconds }: Heard): void {
+  heard({ kind, exchange, retryAfterMilliseconds, reason }: Heard): void {
     if (kind === 'throttled') this.throttled += 1;
     if (kind === 'unknown') this.unknown += 1;
     if (kind !== 'throttled' && kind !== 'unknown') {
       this.#failuresInARow = 0;
       this.#answered = true;
+      this.#answeredAt = this.#clock.now();
       return;
     }
     this.#failuresInARow += 1;
     const isUnavailable = exchange.httpStatus === 503;
     const enough = kind === 'unknown' ? FAILURES_IN_A_ROW : isUnavailable ? UNAVAILABLE_IN_A_ROW : 1;
-    if (this.#failuresInARow >= enough) this.#block(kind, retryAfterMilliseconds);
+    if (this.#failuresInARow >= enough) this.#block(kind, retryAfterMilliseconds, reason);
   }
 
   #grownBlock(kind: string): number {
@@ -94,13 +109,18 @@ export class ApiHealth {
     return Math.min(LONGEST_BLOCK_MILLISECONDS, Math.max(outage, this.#firstBlock * 2 ** this.#blocksInARow));
   }
 
-  #block(kind: string, asked: number | undefined): void {
+  #block(kind: string, asked: number | undefined, reason = 'it said nothing'): void {
     const now = this.#clock.now();
     // Requests that were under way when the first one was refused are refused too; that is one block, not many.
     const isNew = (this.#blockedUntil ?? 0) <= now;
     const grown = this.#grownBlock(kind);
     if (isNew) this.#blocksInARow += 1;
-    this.#blockedUntil = Math.max(this.#blockedUntil ?? 0, isNew || asked !== undefined ? now + (asked ?? grown) : 0);
+    const until = isNew || asked !== undefined ? now + (asked ?? grown) : 0;
+    if (until > (this.#blockedUntil ?? 0)) {
+      const failures = `${this.#failuresInARow} requests in a row had no usable answer`;
+      this.#blockedBy = kind === 'unknown' && asked === undefined ? `${failures}; the last: ${reason}` : reason;
+    }
+    this.#blockedUntil = Math.max(this.#blockedUntil ?? 0, until);
     this.#answered = false;
     this.#pacer.holdUntil(this.#blockedUntil);
     if (this.#blockedUntil <= now + LONGEST_PAUSE_MILLISECONDS) return;
