@@ -8,6 +8,8 @@ export interface Heard {
   kind: string;
   exchange: Exchange;
   retryAfterMilliseconds?: number | undefined;
+  /** Why the outcome is unknown. */
+  cause?: string;
   /** What the API said, or what went wrong, for a person. */
   reason?: string;
 }
@@ -20,6 +22,8 @@ const LONGEST_BLOCK_MILLISECONDS = 3_600_000;
 const UNAVAILABLE_IN_A_ROW = 2;
 /** So many requests in a row without a usable answer are an API that is down; going on would only spend attempts. */
 const FAILURES_IN_A_ROW = 5;
+/** So many answers in a row that nothing is there, when the API never answered anything else, are a wrong address. */
+const WRONG_ADDRESSES_IN_A_ROW = 3;
 /** When it is so after a block too, it is an outage: shorter blocks would be over before the next attempt. Doubles each time. */
 const FIRST_OUTAGE_BLOCK_MILLISECONDS = 60_000;
 
@@ -36,6 +40,9 @@ export class ApiHealth {
   #blockedUntil: number | undefined;
   #blockedBy: string | undefined;
   #answeredAt: number | undefined;
+  readonly #everAnswered: boolean;
+  #wrongAddresses = 0;
+  #wrongAddress: string | undefined;
   #answered = false;
   #isDown = false;
   throttled = 0;
@@ -46,12 +53,15 @@ export class ApiHealth {
     pacer: Pacer,
     clock: Clock,
     quota: Quota,
-    before: Pick<QuotaCalendar, 'blocksInARow' | 'failuresInARow'>,
+    before: Pick<QuotaCalendar, 'blocksInARow' | 'failuresInARow' | 'answeredAt' | 'past'>,
   ) {
     this.#pacer = pacer;
     this.#clock = clock;
     this.#blocksInARow = before.blocksInARow;
     this.#failuresInARow = before.failuresInARow;
+    // An earlier release kept no `answeredAt`: what has left and did not fail was answered.
+    const left = before.past.reduce((sum, { count }) => sum + count, 0);
+    this.#everAnswered = before.answeredAt !== undefined || left > before.failuresInARow;
     const windows = limitsOf(quota)
       .map(({ milliseconds }) => milliseconds)
       .filter((milliseconds) => milliseconds <= LONGEST_FIRST_BLOCK_MILLISECONDS);
@@ -73,6 +83,11 @@ export class ApiHealth {
     return this.#answeredAt;
   }
 
+  /** The last of several answers that nothing is there for us, where the API never answered anything else. */
+  get wrongAddress(): string | undefined {
+    return this.#wrongAddress;
+  }
+
   /** Whether the API answered anything usable after it last asked us to stay away. */
   get answered(): boolean {
     return this.#answered;
@@ -88,7 +103,8 @@ export class ApiHealth {
     return this.#isDown;
   }
 
-  heard({ kind, exchange, retryAfterMilliseconds, reason }: Heard): void {
+  heard({ kind, cause, exchange, retryAfterMilliseconds, reason }: Heard): void {
+    this.#noteAddress(cause === 'wrong-address' ? reason : undefined);
     if (kind === 'throttled') this.throttled += 1;
     if (kind === 'unknown') this.unknown += 1;
     if (kind !== 'throttled' && kind !== 'unknown') {
@@ -101,6 +117,13 @@ export class ApiHealth {
     const isUnavailable = exchange.httpStatus === 503;
     const enough = kind === 'unknown' ? FAILURES_IN_A_ROW : isUnavailable ? UNAVAILABLE_IN_A_ROW : 1;
     if (this.#failuresInARow >= enough) this.#block(kind, retryAfterMilliseconds, reason);
+  }
+
+  #noteAddress(wrong: string | undefined): void {
+    this.#wrongAddresses = wrong === undefined ? 0 : this.#wrongAddresses + 1;
+    if (this.#everAnswered || this.#answeredAt !== undefined || this.#wrongAddresses < WRONG_ADDRESSES_IN_A_ROW) return;
+    this.#wrongAddress = wrong;
+    this.#pacer.stop();
   }
 
   #grownBlock(kind: string): number {

@@ -12,6 +12,18 @@ export class InvoiceApiRefusedCredentials extends HalfmonthError {
   }
 }
 
+/** Nothing is there at the invoice API's address: the run stops, and goes on by redrive once the address is right. */
+export class InvoiceApiNotThere extends HalfmonthError {
+  readonly code = 'INVOICE_API_NOT_THERE';
+
+  constructor(reason: string) {
+    super(
+      `The invoice API's address seems wrong: nothing was ever answered but ${reason}. No package was marked as failed. ` +
+        'Deploy with the right address, then redrive the execution.',
+    );
+  }
+}
+
 /** Only packages that wait for a person are left. */
 export class PackagesParked extends HalfmonthError {
   readonly code = 'PACKAGES_PARKED';

@@ -21,6 +21,8 @@ export interface SendTurnResult {
   notBefore: number;
   /** 401 or 403, in the API's words. */
   credentialsRefused?: string;
+  /** Nothing is there at the API's address, and never was, in the API's words. */
+  wrongAddress?: string;
 }
 
 interface PreparedPackage {
@@ -96,6 +98,8 @@ export class SendTurn {
     }
     await Promise.all(underWay);
     if (this.#failure) throw this.#failure.error;
+    const { wrongAddress } = this.#health;
+    if (wrongAddress !== undefined) this.#result.wrongAddress = wrongAddress;
     if (this.#retries.length > 0) {
       this.#result.remaining = true;
       this.#result.notBefore = Math.min(...this.#retries.map(({ at }) => at));
@@ -132,7 +136,7 @@ export class SendTurn {
 
   #isOver(): boolean {
     if (this.#failure !== undefined || this.#result.credentialsRefused !== undefined) return true;
-    return this.#health.isDown || this.#isEnough(this.#result);
+    return this.#health.isDown || this.#health.wrongAddress !== undefined || this.#isEnough(this.#result);
   }
 
   #fail(error: unknown): void {
