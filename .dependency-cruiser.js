@@ -10,7 +10,7 @@ export default {
       comment: 'lib is the domain: it knows neither who calls it nor where it runs',
       severity: 'error',
       from: { path: '^lib/' },
-      to: { path: '^(functions|cli|local|bench|tests|config)/' },
+      to: { path: '^(functions|cli|console|local|bench|tests|config)/' },
     },
     {
       name: 'pure-lib-without-store-or-sdk',
@@ -29,8 +29,15 @@ export default {
     {
       name: 'only-functions-know-functions',
       severity: 'error',
-      from: { path: '^(lib|cli|local|bench|config)/' },
+      from: { path: '^(lib|cli|console|local|bench|config)/' },
       to: { path: '^functions/' },
+    },
+    {
+      name: 'the-console-asks-as-commands-do',
+      comment: 'it shows what commands say; only the command that serves it knows it',
+      severity: 'error',
+      from: { pathNot: '^(console/|cli/commands/console)' },
+      to: { path: '^console/' },
     },
     {
       name: 'the-local-cloud-knows-no-product',

@@ -116,17 +116,13 @@ export function buildProgram(): Command {
   ]).action(lazily(() => import('./commands/parked.ts')));
   command(parked, 'release [ID...]', 'Send parked or rejected packages again', [
     'halfmonth parked release 2026-11-H1.acme --reason "API mended, ticket 4711"',
-    'halfmonth parked release --rejected 2026-11-H1 --new-key --reason "customers are registered now"',
+    'halfmonth parked release --rejected 2026-11-H1 --reason "customers are registered now"',
   ])
     .option('--rejected <period>', 'all that the API rejected in this period; given up ones are released by their ids')
-    .option(
-      '--new-key',
-      'under a new key, for an API that answers the old one as before; may bill twice what it has taken',
-    )
     .requiredOption('--reason <text>', 'why; kept with the package')
     .addOption(yes())
     .action(lazily(() => import('./commands/parked-release.ts')));
-  command(parked, 'give-up <ID...>', 'Give packages up that are not under way: they are not billed', [
+  command(parked, 'give-up <ID...>', 'Give parked packages up: they are not billed', [
     'halfmonth parked give-up 2026-11-H1.acme --reason "test client"',
   ])
     .requiredOption('--reason <text>', 'why; kept with the package')
@@ -191,6 +187,15 @@ export function buildProgram(): Command {
   command(program, 'doctor', 'Look whether all is in order, without sending anything', [
     'halfmonth doctor --stage prod',
   ]).action(lazily(() => import('./commands/doctor.ts')));
+
+  command(program, 'console', 'Look at periods, packages and runs in a browser, on this machine alone', [
+    'halfmonth console',
+    'halfmonth console --stage prod --allow-changes',
+  ])
+    .option('--port <port>', 'serve it there (default: any free port)', positive)
+    .option('--no-open', 'print the address only')
+    .option('--allow-changes', 'offer releases, redrives and runs too, each with a question')
+    .action(lazily(() => import('./commands/console.ts')));
 
   program
     .command('completion <SHELL>')

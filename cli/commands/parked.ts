@@ -41,7 +41,8 @@ export async function run(context: Context, given: string | undefined): Promise<
   return EXIT.foundProblem;
 }
 
-async function parkedOf(cloud: Cloud, period: Period): Promise<PackageHead[]> {
+/** The packages of a period that wait for a person. */
+export async function parkedOf(cloud: Cloud, period: Period): Promise<PackageHead[]> {
   const heads: PackageHead[] = [];
   for await (const head of packagesOf(cloud, period, ['parked'])) heads.push(head);
   return heads;

@@ -43,7 +43,8 @@ function otherWords(other: OpenPeriod): string {
   return `also open  ${id}: ${left.join(', ')}; npx halfmonth status ${id}`;
 }
 
-async function statusOf(cloud: Cloud, period: Period) {
+/** The same as an answer. */
+export async function statusOf(cloud: Cloud, period: Period) {
   const runs = new RunStore(cloud.tables);
   const [run, state, late, certificates, outstanding] = await Promise.all([
     latestRun(cloud, period),

@@ -40,7 +40,8 @@ export async function run(
   context.output.line(`${events} events on ${days.length} days, ${from} to ${to}`);
 }
 
-async function usageOf(cloud: Cloud, clientId: string, from: Day, to: Day): Promise<UsageDay[]> {
+/** A client's usage by day, whatever periods the days are in. */
+export async function usageOf(cloud: Cloud, clientId: string, from: Day, to: Day): Promise<UsageDay[]> {
   const days: UsageDay[] = [];
   for (const period of periodsBetween(from, to)) {
     const used = await readUsageSoFar(cloud.tables, clientId, period.id);

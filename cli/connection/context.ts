@@ -9,9 +9,9 @@ export class Context {
   readonly options: CommonOptions;
   #cloud: Promise<Cloud> | undefined;
 
-  constructor(options: CommonOptions) {
+  constructor(options: CommonOptions, output = new Output(options.json === true)) {
     this.options = options;
-    this.output = new Output(options.json === true);
+    this.output = output;
   }
 
   /** The cloud that the options mean, or the local one that runs. Found at first use. */

@@ -67,6 +67,28 @@ export function pictureOf(
   };
 }
 
+/** What has left in one stretch of time that is over. */
+export interface SpentCell {
+  /** Milliseconds since the epoch. */
+  from: number;
+  until: number;
+  /** Requests, as the calendar merges them. */
+  requests: number;
+}
+
+/** The time behind us, in cells of equal length, the oldest first. */
+export function spentIn(
+  calendar: QuotaCalendar,
+  { now, cells, cellMilliseconds }: { now: number; cells: number; cellMilliseconds: number },
+): SpentCell[] {
+  return Array.from({ length: cells }, (_, index) => {
+    const from = now - (cells - index) * cellMilliseconds;
+    const until = from + cellMilliseconds;
+    const left = calendar.past.filter(({ at }) => at >= from && at < until);
+    return { from, until, requests: left.reduce((sum, { count }) => sum + count, 0) };
+  });
+}
+
 function freesAtOf({ freesAt = 0 }: WindowUse): number {
   return freesAt;
 }
