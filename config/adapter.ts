@@ -17,6 +17,7 @@ const ROOT = new URL('../', import.meta.url);
 const BUILT_IN: Record<string, string> = {
   stripe: 'lib/invoice-api/adapters/stripe/stripe.ts',
   lago: 'lib/invoice-api/adapters/lago/lago.ts',
+  xero: 'lib/invoice-api/adapters/xero/xero.ts',
 };
 
 /** Without an adapter, the API speaks the contract of docs/invoice-api.openapi.yaml. */

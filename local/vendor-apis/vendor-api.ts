@@ -28,6 +28,8 @@ export type VendorFault = 'lost' | 'answer-lost' | 'throttled' | 'server-error';
 export interface VendorRules {
   /** @param now milliseconds since the epoch, by the API's clock */
   answer(request: VendorRequest, now: number): VendorAnswer;
+  /** The answer of the vendor's identity service, which has limits of its own; undefined for any other request. */
+  signIn?(request: VendorRequest, now: number): VendorAnswer | undefined;
   /** A request beyond the limits; whole seconds. */
   throttled(seconds: number): VendorAnswer;
   unauthorized(): VendorAnswer;
@@ -61,7 +63,7 @@ export interface VendorApiOptions {
 export interface VendorApi {
   url: string;
   rules: VendorRules;
-  /** Requests so far, in their order. */
+  /** Requests so far, in their order, those of signing in left out. */
   requests: readonly { method: string; path: string; status: number | 'none' }[];
   /** Requests beyond the limits. */
   violations(): number;
@@ -69,6 +71,9 @@ export interface VendorApi {
   setToken(token: string): void;
   stop(): Promise<void>;
 }
+
+/** Where access tokens are asked for. */
+export const SIGN_IN_PATH = '/connect/token';
 
 /** Starts an API that behaves by a vendor's rules, keeps to its limits, and fails where it is told to. */
 export async function startVendorApi(options: VendorApiOptions): Promise<VendorApi> {
@@ -80,6 +85,8 @@ export async function startVendorApi(options: VendorApiOptions): Promise<VendorA
 
   const answerOf = (request: VendorRequest): VendorAnswer | 'none' => {
     if (!rules.isAuthorized(request, token)) return rules.unauthorized();
+    const signedIn = rules.signIn?.(request, now());
+    if (signedIn) return signedIn;
     const wait = Math.max(0, ...windows.map((window) => window.waitFrom(now())));
     if (wait > 0) {
       violations += 1;
@@ -106,7 +113,7 @@ export async function startVendorApi(options: VendorApiOptions): Promise<VendorA
       const request = await requestOf(incoming);
       const answer = answerOf(request);
       const { method, path } = request;
-      requests.push({ method, path, status: answer === 'none' ? 'none' : answer.status });
+      if (path !== SIGN_IN_PATH) requests.push({ method, path, status: answer === 'none' ? 'none' : answer.status });
       write(response, answer);
     };
     // Whoever hung up has nobody left to answer.

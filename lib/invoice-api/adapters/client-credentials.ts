@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { HalfmonthError } from '../../errors/halfmonth-error.ts';
 import type { TokenProvider } from '../authorized-caller.ts';
-import { openConnections } from '../http-exchange.ts';
+import { type HttpResult, openConnections } from '../http-exchange.ts';
 import type { Authentication } from './adapter.ts';
 import { type AuthorizationProvider, basic } from './basic-authorization.ts';
 import { at, textAt } from './json-paths.ts';
@@ -28,7 +28,10 @@ export class AccessTokenRefused extends HalfmonthError {
 const TIMEOUT_MILLISECONDS = 10_000;
 /** A token with less life than this might be dead when the request arrives. */
 const MARGIN_MILLISECONDS = 60_000;
-const LOOKS = 40;
+/** Asking for a token twice does no harm. */
+const ATTEMPTS = 3;
+const PAUSE_MILLISECONDS = 500;
+const LOOKS = 120;
 const LOOK_MILLISECONDS = 250;
 
 /** Access tokens by OAuth 2 client credentials (RFC 6749, section 4.4), asked for once and kept for all. */
@@ -107,7 +110,11 @@ async function tokenFrom(
       'content-length': String(body.length),
     };
     const request = { method: 'POST' as const, url: new URL(tokenUrl), headers, body };
-    const result = await connections.exchange(request, connections.timeout());
+    let result = await connections.exchange(request, connections.timeout());
+    for (let attempt = 1; attempt < ATTEMPTS && isPassing(result); attempt++) {
+      await delay(PAUSE_MILLISECONDS * attempt);
+      result = await connections.exchange(request, connections.timeout());
+    }
     if (result.kind === 'answer' && (result.status === 400 || result.status === 401)) return undefined;
     const json: unknown = result.kind === 'answer' && result.status === 200 ? JSON.parse(result.text) : undefined;
     const value = textAt(json, 'access_token');
@@ -119,4 +126,9 @@ async function tokenFrom(
   } finally {
     connections.close();
   }
+}
+
+/** No answer, no room, or a fault of its own: it may be over in a moment. */
+function isPassing(result: HttpResult): boolean {
+  return result.kind === 'no-answer' || result.status === 429 || result.status >= 500;
 }

@@ -1,0 +1,74 @@
+import { negate } from '../../../decimal/decimal.ts';
+import type { PackageLine } from '../../../packages/lines.ts';
+import type { Submission } from '../adapter.ts';
+import { shortKey } from '../short-key.ts';
+import type { XeroSettings } from './settings.ts';
+
+/** What is made at Xero: an invoice for what is to be paid, a credit note for what a correction takes back. */
+export type DocumentKind = 'invoice' | 'credit-note';
+
+/** What the two are called in requests and answers. */
+export const NAMES = {
+  invoice: { path: '/Invoices', list: 'Invoices', number: 'InvoiceNumber', type: 'ACCREC' },
+  'credit-note': { path: '/CreditNotes', list: 'CreditNotes', number: 'CreditNoteNumber', type: 'ACCRECCREDIT' },
+} as const;
+
+/** Of `InvoiceNumber` in Xero's description. */
+const LONGEST_NUMBER = 255;
+
+/** The documents that a submission needs, in their order: nearly always one. */
+export function documentsOf({ lines }: Pick<Submission, 'lines'>): DocumentKind[] {
+  const kinds: DocumentKind[] = [];
+  if (lines.some(({ quantity }) => !quantity.startsWith('-'))) kinds.push('invoice');
+  if (lines.some(({ quantity }) => quantity.startsWith('-'))) kinds.push('credit-note');
+  return kinds;
+}
+
+/** Unique at Xero: one revision is billed once, whatever was tried. */
+export function numberOf({ document: { packageId, revision } }: Pick<Submission, 'document'>): string {
+  return shortKey(`${packageId}.r${revision}`, LONGEST_NUMBER);
+}
+
+/** Says whose document a number is of. */
+export function referenceOf({ document: { packageId, revision } }: Pick<Submission, 'document'>): string {
+  return shortKey(`${packageId} revision ${revision}`, LONGEST_NUMBER);
+}
+
+/** One document as Xero takes it. */
+export function documentBody(kind: DocumentKind, submission: Submission, settings: XeroSettings): object {
+  const { document, customer, lines } = submission;
+  const { to } = document.period;
+  const isCredit = kind === 'credit-note';
+  const billed = lines.filter(({ quantity }) => quantity.startsWith('-') === isCredit);
+  return {
+    Type: NAMES[kind].type,
+    [NAMES[kind].number]: numberOf(submission),
+    Reference: referenceOf(submission),
+    Contact: { ContactID: customer },
+    Date: to,
+    ...(isCredit ? {} : { DueDate: daysAfter(to, settings.dueDays) }),
+    Status: settings.status,
+    LineAmountTypes: settings.lineAmountTypes,
+    ...(settings.currency === undefined ? {} : { CurrencyCode: settings.currency }),
+    LineItems: billed.map((line) => lineItem(line, submission, settings)),
+  };
+}
+
+function lineItem({ meter, quantity }: PackageLine, { document }: Submission, { meters }: XeroSettings): object {
+  const { itemCode, unitAmount, accountCode, taxType } = meters[meter] ?? {};
+  const { from, to } = document.period;
+  return {
+    Description: `${meter}, ${from} to ${to}`,
+    Quantity: Number(quantity.startsWith('-') ? negate(quantity) : quantity),
+    ...(unitAmount === undefined ? {} : { UnitAmount: Number(unitAmount) }),
+    ...(itemCode === undefined ? {} : { ItemCode: itemCode }),
+    ...(accountCode === undefined ? {} : { AccountCode: accountCode }),
+    ...(taxType === undefined ? {} : { TaxType: taxType }),
+  };
+}
+
+function daysAfter(day: string, days: number): string {
+  const date = new Date(`${day}T00:00:00Z`);
+  date.setUTCDate(date.getUTCDate() + days);
+  return date.toISOString().slice(0, 10);
+}
