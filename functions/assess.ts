@@ -2,6 +2,7 @@ import middy from '@middy/core';
 import { assess } from '../lib/sending/assess.ts';
 import { NO_METRICS } from '../lib/sending/sending.ts';
 import { notificationsOf } from './wiring/event-bus.ts';
+import { foundationOf } from './wiring/foundation.ts';
 import { sendingFrom } from './wiring/sending.ts';
 
 const deciding = {
@@ -10,4 +11,6 @@ const deciding = {
 };
 
 /** Decides what a run does next. */
-export const handler = middy((input: unknown) => assess(input, deciding));
+export const handler = middy()
+  .use(foundationOf(process.env))
+  .handler((input: unknown) => assess(input, deciding));

@@ -4,6 +4,7 @@ import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { invoiceApiFrom } from '#invoice-api';
 import { checkChunk } from '../lib/sending/check-chunk.ts';
+import { foundationOf } from './wiring/foundation.ts';
 import { powertoolsMetrics, sendingFrom } from './wiring/sending.ts';
 
 const metrics = new Metrics();
@@ -12,6 +13,7 @@ const sending = { ...sendingFrom(process.env, powertoolsMetrics(metrics)), api }
 
 /** Asks what became of a chunk's packages and sends again what needs it. */
 export const handler = middy()
+  .use(foundationOf(process.env))
   .use(logMetrics(metrics))
   .use(token.middleware)
   .handler((input: unknown, context: Context) =>

@@ -4,12 +4,14 @@ import middy from '@middy/core';
 import { type ClosePeriodEvent, closePeriod } from '../lib/runs/close-period.ts';
 import { announceClosedPeriod, closingResources, rejectionMetrics } from './wiring/closing.ts';
 import { notificationsOf } from './wiring/event-bus.ts';
+import { foundationOf } from './wiring/foundation.ts';
 
 const resources = closingResources(process.env);
 const notifications = notificationsOf(process.env);
 const metrics = new Metrics();
 
 export const handler = middy<ClosePeriodEvent>()
+  .use(foundationOf(process.env))
   .use(logMetrics(metrics))
   .handler(async (event) => {
     const summary = rejectionMetrics(metrics, await closePeriod(event, resources));

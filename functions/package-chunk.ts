@@ -1,10 +1,11 @@
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { type PackageChunkEvent, packageChunk } from '../lib/runs/package-chunk.ts';
+import { foundationOf } from './wiring/foundation.ts';
 import { packagingResources } from './wiring/packaging.ts';
 
 const resources = packagingResources(process.env);
 
 export const handler = middy((event: PackageChunkEvent, context: Context) =>
   packageChunk(event, { ...resources, remainingMilliseconds: () => context.getRemainingTimeInMillis() }),
-);
+).use(foundationOf(process.env));

@@ -2,6 +2,7 @@ import middy from '@middy/core';
 import { planSends } from '../lib/sending/plan-sends.ts';
 import { NO_METRICS } from '../lib/sending/sending.ts';
 import { notificationsOf } from './wiring/event-bus.ts';
+import { foundationOf } from './wiring/foundation.ts';
 import { sendingFrom } from './wiring/sending.ts';
 
 const deciding = {
@@ -10,4 +11,6 @@ const deciding = {
 };
 
 /** Splits what is ready into chunks to send and forecasts the end. */
-export const handler = middy((input: unknown) => planSends(input, deciding));
+export const handler = middy()
+  .use(foundationOf(process.env))
+  .handler((input: unknown) => planSends(input, deciding));

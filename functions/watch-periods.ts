@@ -4,6 +4,7 @@ import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { watchPeriods } from '../lib/runs/watch-periods.ts';
 import { notificationsOf } from './wiring/event-bus.ts';
+import { foundationOf } from './wiring/foundation.ts';
 import { healthMetrics, watchingResources } from './wiring/watching.ts';
 
 const notifications = notificationsOf(process.env);
@@ -12,6 +13,7 @@ const metrics = new Metrics();
 
 /** Every hour: turns what ended periods leave to be done into metrics, on which the alarms rest. */
 export const handler = middy()
+  .use(foundationOf(process.env))
   .use(logMetrics(metrics))
   .handler(async (_event: unknown, context: Context) =>
     healthMetrics(

@@ -31,7 +31,21 @@ export class FoundationChanged extends HalfmonthError {
  * @throws FoundationChanged
  */
 export async function ensureFoundation(tables: TablesWith<'runs'>, given: Foundation): Promise<void> {
-  const laid = (await readFoundation(tables)) ?? (await layFoundation(tables, given));
+  compare((await readFoundation(tables)) ?? (await layFoundation(tables, given)), given);
+}
+
+/**
+ * Compares with the foundation, and lays none.
+ * @returns false while there is none: nothing has been counted
+ * @throws FoundationChanged
+ */
+export async function holdToFoundation(tables: TablesWith<'runs'>, given: Foundation): Promise<boolean> {
+  const laid = await readFoundation(tables);
+  if (laid) compare(laid, given);
+  return laid !== undefined;
+}
+
+function compare(laid: Foundation, given: Foundation): void {
   if (laid.billingTimeZone !== given.billingTimeZone || laid.sliceMinutes !== given.sliceMinutes) {
     throw new FoundationChanged(laid, given);
   }

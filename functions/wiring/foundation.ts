@@ -1,0 +1,26 @@
+import type middy from '@middy/core';
+import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
+import { holdToFoundation } from '../../lib/store/foundation-store.ts';
+import { type Environment, readVariables } from './variables.ts';
+
+/**
+ * Lets a task of a run begin only if its settings are those that usage was counted by: with another time zone or slice length it
+ * would read other days than were counted. One read a cold start.
+ * @returns a middleware that throws FoundationChanged
+ * @throws InvalidEnvironment naming every fault
+ */
+export function foundationOf(environment: Environment): middy.MiddlewareObj {
+  const { RUNS_TABLE, BILLING_TIME_ZONE, SLICE_MINUTES } = readVariables(
+    environment,
+    'RUNS_TABLE',
+    'BILLING_TIME_ZONE',
+    'SLICE_MINUTES',
+  );
+  const tables = { client: createDynamoDbClient(), runs: RUNS_TABLE };
+  let isHeld = false;
+  return {
+    before: async () => {
+      isHeld ||= await holdToFoundation(tables, { billingTimeZone: BILLING_TIME_ZONE, sliceMinutes: SLICE_MINUTES });
+    },
+  };
+}
