@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { periodOf } from '../../lib/periods/periods.ts';
-import { sumsOfRun } from '../../lib/runs/chunk-steps.ts';
+import { ChunkSteps } from '../../lib/runs/chunk-steps.ts';
 import { type PlanAnswer, plan } from '../../lib/runs/plan.ts';
 import type { RunContext } from '../../lib/runs/run.ts';
 import { RecordWeights } from '../../lib/store/daily-record-marks.ts';
@@ -87,7 +87,7 @@ async function measureOn(tables: BenchTables, clientDays: number, hasRounds: boo
   const plannerSeconds: number[] = [];
   for (let round = 1; hasRounds && round <= Number(values.rounds); round++)
     plannerSeconds.push(await timePlanner(round));
-  const { decisions, days, slices } = await sumsOfRun(runs, 'again-1', 'package', 1);
+  const { decisions, days, slices } = await new ChunkSteps(runs, 'again-1', 'package').sums(1);
   const records = days + slices + clients;
   const wallSeconds: Record<string, number> = {};
   let chunks = 0;
@@ -138,7 +138,7 @@ async function measureOn(tables: BenchTables, clientDays: number, hasRounds: boo
     const unfolded = await populate(client, tables, UNFOLDED_PERIOD, UNFOLDED_CLIENT_DAYS, false);
     const { run, chunks: numbers } = await prepare('unfolded', ONE_CHUNK, UNFOLDED_PERIOD);
     const closing = await work([{ tables, run, chunks: numbers }]);
-    const made = await sumsOfRun(runs, run.runId, 'package', numbers.length);
+    const made = await new ChunkSteps(runs, run.runId, 'package').sums(numbers.length);
     return { recordsPerSecond: Math.round((made.days + made.slices + unfolded) / closing.seconds) };
   }
 

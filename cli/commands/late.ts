@@ -1,4 +1,4 @@
-import { DecimalSum } from '../../lib/decimal/decimal.ts';
+import { MeterSums } from '../../lib/decimal/meter-sums.ts';
 import { type Period, periodOf } from '../../lib/periods/periods.ts';
 import { LateLedger, type LateLine } from '../../lib/store/late-ledger.ts';
 import type { Cloud } from '../connection/cloud.ts';
@@ -66,12 +66,9 @@ async function periodsWithLateUsage({ output }: Context, cloud: Cloud): Promise<
 
 /** What is not yet billed of all the periods together. */
 function sumOf(open: readonly { events: number; totals: Record<string, string> }[]) {
-  const sums = new Map<string, DecimalSum>();
-  for (const { totals } of open)
-    for (const [meter, quantity] of Object.entries(totals))
-      sums.set(meter, (sums.get(meter) ?? new DecimalSum()).add(quantity));
+  const sums = open.reduce((all, { totals }) => all.addAll(totals), new MeterSums());
   return {
     events: open.reduce((sum, { events }) => sum + events, 0),
-    totals: Object.fromEntries([...sums].map(([meter, sum]) => [meter, sum.toString()])),
+    totals: sums.totalsWithZeros(),
   };
 }

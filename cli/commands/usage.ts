@@ -1,4 +1,4 @@
-import { MeterSums } from '../../lib/certificate/meter-sums.ts';
+import { MeterSums } from '../../lib/decimal/meter-sums.ts';
 import type { Day } from '../../lib/periods/days.ts';
 import { nextPeriod, type Period, periodIdOfDay, periodOf } from '../../lib/periods/periods.ts';
 import { readUsageSoFar } from '../../lib/store/usage-reader.ts';

@@ -1,5 +1,5 @@
 import type { Period } from '../../lib/periods/periods.ts';
-import { listingOf } from '../../lib/runs/chunk-steps.ts';
+import { ChunkSteps } from '../../lib/runs/chunk-steps.ts';
 import type { RunSummary } from '../../lib/runs/close-period.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import type { Cloud } from '../connection/cloud.ts';
@@ -99,6 +99,7 @@ async function previewOf(cloud: Cloud, { runId, record }: LatestRun) {
   const runs = new RunStore(cloud.tables);
   const clients = [];
   // Written by close-period.
-  for await (const entry of listingOf(runs, runId, Number(record.chunkCount ?? 0))) clients.push(entry);
+  for await (const entry of new ChunkSteps(runs, runId, 'preview').listing(Number(record.chunkCount ?? 0)))
+    clients.push(entry);
   return clients;
 }

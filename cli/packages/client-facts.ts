@@ -1,9 +1,9 @@
+import { fullerDay } from '../../lib/packages/day-fold.ts';
 import { endOfPeriod, type Period } from '../../lib/periods/periods.ts';
 import { type ClientRecords, readClients } from '../../lib/store/client-reader.ts';
 import { bucketOf } from '../../lib/store/keys.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
-import { latestDay } from '../../lib/usage/usage-so-far.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import { latestRun } from '../periods/period-status.ts';
 import type { ClientFacts, ExplainedDay } from './explain-client.ts';
@@ -45,7 +45,7 @@ function explainedDays({ days, folded }: ClientRecords): ExplainedDay[] {
     const record = records.get(day);
     const slices = folded.get(day);
     const { events, totals } = record ?? { events: 0, totals: {} };
-    const counted = slices && latestDay(record, slices);
+    const counted = slices && (record ? fullerDay(record, slices) : slices);
     return {
       day,
       recorded: { events, totals },

@@ -1,4 +1,4 @@
-import { MeterSums } from '../../lib/certificate/meter-sums.ts';
+import { MeterSums } from '../../lib/decimal/meter-sums.ts';
 import { type Period, previousPeriod } from '../../lib/periods/periods.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { readClients } from '../../lib/store/client-reader.ts';

@@ -3,6 +3,7 @@ import { type ClosePeriodResources, type RunSummary, sendingForecasts } from '..
 import type { Notifications } from '../../lib/runs/notifications.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
+import { LateLedger } from '../../lib/store/late-ledger.ts';
 import { ObservationStore } from '../../lib/store/period-closing-store.ts';
 import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
@@ -15,6 +16,8 @@ import { type Environment, readVariables } from './variables.ts';
 export function closingResources(environment: Environment): ClosePeriodResources {
   const variables = readVariables(
     environment,
+    'USAGE_SLICES_TABLE',
+    'PACKAGES_TABLE',
     'RUNS_TABLE',
     'BILLING_TIME_ZONE',
     'CONFIGURATION_HASH',
@@ -23,11 +26,17 @@ export function closingResources(environment: Environment): ClosePeriodResources
     'SHARED_QUOTA',
     'INVOICE_API_CONCURRENCY',
   );
-  const tables = { client: createDynamoDbClient(), runs: variables.RUNS_TABLE };
+  const tables = {
+    client: createDynamoDbClient(),
+    usageSlices: variables.USAGE_SLICES_TABLE,
+    packages: variables.PACKAGES_TABLE,
+    runs: variables.RUNS_TABLE,
+  };
   return {
     runs: new RunStore(tables),
     certificates: new CertificateStore(tables),
     observations: new ObservationStore(tables),
+    late: new LateLedger(tables),
     timeZone: variables.BILLING_TIME_ZONE,
     configurationHash: variables.CONFIGURATION_HASH,
     forecastSending: sendingForecasts(

@@ -20,7 +20,8 @@ export function foundationOf(environment: Environment): middy.MiddlewareObj {
   let isHeld = false;
   return {
     before: async () => {
-      isHeld ||= await holdToFoundation(tables, { billingTimeZone: BILLING_TIME_ZONE, sliceMinutes: SLICE_MINUTES });
+      if (isHeld) return;
+      isHeld = await holdToFoundation(tables, { billingTimeZone: BILLING_TIME_ZONE, sliceMinutes: SLICE_MINUTES });
     },
   };
 }

@@ -1,7 +1,7 @@
+import { MeterSums } from '../decimal/meter-sums.ts';
 import type { MeterTotals } from '../usage/records.ts';
 import type { AccountedState, ClientAccount } from './client-account.ts';
 import type { Fault } from './kept-document.ts';
-import { MeterSums } from './meter-sums.ts';
 
 /** The account of many clients: what a worker hands on, and what all of them together come to. */
 export interface Account {

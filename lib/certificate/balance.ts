@@ -1,8 +1,8 @@
+import { firstDifference, sumOfTotals } from '../decimal/meter-sums.ts';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import type { MeterTotals } from '../usage/records.ts';
 import type { Certificate, CertificateContent } from './certificate.ts';
 import type { Fault } from './kept-document.ts';
-import { firstDifference, sumOfTotals } from './meter-sums.ts';
 import { seal } from './seal.ts';
 
 /** The first line of an account whose two sides disagree. */

@@ -73,7 +73,7 @@ export const certificateSchema = z.strictObject({
   lateUsage: z.strictObject({
     /** Counted and not billed when the run began, in a period that had been closed before. */
     before: totals,
-    /** Counted and in no daily record when the account was made. The next run bills it. */
+    /** Counted after the period's close and in no package yet, as the index of late usage had it. The next run bills it. */
     after: usage,
   }),
   /** The certificate before this one: of the same period if there is one, else of the last period that has one. */

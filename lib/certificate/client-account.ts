@@ -1,10 +1,11 @@
+import { MeterSums } from '../decimal/meter-sums.ts';
 import { contentHashOf, contentOf, linesOf, type PackageContent, type PackageDocument } from '../packages/document.ts';
+import { linesByPart, type PackageLine } from '../packages/lines.ts';
 import { idempotencyKeyOf, type PackageHead, packageIdOf } from '../packages/package.ts';
 import type { Day } from '../periods/days.ts';
 import type { Period } from '../periods/periods.ts';
 import type { MeterTotals } from '../usage/records.ts';
 import { addUpRevisions, checkedDocument, type Fault, type KeptRevision, totalsOfLines } from './kept-document.ts';
-import { MeterSums } from './meter-sums.ts';
 
 /** A daily record as it is kept. */
 export interface KeptDay {
@@ -69,11 +70,9 @@ export function accountOfClient(books: ClientBooks, frame: AccountFrame): Client
   const heads = [...books.heads].sort((one, other) => one.part - other.part);
   const usage = [...books.days].sort((one, other) => (one.day < other.day ? -1 : 1));
   const lines = linesOf(usage);
-  const packages = heads.map((head) => {
-    const part = { number: head.part, of: head.parts };
-    const due = contentOf(clientId, frame.period, frame.timeZone, lines, part);
-    return accountOfPackage(head, due, books.revisions, faults);
-  });
+  const dueOf = dueContents(clientId, lines, frame);
+  const revisions = Map.groupBy(books.revisions, ({ part }) => part);
+  const packages = heads.map((head) => accountOfPackage(head, dueOf(head), revisions.get(head.part) ?? [], faults));
   if (lines.length > 0) findLostPackages(clientId, heads, frame.period, faults);
   const sums = usageOf(usage);
   const open = packages.some(({ isOpen }) => isOpen) ? beyondPackages(sums.days, packages) : {};
@@ -93,10 +92,10 @@ export function accountOfProvedClient(
   const usage = [...books.days].sort((one, other) => (one.day < other.day ? -1 : 1));
   const lines = linesOf(usage);
   if (heads.length !== (heads[0]?.parts ?? (lines.length === 0 ? 0 : 1))) return undefined;
+  const dueOf = dueContents(clientId, lines, frame);
   const packages: PackageAccount[] = [];
   for (const head of heads) {
-    const part = { number: head.part, of: head.parts };
-    const due = contentOf(clientId, frame.period, frame.timeZone, lines, part);
+    const due = dueOf(head);
     if (head.state !== 'processed' || head.revision !== 1 || head.contentHash !== contentHashOf(due)) return undefined;
     const totals = totalsOfLines(due.lines);
     packages.push({
@@ -113,6 +112,20 @@ export function accountOfProvedClient(
   return { ...usageOf(usage), packages, open: {}, faults: [] };
 }
 
+/** The content that a client's lines make of each of its packages; heads of an earlier cut may name another number of parts. */
+function dueContents(
+  clientId: string,
+  lines: readonly PackageLine[],
+  { period, timeZone }: AccountFrame,
+): (head: PackageHead) => PackageContent {
+  const dealt = new Map<number, PackageLine[][]>();
+  return ({ part, parts }) => {
+    const byPart = dealt.get(parts) ?? linesByPart(lines, parts);
+    dealt.set(parts, byPart);
+    return contentOf(clientId, period, timeZone, byPart[part - 1] ?? [], { number: part, of: parts });
+  };
+}
+
 function usageOf(days: readonly KeptDay[]): Pick<ClientAccount, 'days' | 'dayCount' | 'events'> {
   return {
     days: days.reduce((sums, { totals }) => sums.addAll(totals), new MeterSums()).totals(),
@@ -121,17 +134,20 @@ function usageOf(days: readonly KeptDay[]): Pick<ClientAccount, 'days' | 'dayCou
   };
 }
 
-/** @param due the content that the daily records make today */
+/**
+ * @param due the content that the daily records make today
+ * @param revisions those of this package
+ */
 function accountOfPackage(
   head: PackageHead,
   due: PackageContent,
   revisions: readonly KeptRevision[],
   faults: Fault[],
 ): PackageAccount {
-  const { packageId, clientId, part } = head;
+  const { packageId, clientId } = head;
   const documents = new Map<number, PackageDocument>();
   for (const kept of revisions) {
-    if (kept.part === part) documents.set(kept.revision, checkedDocument({ clientId, packageId }, kept, faults));
+    documents.set(kept.revision, checkedDocument({ clientId, packageId }, kept, faults));
   }
   const current = documents.get(head.revision);
   if (!current) faults.push(missingDocument(head, head.revision));
@@ -185,8 +201,9 @@ function standingOf(
 /** A client with usage and without one of its packages: a package was lost. */
 function findLostPackages(clientId: string, heads: readonly PackageHead[], period: Period, faults: Fault[]): void {
   const parts = Math.max(1, ...heads.map((head) => head.parts));
+  const kept = new Set(heads.map((head) => head.part));
   for (let part = 1; part <= parts; part++) {
-    if (heads.some((head) => head.part === part)) continue;
+    if (kept.has(part)) continue;
     const line = `package ${packageIdOf(period.id, clientId, part)}`;
     faults.push({ clientId, line, expected: 'kept, since the client has usage', found: 'missing' });
   }

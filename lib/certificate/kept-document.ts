@@ -1,7 +1,7 @@
 import type { Decimal } from '../decimal/decimal.ts';
+import { firstDifference, MeterSums } from '../decimal/meter-sums.ts';
 import { contentHashOf, type PackageDocument } from '../packages/document.ts';
 import type { MeterTotals } from '../usage/records.ts';
-import { firstDifference, MeterSums } from './meter-sums.ts';
 
 /** A revision of a package as it is kept. */
 export interface KeptRevision {

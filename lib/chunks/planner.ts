@@ -116,6 +116,19 @@ export function joinSegments(
   }
 }
 
+/**
+ * Chunks in the order in which workers should take them: each next one in another bucket, as far as there are any. A bucket is one
+ * partition key, which DynamoDB reads at 3,000 units a second at most
+ * (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html); neighbouring chunks are in one.
+ */
+export function dealOverBuckets(chunks: readonly PlannedChunk[]): PlannedChunk[] {
+  const byBucket = Map.groupBy(chunks, ({ bounds }) => bounds.fromBucket);
+  const longest = Math.max(0, ...[...byBucket.values()].map((ofBucket) => ofBucket.length));
+  return Array.from({ length: longest }, (_, index) =>
+    [...byBucket.values()].flatMap((ofBucket) => ofBucket.slice(index, index + 1)),
+  ).flat();
+}
+
 function join(segments: readonly Segment[], target: number): PlannedChunk[] {
   const chunks: PlannedChunk[] = [];
   let open: PlannedChunk | undefined;

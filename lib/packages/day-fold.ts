@@ -1,4 +1,5 @@
-import { DecimalSum, negate } from '../decimal/decimal.ts';
+import { negate } from '../decimal/decimal.ts';
+import { MeterSums } from '../decimal/meter-sums.ts';
 import type { MeterTotals } from '../usage/records.ts';
 
 /** What one usage slice (or one page of it) adds to its day. */
@@ -27,17 +28,13 @@ export interface FoldedDay extends FoldedSlices {
 
 /** Adds up slices, in any order, exactly. Holds one sum a meter, however many slices there are. */
 class SlicesFold {
-  readonly #sums = new Map<string, DecimalSum>();
+  readonly #sums = new MeterSums();
   #events = 0;
   #firstEventAt: string | undefined;
   #lastEventAt: string | undefined;
 
   add({ totals, events, firstEventAt, lastEventAt }: SliceUsage): void {
-    for (const [meter, quantity] of totals) {
-      const sum = this.#sums.get(meter);
-      if (sum) sum.add(quantity);
-      else this.#sums.set(meter, new DecimalSum().add(quantity));
-    }
+    for (const [meter, quantity] of totals) this.#sums.add(meter, quantity);
     this.#events += events;
     if (firstEventAt && (!this.#firstEventAt || firstEventAt < this.#firstEventAt)) this.#firstEventAt = firstEventAt;
     if (lastEventAt && (!this.#lastEventAt || lastEventAt > this.#lastEventAt)) this.#lastEventAt = lastEventAt;
@@ -45,7 +42,7 @@ class SlicesFold {
 
   result(): FoldedSlices {
     return {
-      totals: Object.fromEntries([...this.#sums].map(([meter, sum]) => [meter, sum.toString()])),
+      totals: this.#sums.totalsWithZeros(),
       events: this.#events,
       ...(this.#firstEventAt ? { firstEventAt: this.#firstEventAt } : {}),
       ...(this.#lastEventAt ? { lastEventAt: this.#lastEventAt } : {}),
@@ -57,6 +54,15 @@ class SlicesFold {
 export class DayFold {
   readonly #all = new SlicesFold();
   #lasting: SlicesFold | undefined;
+
+  /** @param begun what an earlier fold of the same day came to */
+  constructor(begun?: FoldedDay) {
+    if (!begun) return;
+    this.#all.add(asSlice(begun));
+    if (!begun.lasting) return;
+    this.#lasting = new SlicesFold();
+    this.#lasting.add(asSlice(begun.lasting));
+  }
 
   add(slice: SliceUsage): void {
     this.#all.add(slice);
@@ -81,20 +87,37 @@ export function isSameDay(one: FoldedDay, other: FoldedDay): boolean {
 }
 
 /**
- * What a day came to whose other slices have expired since it was folded: the same, and what its lasting slices have come to hold
- * since then.
- * @param lasting the lasting slices as they are now
+ * A day from its record and its slices: of what can expire whatever holds more of it, and of what lasts the same. Counting only ever
+ * adds events, and what lasts never goes, so the one that holds more of a kind holds all that the other one holds of it.
+ * @param kept the daily record; one whose lasting part is not known is compared as a whole
  */
-export function foldedSince(day: FoldedDay, lasting: FoldedSlices | undefined): FoldedDay {
+export function fullerDay(kept: FoldedDay, slices: FoldedDay): FoldedDay {
+  const [keptLasting, slicesLasting] = [kept.lasting ?? NOTHING, slices.lasting ?? NOTHING];
+  if (!Number.isFinite(keptLasting.events)) return slices.events >= kept.events ? slices : kept;
+  if (passingEventsOf(kept) > passingEventsOf(slices)) {
+    return slicesLasting.events > keptLasting.events ? withLasting(kept, slicesLasting) : kept;
+  }
+  return keptLasting.events > slicesLasting.events ? withLasting(slices, keptLasting) : slices;
+}
+
+/** How many of a day's events stand in slices that expire. */
+export function passingEventsOf({ events, lasting = NOTHING }: FoldedDay): number {
+  return events - lasting.events;
+}
+
+/** A day with another lasting part. */
+function withLasting(day: FoldedDay, lasting: FoldedSlices): FoldedDay {
   const before = day.lasting ?? NOTHING;
-  // A count of events never shrinks, and the same count is the same events.
-  if (!lasting || lasting.events <= before.events) return day;
   const fold = new SlicesFold();
-  fold.add({ ...day, totals: Object.entries(day.totals) });
-  fold.add({ ...lasting, totals: Object.entries(lasting.totals) });
+  fold.add(asSlice(day));
+  fold.add(asSlice(lasting));
   const negated = Object.entries(before.totals).map(([meter, quantity]) => [meter, negate(quantity)] as const);
   fold.add({ totals: negated, events: -before.events });
   return { ...fold.result(), lasting };
+}
+
+function asSlice(folded: FoldedSlices): SliceUsage {
+  return { ...folded, totals: Object.entries(folded.totals) };
 }
 
 const NOTHING: FoldedSlices = { totals: {}, events: 0 };

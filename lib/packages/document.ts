@@ -3,7 +3,6 @@ import { DecimalSum } from '../decimal/decimal.ts';
 import type { Period } from '../periods/periods.ts';
 import type { DailyRecord } from '../usage/records.ts';
 import type { DayQuantity, PackageLine } from './lines.ts';
-import { partOfMeter } from './lines.ts';
 import { packageIdOf } from './package.ts';
 
 export type { DayQuantity, PackageLine } from './lines.ts';
@@ -63,7 +62,10 @@ export function linesOf(usage: ClientUsage): PackageLine[] {
     .map(([meter, days]) => ({ meter, quantity: sumOf(days), days }));
 }
 
-/** The content of one part of a client's lines. */
+/**
+ * The content of one part.
+ * @param lines those of this part (see `linesByPart`)
+ */
 export function contentOf(
   clientId: string,
   period: Period,
@@ -76,7 +78,7 @@ export function contentOf(
     part: { number: part.number, of: part.of },
     clientId,
     period: { id: period.id, from: period.from, to: period.to, timeZone },
-    lines: part.of === 1 ? [...lines] : lines.filter(({ meter }) => partOfMeter(meter, part.of) === part.number),
+    lines: [...lines],
   };
 }
 

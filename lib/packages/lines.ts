@@ -36,8 +36,27 @@ const MAXIMUM_PARTS = 4_096;
  * @param parts a power of two
  */
 export function partOfMeter(meter: string, parts: number): number {
-  if (parts === 1) return 1;
-  return (createHash('sha256').update(meter).digest().readUInt16BE(0) % parts) + 1;
+  return parts === 1 ? 1 : partAt(placeOfMeter(meter), parts);
+}
+
+/** Where a meter stands, however many parts there are. */
+function placeOfMeter(meter: string): number {
+  return createHash('sha256').update(meter).digest().readUInt16BE(0);
+}
+
+function partAt(place: number, parts: number): number {
+  return (place % parts) + 1;
+}
+
+/**
+ * A client's lines, part by part, in their order; looks at each line once, however many parts there are.
+ * @param parts a power of two
+ */
+export function linesByPart(lines: readonly PackageLine[], parts: number): PackageLine[][] {
+  if (parts === 1) return [[...lines]];
+  const dealt = Array.from({ length: parts }, (): PackageLine[] => []);
+  for (const line of lines) dealt[partOfMeter(line.meter, parts) - 1]?.push(line);
+  return dealt;
 }
 
 /**
@@ -46,14 +65,15 @@ export function partOfMeter(meter: string, parts: number): number {
  * part only when a client has grown; then every part gets a correction, and what leaves one part enters another.
  */
 export function partsFor(lines: readonly PackageLine[], atLeast = 1): number {
-  const sizes = lines.map((line) => ({ meter: line.meter, bytes: JSON.stringify(line).length + 1 }));
-  const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+  const sizes = lines.map((line) => JSON.stringify(line).length + 1);
+  const total = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  const places = total <= MAXIMUM_LINES_BYTES ? [] : lines.map(({ meter }) => placeOfMeter(meter));
   for (let parts = atLeast; parts < MAXIMUM_PARTS; parts *= 2) {
     if (total <= MAXIMUM_LINES_BYTES) return parts;
     const filled = new Array<number>(parts + 1).fill(0);
-    for (const { meter, bytes } of sizes) {
-      const part = partOfMeter(meter, parts);
-      filled[part] = (filled[part] ?? 0) + bytes;
+    for (const [index, place] of places.entries()) {
+      const part = partAt(place, parts);
+      filled[part] = (filled[part] ?? 0) + (sizes[index] ?? 0);
     }
     if (filled.every((bytes) => bytes <= MAXIMUM_LINES_BYTES)) return parts;
   }

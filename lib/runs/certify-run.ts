@@ -1,8 +1,9 @@
 import { makeCertificate } from '../certificate/balance.ts';
 import type { Certificate } from '../certificate/certificate.ts';
-import { MeterSums } from '../certificate/meter-sums.ts';
 import { digestOfLists } from '../certificate/seal.ts';
+import { MeterSums } from '../decimal/meter-sums.ts';
 import type { CertificateStore } from '../store/certificate-store.ts';
+import type { LateLedger, OpenLateUsage } from '../store/late-ledger.ts';
 import type { ObservationStore } from '../store/period-closing-store.ts';
 import type { RunStore } from '../store/run-store.ts';
 import type { MeterTotals } from '../usage/records.ts';
@@ -16,6 +17,7 @@ export interface CertifyResources {
   runs: RunStore;
   certificates: CertificateStore;
   observations: ObservationStore;
+  late: Pick<LateLedger, 'notYetBilled'>;
   timeZone: string;
   configurationHash: string;
 }
@@ -35,7 +37,7 @@ export async function certifyRun(
   certifiedAt: string,
   resources: CertifyResources,
 ): Promise<Certificate> {
-  const { certificates, observations, runs, timeZone, configurationHash } = resources;
+  const { certificates, observations, late, runs, timeZone, configurationHash } = resources;
   const kept = await certificates.load(run.period.id, run.startedAt, run.runId);
   if (kept) return kept;
   const before = await certificates.before(run.period.id, run.runId);
@@ -54,7 +56,12 @@ export async function certifyRun(
       period: { ...run.period, timeZone },
       configurationHash,
       ...(await queueOf(run, runs)),
-      ...sumsOf(findings, await observations.load(run.period.id), wasClosedBefore),
+      ...sumsOf(
+        findings,
+        await observations.load(run.period.id),
+        wasClosedBefore,
+        await late.notYetBilled(run.period.id, undefined, run.clients),
+      ),
       previous: before ? { periodId: before.period.id, runId: before.run.id, hash: before.hash } : null,
     },
     findings.account.faults,
@@ -73,9 +80,10 @@ async function queueOf(run: RunContext, runs: RunStore): Promise<Pick<Certificat
 }
 
 function sumsOf(
-  { made, sums, account, lists }: RunFindings,
+  { made, account, lists }: RunFindings,
   observed: { duplicates: number; rejected: number },
   wasClosedBefore: boolean,
+  late: OpenLateUsage,
 ) {
   const { processed, rejected, parked, outstanding } = account.packages;
   return {
@@ -104,11 +112,7 @@ function sumsOf(
     acknowledgements: { count: account.acknowledged, lists: lists.length, digest: digestOfLists(lists) },
     lateUsage: {
       before: wasClosedBefore ? withoutZeros(made.difference) : {},
-      // Slices as the account's workers saw them, beyond what was folded into daily records for packaging.
-      after: {
-        events: Math.max(0, sums.events - account.events),
-        totals: new MeterSums().addAll(sums.usage).subtractAll(account.days).totals(),
-      },
+      after: { events: late.events, totals: withoutZeros(late.totals) },
     },
   };
 }

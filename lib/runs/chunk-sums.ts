@@ -1,4 +1,4 @@
-import { DecimalSum } from '../decimal/decimal.ts';
+import { MeterSums } from '../decimal/meter-sums.ts';
 import { PACKAGE_STATES, type PackageState } from '../packages/package.ts';
 import type { PackageDecision } from '../packages/transitions.ts';
 import type { MeterTotals } from '../usage/records.ts';
@@ -12,8 +12,6 @@ export interface ChunkSums {
   events: number;
   /** Usage as it was billed from: folded slices, or kept daily records where slices may have expired. */
   usage: MeterTotals;
-  /** The same from the daily records as they are kept; equal to `usage` once packaging has written them. */
-  dailyRecords: MeterTotals;
   /** What became of packages, by decision. */
   decisions: Partial<Record<PackageDecision, number>>;
   /** Clients whose packages did not change, did, or are the first: what a preview counts. */
@@ -24,18 +22,15 @@ export interface ChunkSums {
   states: Record<PackageState, number>;
   /** Revisions after the first among the current ones. */
   corrections: number;
-  /** What was last processed, revisions and their differences added up. */
-  processed: MeterTotals;
   /** Clients with packages and no records, or with fewer events than were packaged. A lost record must not become a credit. */
   clientsWithoutRecords: number;
   /** Days that had more events when they were last folded than their slices have now. They are left as they are. */
   daysWithMissingSlices: number;
 }
 
-type MeterField = 'usage' | 'dailyRecords' | 'difference' | 'processed';
+type MeterField = 'usage' | 'difference';
 type CountField = Exclude<keyof ChunkSums, MeterField | 'decisions' | 'clientsByChange' | 'states'>;
 
-const METER_FIELDS: MeterField[] = ['usage', 'dailyRecords', 'difference', 'processed'];
 const COUNT_FIELDS: CountField[] = [
   'clients',
   'days',
@@ -48,12 +43,8 @@ const COUNT_FIELDS: CountField[] = [
 
 /** Adds up sums, while packages are made and again over all workers. */
 export class SumsFold {
-  readonly #meters: Record<MeterField, Map<string, DecimalSum>> = {
-    usage: new Map(),
-    dailyRecords: new Map(),
-    difference: new Map(),
-    processed: new Map(),
-  };
+  readonly usage = new MeterSums();
+  readonly difference = new MeterSums();
   // Object.fromEntries forgets which keys it was given, here and for the states.
   readonly #counts = Object.fromEntries(COUNT_FIELDS.map((field) => [field, 0])) as Record<CountField, number>;
   readonly #decisions: Partial<Record<PackageDecision, number>> = {};
@@ -62,17 +53,6 @@ export class SumsFold {
 
   count(field: CountField, by = 1): void {
     this.#counts[field] += by;
-  }
-
-  addQuantity(field: MeterField, meter: string, quantity: string): void {
-    const sums = this.#meters[field];
-    const sum = sums.get(meter);
-    if (sum) sum.add(quantity);
-    else sums.set(meter, new DecimalSum().add(quantity));
-  }
-
-  addTotals(field: MeterField, totals: MeterTotals): void {
-    for (const meter in totals) this.addQuantity(field, meter, totals[meter] ?? '0');
   }
 
   addDecision(decision: PackageDecision, by = 1): void {
@@ -90,7 +70,8 @@ export class SumsFold {
   /** Adds what another worker, or an earlier step, found. */
   addAll(sums: ChunkSums): void {
     for (const field of COUNT_FIELDS) this.#counts[field] += sums[field];
-    for (const field of METER_FIELDS) this.addTotals(field, sums[field]);
+    this.usage.addAll(sums.usage);
+    this.difference.addAll(sums.difference);
     for (const [decision, count] of Object.entries(sums.decisions)) {
       // The keys are decisions; Object.entries widens them to text.
       this.addDecision(decision as PackageDecision, count);
@@ -100,18 +81,10 @@ export class SumsFold {
   }
 
   result(): ChunkSums {
-    const totals = (field: MeterField): MeterTotals =>
-      Object.fromEntries(
-        [...this.#meters[field]]
-          .sort(([one], [other]) => (one < other ? -1 : 1))
-          .map(([meter, sum]) => [meter, sum.toString()]),
-      );
     return {
       ...this.#counts,
-      usage: totals('usage'),
-      dailyRecords: totals('dailyRecords'),
-      difference: totals('difference'),
-      processed: totals('processed'),
+      usage: this.usage.totals(),
+      difference: this.difference.totals(),
       decisions: this.#decisions,
       clientsByChange: this.#clientsByChange,
       states: this.#states,

@@ -1,3 +1,4 @@
+import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import { differenceOf } from '../packages/difference.ts';
 import {
   type ClientUsage,
@@ -9,8 +10,8 @@ import {
   type PackageDocument,
   type PackageLine,
 } from '../packages/document.ts';
-import { MAXIMUM_DOCUMENT_BYTES, partsFor } from '../packages/lines.ts';
-import type { PackageHead } from '../packages/package.ts';
+import { linesByPart, MAXIMUM_DOCUMENT_BYTES, partsFor } from '../packages/lines.ts';
+import { type PackageHead, packageIdOf } from '../packages/package.ts';
 import { type DecisionBasis, decide, type PackageDecision } from '../packages/transitions.ts';
 import type { Period } from '../periods/periods.ts';
 import type { PackageStore } from '../store/package-store.ts';
@@ -67,10 +68,11 @@ function decideParts(
   parts: number,
   { period, timeZone }: PackagingFrame,
 ): PlannedPackage[] {
-  const planned: PlannedPackage[] = [];
-  for (let part = 1; part <= parts; part++) {
-    const head = heads.find((candidate) => candidate.part === part);
-    const content = contentOf(clientId, period, timeZone, lines, { number: part, of: parts });
+  const headsByPart = new Map(heads.map((head) => [head.part, head]));
+  const planned = linesByPart(lines, parts).map((ofPart, index): PlannedPackage => {
+    const part = index + 1;
+    const head = headsByPart.get(part);
+    const content = contentOf(clientId, period, timeZone, ofPart, { number: part, of: parts });
     const contentHash = contentHashOf(content);
     const basis: DecisionBasis = {
       head,
@@ -78,8 +80,8 @@ function decideParts(
       isEmpty: lines.length === 0,
       lastProcessedHash: head && lastProcessedOf(head)?.contentHash,
     };
-    planned.push({ part, parts, decision: decide(basis), contentHash, head, lines: content.lines, added: [] });
-  }
+    return { part, parts, decision: decide(basis), contentHash, head, lines: content.lines, added: [] };
+  });
   return isMovingInFlight(planned) ? planned.map(waiting) : planned;
 }
 
@@ -117,7 +119,7 @@ async function addRevisions(
       revised.push({ ...plannedPackage, added });
       continue;
     }
-    const content = contentOf(clientId, period, timeZone, lines, { number: part, of: parts });
+    const content = contentOf(clientId, period, timeZone, plannedPackage.lines, { number: part, of: parts });
     const number = decision === 'revise' && head ? head.revision + 1 : (head?.revision ?? 1);
     const document = documentText(content, number, events, difference);
     if (Buffer.byteLength(document) > MAXIMUM_DOCUMENT_BYTES) {
@@ -139,7 +141,19 @@ async function differenceToProcessed(
   return { sinceRevision: processed.revision, lines: differenceOf(before, lines) };
 }
 
-/** The lines of a revision that was processed. @throws Error when it is gone, which nothing here ever does */
+/** The document of a revision that was processed is gone, which nothing here ever does. */
+export class DocumentMissing extends HalfmonthError {
+  readonly code = 'DOCUMENT_MISSING';
+
+  constructor(packageId: string, revision: number) {
+    super(
+      `Revision ${revision} of package ${packageId} was processed, but its document is missing. ` +
+        'Restore it from a backup of the packages table: a correction cannot be computed without it.',
+    );
+  }
+}
+
+/** The lines of a revision that was processed. @throws DocumentMissing */
 export async function processedLines(
   packages: PackageStore,
   period: Period,
@@ -148,12 +162,7 @@ export async function processedLines(
   revision: number,
 ): Promise<PackageLine[]> {
   const stored = await packages.loadRevision(period.id, clientId, part, revision);
-  if (!stored) {
-    throw new Error(
-      `Revision ${revision} of package ${period.id}.${clientId}, part ${part}, was processed, but its document is missing. ` +
-        'Restore it from a backup of the packages table: a correction cannot be computed without it.',
-    );
-  }
+  if (!stored) throw new DocumentMissing(packageIdOf(period.id, clientId, part), revision);
   // Written by documentText, which made it from a PackageDocument.
   return (JSON.parse(stored.document) as PackageDocument).lines;
 }

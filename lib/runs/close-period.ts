@@ -3,15 +3,17 @@ import type { Certificate } from '../certificate/certificate.ts';
 import { forecastEnd } from '../quota/forecast.ts';
 import { parseQuotaWindows } from '../quota/quota.ts';
 import type { CertificateStore } from '../store/certificate-store.ts';
+import type { LateLedger } from '../store/late-ledger.ts';
 import type { ObservationStore } from '../store/period-closing-store.ts';
 import type { QuotaCalendarStore } from '../store/quota-calendar-store.ts';
 import type { RunStore } from '../store/run-store.ts';
 import type { MeterTotals } from '../usage/records.ts';
 import { certifyRun } from './certify-run.ts';
-import { accountOfRun, sumsOfRun } from './chunk-steps.ts';
+import { ChunkSteps } from './chunk-steps.ts';
 import type { ChunkSums } from './chunk-sums.ts';
+import { ClientsLeft, LeftClients, type LeftClientsFound } from './left-clients.ts';
 import { keepPeriodLock } from './period-lock.ts';
-import { assertKnownRun, type RunContext } from './run.ts';
+import { assertKnownRun, type PlanPurpose, type RunContext } from './run.ts';
 
 /** What the state machine tells its last task. */
 export interface ClosePeriodEvent {
@@ -23,6 +25,7 @@ export interface ClosePeriodResources {
   runs: RunStore;
   certificates: CertificateStore;
   observations: ObservationStore;
+  late: Pick<LateLedger, 'notYetBilled'>;
   timeZone: string;
   /** SHA-256, in hex, of the stage's settings. */
   configurationHash: string;
@@ -76,6 +79,7 @@ const METERS_NAMED = 10;
  * Ends a run: adds up what the workers folded, makes the certificate, marks the period, keeps the run's record and releases
  * the lock. May run again; a run that has its certificate keeps it.
  * @throws PeriodLocked, UnknownVersion
+ * @throws ClientsLeft when some clients could not be packaged or balanced; all others are packaged and sent
  * @throws AccountUnbalanced when the run's account does not balance; the period is not certified then
  */
 export async function closePeriod(event: ClosePeriodEvent, resources: ClosePeriodResources): Promise<RunSummary> {
@@ -84,16 +88,18 @@ export async function closePeriod(event: ClosePeriodEvent, resources: ClosePerio
   const { runs, now } = resources;
   if (run.mode === 'close') await keepPeriodLock(runs, run);
   const chunkCount = await runs.loadChunkCount(run.runId);
-  const made = await sumsOfRun(runs, run.runId, run.mode === 'preview' ? 'preview' : 'package', chunkCount);
+  const steps = (purpose: PlanPurpose) => new ChunkSteps(runs, run.runId, purpose);
   const finishedAt = new Date(now()).toISOString();
-  const found = run.mode === 'preview' ? undefined : await accountOfRun(runs, run.runId, chunkCount);
+  const making = steps(run.mode === 'preview' ? 'preview' : 'package');
+  const made = await making.sums(chunkCount);
+  const left = await making.left(chunkCount);
+  const found = run.mode === 'preview' ? undefined : await balanced(steps('account'), chunkCount, left, run);
   const certificate = found && (await certifyRun(run, { made, ...found }, finishedAt, resources));
   const account = found?.sums ?? made;
-  const summary = summaryOf(run, finishedAt, made, account, certificate);
+  const summary = summaryOf(run, finishedAt, made, account, certificate, left);
   const rejected = rejectedIn(found?.account);
   if (rejected) summary.rejected = rejected;
   if (run.mode === 'preview') summary.forecast = await resources.forecastSending(packagesToSend(made), now());
-  await runs.saveValue(run.runId, 'result', [0], { made, account });
   await runs.updateRunRecord(run.period.id, {
     runId: run.runId,
     startedAt: run.startedAt,
@@ -108,14 +114,24 @@ export async function closePeriod(event: ClosePeriodEvent, resources: ClosePerio
   return summary;
 }
 
+/** @throws ClientsLeft where packaging or the account had to leave some: their figures are in no sum */
+async function balanced(steps: ChunkSteps, chunkCount: number, leftBefore: LeftClientsFound, run: RunContext) {
+  const left = new LeftClients();
+  left.addAll(leftBefore);
+  left.addAll(await steps.left(chunkCount));
+  if (left.found.count > 0) throw new ClientsLeft(run.period.id, left.found);
+  return steps.account(chunkCount);
+}
+
 function summaryOf(
   run: RunContext,
   finishedAt: string,
   made: ChunkSums,
   account: ChunkSums,
   certificate: Certificate | undefined,
+  left: LeftClientsFound,
 ): RunSummary {
-  const warnings = warningsOf(account);
+  const warnings = warningsOf({ ...account, daysWithMissingSlices: made.daysWithMissingSlices }, left);
   return {
     runId: run.runId,
     periodId: run.period.id,
@@ -145,8 +161,12 @@ function shown(totals: MeterTotals, meters = METERS_SHOWN): MeterTotals {
   return Object.fromEntries(Object.entries(totals).slice(0, meters));
 }
 
-function warningsOf(sums: ChunkSums): string[] {
+function warningsOf(sums: ChunkSums, left: LeftClientsFound): string[] {
   const warnings: string[] = [];
+  if (left.count > 0) {
+    const named = left.named.map(({ clientId, reason }) => `${clientId} (${reason})`).join('; ');
+    warnings.push(`${left.count} clients would be left as they are, and the period without a certificate: ${named}.`);
+  }
   if (sums.clientsWithoutRecords > 0) {
     warnings.push(
       `${sums.clientsWithoutRecords} clients have packages but no daily record, or fewer events in them than were packaged: nothing was changed for them. Restore the daily records table.`,

@@ -1,20 +1,15 @@
-import { AccountFold } from '../certificate/account.ts';
-import { type ChunkCursor, rangesAfter } from '../chunks/bounds.ts';
+import { type ChunkCursor, type ClientRange, rangesAfter } from '../chunks/bounds.ts';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
-import type { BillingCalendar, Day } from '../periods/days.ts';
 import type { CertificateStore } from '../store/certificate-store.ts';
-import { type ClientRecords, type ClientTables, readClients } from '../store/client-reader.ts';
-import type { DailyRecordWriter } from '../store/daily-records.ts';
-import type { LateLedger } from '../store/late-ledger.ts';
-import type { PackageStore } from '../store/package-store.ts';
+import { type BegunClient, type ClientRecords, type ClientTables, readClientsInTime } from '../store/client-reader.ts';
 import type { RunStore, StoredChunk } from '../store/run-store.ts';
-import { COMPLETE_MARGIN_DAYS } from '../usage/usage-slices.ts';
-import { type AccountCollection, accountClient } from './account-client.ts';
-import { type ChunkStep, saveStep } from './chunk-steps.ts';
-import { SumsFold } from './chunk-sums.ts';
+import { accountClient } from './account-client.ts';
+import { type ChunkStep, ChunkSteps } from './chunk-steps.ts';
+import { ChunkWork, type ChunkWorkResources } from './chunk-work.ts';
+import { isClientsOwn } from './left-clients.ts';
 import { packageClient } from './package-client.ts';
 import { keepPeriodLock } from './period-lock.ts';
-import { type PreviewEntry, previewClient } from './preview-client.ts';
+import { previewClient } from './preview-client.ts';
 import { assertKnownRun, type PlanPurpose, type RunContext } from './run.ts';
 
 /** What the state machine tells a worker: the first time without a cursor, then with the worker's own answer. */
@@ -26,31 +21,23 @@ export interface PackageChunkEvent {
   /** Counts the calls for this chunk, from 0. */
   step?: number;
   cursor?: ChunkCursor;
+  /** A client behind the cursor that was read up to this slice; what was found of it is in the runs table. */
+  begun?: { clientId: string; after: string };
   done?: boolean;
 }
 
 /** What a worker answers: short when done, itself with a cursor when its time ran short. */
-export type PackageChunkAnswer =
-  | { done: true }
-  | (PackageChunkEvent & { done: false; step: number; cursor: ChunkCursor });
+export type PackageChunkAnswer = { done: true } | (PackageChunkEvent & { done: false; step: number });
 
 /** What a worker needs. */
-export interface PackageChunkResources {
-  calendar: BillingCalendar;
-  /** Events up to this age are counted; their slices live at least as long. */
-  eventMaxAgeDays: number;
+export interface PackageChunkResources extends ChunkWorkResources {
   tables: ClientTables;
   runs: RunStore;
-  packages: PackageStore;
   certificates: CertificateStore;
-  dailyRecords: DailyRecordWriter;
-  lateLedger: LateLedger;
   /** Clients that are written side by side. */
   writeConcurrency: number;
   /** Milliseconds left to this call. */
   remainingMilliseconds: () => number;
-  /** Milliseconds since the epoch. */
-  now: () => number;
 }
 
 /** The plan names a chunk whose bounds are not in the runs table. */
@@ -84,7 +71,6 @@ export class ChunkTooLarge extends HalfmonthError {
  */
 export const STEPS_PER_CHUNK = 1_000;
 
-const MILLISECONDS_PER_DAY = 86_400_000;
 /** A worker stops this long before its end, or at a fifth of its time where it has little. */
 const TIME_MARGIN_MILLISECONDS = 30_000;
 
@@ -99,59 +85,83 @@ export async function packageChunk(
 ): Promise<PackageChunkAnswer> {
   assertKnownRun(event);
   const { run, chunk, purpose, step = 0 } = event;
-  const { runs, remainingMilliseconds } = resources;
+  const { runs } = resources;
   if (step >= STEPS_PER_CHUNK) throw new ChunkTooLarge(run.runId, chunk);
   if (run.mode === 'close') await keepPeriodLock(runs, run);
   const stored = await runs.loadChunk(run.runId, chunk);
   if (!stored) throw new ChunkMissing(run.runId, chunk);
-  const margin = Math.min(TIME_MARGIN_MILLISECONDS, remainingMilliseconds() / 5);
-  const sums = new SumsFold();
-  const listing: PreviewEntry[] = [];
-  const collection: AccountCollection = { account: new AccountFold(), acknowledgements: [] };
-  const cursor = await processClients(event, stored, resources, margin, sums, listing, collection);
-  const value: ChunkStep = { sums: sums.result(), isLast: cursor === undefined };
-  if (purpose === 'account') Object.assign(value, await keepAccount(event, resources, collection, value.isLast));
-  await saveStep(runs, run.runId, purpose, chunk, step, value, listing);
-  return cursor ? { run, chunk, purpose, done: false, step: step + 1, cursor } : { done: true };
+  const period = await runs.loadPeriodState(run.period.id);
+  const work = new ChunkWork(run, resources, period?.lastClosedAt === undefined);
+  const progress = await visitClients(event, stored, work, resources);
+  const value: ChunkStep = { sums: work.sums.result(), isLast: progress === undefined };
+  if (work.left.found.count > 0) value.left = work.left.found;
+  if (purpose === 'account') Object.assign(value, await keepAccount(event, resources, work, value.isLast));
+  if (progress?.begun) await runs.saveValue(run.runId, 'begun', [chunk, step + 1], progress.begun);
+  await new ChunkSteps(runs, run.runId, purpose).save(chunk, step, value, work.listing);
+  if (!progress) return { done: true };
+  const { cursor, begun } = progress;
+  return {
+    run,
+    chunk,
+    purpose,
+    done: false,
+    step: step + 1,
+    ...(cursor ? { cursor } : {}),
+    ...(begun ? { begun: { clientId: begun.clientId, after: begun.after } } : {}),
+  };
 }
 
 /** Keeps the keys that the API processed, and hands on what the certificate says of them. */
 async function keepAccount(
   { run, chunk, step = 0 }: PackageChunkEvent,
   { certificates }: PackageChunkResources,
-  { account, acknowledgements }: AccountCollection,
+  { account, acknowledgements }: ChunkWork,
   isLast: boolean,
 ): Promise<Pick<ChunkStep, 'account' | 'acknowledgements'>> {
   const list = await certificates.saveAcknowledgements(run.runId, chunk, step, acknowledgements, isLast);
   return { account: account.result(), acknowledgements: list };
 }
 
-/** @returns the last client that is done when time ran short, nothing when the chunk is done */
-async function processClients(
-  { run, purpose, cursor }: PackageChunkEvent,
+/** How far a worker has come: the last client that is done, and how far the next one has been read. */
+interface Progress {
+  cursor?: ChunkCursor | undefined;
+  begun?: BegunClient;
+}
+
+const VISITS: Record<PlanPurpose, (records: ClientRecords, work: ChunkWork) => Promise<void> | undefined> = {
+  package: packageClient,
+  account: accountClient,
+  preview: previewClient,
+};
+
+/** @returns how far it has come when time ran short, nothing when the chunk is done */
+async function visitClients(
+  event: PackageChunkEvent,
   chunk: StoredChunk,
-  resources: PackageChunkResources,
-  margin: number,
-  sums: SumsFold,
-  listing: PreviewEntry[],
-  collection: AccountCollection,
-): Promise<ChunkCursor | undefined> {
-  const { calendar, packages, tables, writeConcurrency, remainingMilliseconds } = resources;
-  const frame = { period: run.period, timeZone: calendar.timeZone, packages };
-  const isFrozen = frozenDays(resources);
-  const visit = (records: ClientRecords): Promise<void> | undefined => {
-    if (purpose === 'account') return accountClient(records, frame, isFrozen, sums, collection);
-    if (purpose === 'preview') return previewClient(records, frame, isFrozen, sums, listing);
-    return packageClient(records, frame, isFrozen, resources, run.runId, sums);
-  };
+  work: ChunkWork,
+  { tables, runs, writeConcurrency, remainingMilliseconds }: PackageChunkResources,
+): Promise<Progress | undefined> {
+  const { run, purpose } = event;
+  const margin = Math.min(TIME_MARGIN_MILLISECONDS, remainingMilliseconds() / 5);
+  const isShortOfTime = () => remainingMilliseconds() < margin;
   const pending = new PendingWork(writeConcurrency);
-  for (const range of rangesAfter(chunk.ranges, cursor)) {
-    for await (const records of readClients(tables, run.period.id, range)) {
-      const work = visit(records);
-      if (work) await pending.add(work);
-      if (remainingMilliseconds() < margin) {
+  let { cursor } = event;
+  let begun = await loadBegun(event, runs);
+  for (const range of rangesFrom(rangesAfter(chunk.ranges, cursor), begun)) {
+    const options = { withoutSlices: purpose === 'account', begun, isShortOfTime };
+    begun = undefined;
+    for await (const read of readClientsInTime(tables, run.period.id, range, options)) {
+      if ('begun' in read) {
         await pending.finish();
-        return { bucket: records.bucket, clientId: records.clientId };
+        return { cursor, begun: read.begun };
+      }
+      const { bucket, clientId } = read.records;
+      const visited = visitAlone(read.records, work, VISITS[purpose]);
+      if (visited) await pending.add(visited);
+      cursor = { bucket, clientId };
+      if (isShortOfTime()) {
+        await pending.finish();
+        return { cursor };
       }
     }
   }
@@ -159,19 +169,43 @@ async function processClients(
   return undefined;
 }
 
-/** Whether a day's slices may have expired, looked up once a day. */
-function frozenDays({ calendar, eventMaxAgeDays, now }: PackageChunkResources): (day: Day) => boolean {
-  const known = new Map<Day, boolean>();
-  const liveFor = (eventMaxAgeDays + COMPLETE_MARGIN_DAYS) * MILLISECONDS_PER_DAY;
-  const at = now();
-  return (day) => {
-    let isFrozen = known.get(day);
-    if (isFrozen === undefined) {
-      isFrozen = calendar.endOfDay(day) + liveFor <= at;
-      known.set(day, isFrozen);
-    }
-    return isFrozen;
+/**
+ * How far the last call came with a client, if it is this very progress that was handed on; else the client is read from its
+ * beginning.
+ */
+async function loadBegun({ run, chunk, step = 0, begun }: PackageChunkEvent, runs: RunStore) {
+  if (!begun) return undefined;
+  const kept = await runs.loadValue<BegunClient>(run.runId, 'begun', [chunk, step]);
+  return kept?.clientId === begun.clientId && kept.after === begun.after ? kept : undefined;
+}
+
+/** Ranges from the one that holds a client which was begun; those before it had none. */
+function rangesFrom(ranges: ClientRange[], begun: BegunClient | undefined): ClientRange[] {
+  if (!begun) return ranges;
+  const { bucket, clientId } = begun;
+  return ranges.filter((range) => {
+    const last = range.only ?? range.upTo;
+    return range.bucket > bucket || (range.bucket === bucket && (last === undefined || last >= clientId));
+  });
+}
+
+/** What is one client's own fault is noted, and leaves all others to be visited. */
+function visitAlone(
+  records: ClientRecords,
+  work: ChunkWork,
+  visit: (records: ClientRecords, work: ChunkWork) => Promise<void> | undefined,
+): Promise<void> | undefined {
+  const leave = (error: unknown): void => {
+    if (!isClientsOwn(error)) throw error;
+    work.left.add(records.clientId, error);
   };
+  try {
+    if (records.failure) throw records.failure.error;
+    return visit(records, work)?.catch(leave);
+  } catch (error) {
+    leave(error);
+    return undefined;
+  }
 }
 
 /**

@@ -1,36 +1,23 @@
 import type { PackageDocument } from '../packages/document.ts';
 import { partOfMeter } from '../packages/lines.ts';
-import type { Day } from '../periods/days.ts';
 import type { ClientRecords } from '../store/client-reader.ts';
-import type { DailyRecordWriter } from '../store/daily-records.ts';
 import { clientPartition, dayOfKey } from '../store/keys.ts';
-import type { LateLedger } from '../store/late-ledger.ts';
 import type { SumsFold } from './chunk-sums.ts';
+import type { ChunkWork } from './chunk-work.ts';
 import { type PackagingFrame, type PlannedPackage, planPackages } from './client-packages.ts';
 import { type SettledUsage, settleUsage } from './client-usage.ts';
 import { writePackages } from './write-packages.ts';
 
-/** Where packaging writes besides the packages. */
-export interface PackagingWriters {
-  dailyRecords: DailyRecordWriter;
-  lateLedger: LateLedger;
-}
-
 /**
  * Writes what changed of a client: daily records first, then packages.
  * @returns nothing when there is nothing to write or to wait for, which is what most clients of a second run come to
+ * @throws DayNeverFolded
  */
-export function packageClient(
-  records: ClientRecords,
-  frame: PackagingFrame,
-  isFrozen: (day: Day) => boolean,
-  { dailyRecords, lateLedger }: PackagingWriters,
-  runId: string,
-  sums: SumsFold,
-): Promise<void> | undefined {
-  const settled = settleUsage(records, isFrozen);
-  countUsage(records, settled, sums);
+export function packageClient(records: ClientRecords, work: ChunkWork): Promise<void> | undefined {
+  const { frame, runId, sums } = work;
+  const settled = settleUsage(records, work);
   if (hasLostUsage(records, settled)) {
+    countUsage(records, settled, sums);
     sums.count('clientsWithoutRecords');
     return undefined;
   }
@@ -39,15 +26,18 @@ export function packageClient(
   const planned = planPackages(client, frame);
   const isUnchanged = settled.changedDays.length === 0 && records.late.length === 0;
   if (Array.isArray(planned) && isUnchanged && isAllKept(planned, runId)) {
+    countUsage(records, settled, sums);
     countDecisions(planned, heads.length > 0, sums);
     return undefined;
   }
   return (async () => {
     const decided = await planned;
-    for (const { day, folded } of settled.changedDays) await dailyRecords.write(clientId, day, folded);
-    const written = await writePackages(client, decided, frame, runId);
-    await recordLate(records, settled, written, frame, lateLedger);
-    const counted = await Promise.all(written.map((each) => madeByRun(each, clientId, frame, runId)));
+    for (const { day, folded } of settled.changedDays) await work.dailyRecords.write(clientId, day, folded);
+    await writePackages(client, decided, frame, runId);
+    await recordLate(records, settled, decided, work);
+    const counted = await Promise.all(decided.map((each) => madeByRun(each, clientId, frame, runId)));
+    // Counted once everything is written: a client that fails on the way is in no sum.
+    countUsage(records, settled, sums);
     countDecisions(
       counted.flat(),
       heads.some((head) => head.runId !== runId),
@@ -61,14 +51,14 @@ async function recordLate(
   { clientId, late }: ClientRecords,
   { foldedDays }: SettledUsage,
   planned: readonly PlannedPackage[],
-  { period }: PackagingFrame,
-  lateLedger: LateLedger,
+  { frame: { period }, lateLedger }: ChunkWork,
 ): Promise<void> {
   const settled = late.filter(({ sortKey }) => foldedDays.has(dayOfKey(sortKey)));
   if (settled.length === 0) return;
+  const byPart = new Map(planned.map((each) => [each.part, each]));
   await lateLedger.record(clientPartition(period.id, clientId), clientId, settled, ({ meter }) => {
     const part = partOfMeter(meter, planned[0]?.parts ?? 1);
-    const holder = planned.find((each) => each.part === part);
+    const holder = byPart.get(part);
     const revision = holder && revisionOf(holder);
     return revision === undefined ? undefined : { part, revision };
   });
@@ -86,7 +76,7 @@ function revisionOf({ decision, head, revision, contentHash }: PlannedPackage): 
  * Whether a client has no records any more, or fewer events in them than its packages were made of: records were lost, since
  * nothing ever deletes them and a count of events never shrinks. Not a reason to pay anything back.
  */
-export function hasLostUsage({ days, folded, heads }: ClientRecords, { usage }: SettledUsage): boolean {
+export function hasLostUsage({ days, folded, heads }: ClientRecords, { usage }: Pick<SettledUsage, 'usage'>): boolean {
   if (days.length === 0 && folded.size === 0) return heads.length > 0;
   const events = usage.reduce((sum, day) => sum + day.events, 0);
   return heads.some((head) => head.events !== undefined && head.events > events);
@@ -95,7 +85,7 @@ export function hasLostUsage({ days, folded, heads }: ClientRecords, { usage }: 
 /** Adds a client's usage to the sums. */
 export function countUsage(
   records: ClientRecords,
-  { usage, daysWithMissingSlices }: SettledUsage,
+  { usage, daysWithMissingSlices }: Pick<SettledUsage, 'usage' | 'daysWithMissingSlices'>,
   sums: SumsFold,
 ): void {
   sums.count('clients');
@@ -104,7 +94,7 @@ export function countUsage(
   sums.count('daysWithMissingSlices', daysWithMissingSlices);
   for (const { totals, events } of usage) {
     sums.count('events', events);
-    sums.addTotals('usage', totals);
+    sums.usage.addAll(totals);
   }
 }
 
@@ -114,7 +104,7 @@ export function countDecisions(planned: readonly PlannedPackage[], wasKnown: boo
   for (const { decision, added } of planned) {
     sums.addDecision(decision);
     isChanged ||= decision !== 'keep' && decision !== 'none';
-    for (const { meter, quantity } of added) sums.addQuantity('difference', meter, quantity);
+    for (const { meter, quantity } of added) sums.difference.add(meter, quantity);
   }
   if (planned.every(({ decision }) => decision === 'none')) return;
   sums.addClient(isChanged ? (wasKnown ? 'changed' : 'new') : 'unchanged');

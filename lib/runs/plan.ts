@@ -1,10 +1,16 @@
 import { rangesOf } from '../chunks/bounds.ts';
-import { joinSegments, type Segment, SegmentBuilder, type SegmentProgress } from '../chunks/planner.ts';
+import {
+  dealOverBuckets,
+  joinSegments,
+  type Segment,
+  SegmentBuilder,
+  type SegmentProgress,
+} from '../chunks/planner.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { RecordWeights } from '../store/daily-record-marks.ts';
 import { BUCKETS, bucketOf } from '../store/keys.ts';
 import type { RunStore, StoredChunk } from '../store/run-store.ts';
-import { stepsOf } from './chunk-steps.ts';
+import { ChunkSteps } from './chunk-steps.ts';
 import { keepPeriodLock } from './period-lock.ts';
 import { assertKnownRun, type PlanPurpose, type RunContext } from './run.ts';
 
@@ -91,7 +97,7 @@ async function chunksThatWait(runId: string, chunks: readonly number[], runs: Ru
 }
 
 async function isWaiting(runId: string, chunk: number, runs: RunStore): Promise<boolean> {
-  for await (const { sums } of stepsOf(runs, runId, 'package', chunk)) {
+  for await (const { sums } of new ChunkSteps(runs, runId, 'package').of(chunk)) {
     if (sums.decisions.wait) return true;
   }
   return false;
@@ -112,10 +118,8 @@ async function measuredChunks(
     await runs.saveValue(run.runId, 'measured', [], measured.progress);
     return undefined;
   }
-  return joinSegments(measured.segments, recordsPerChunk).map(({ bounds, weight }) => ({
-    ranges: rangesOf(bounds),
-    weight,
-  }));
+  const chunks = dealOverBuckets(joinSegments(measured.segments, recordsPerChunk));
+  return chunks.map(({ bounds, weight }) => ({ ranges: rangesOf(bounds), weight }));
 }
 
 /** A run for a few clients reads those and nobody else. */

@@ -1,32 +1,15 @@
-import type { PackageDecision } from '../packages/transitions.ts';
-import type { Day } from '../periods/days.ts';
+import { MeterSums } from '../decimal/meter-sums.ts';
 import type { ClientRecords } from '../store/client-reader.ts';
-import type { MeterTotals } from '../usage/records.ts';
-import { SumsFold } from './chunk-sums.ts';
-import { type PackagingFrame, type PlannedPackage, planPackages } from './client-packages.ts';
+import type { PreviewEntry } from './chunk-steps.ts';
+import type { ChunkWork } from './chunk-work.ts';
+import { type PlannedPackage, planPackages } from './client-packages.ts';
 import { settleUsage } from './client-usage.ts';
 import { countDecisions, countUsage, hasLostUsage } from './package-client.ts';
 
-/** What a run would do about one client. */
-export interface PreviewEntry {
-  clientId: string;
-  change: 'new' | 'changed' | 'unchanged';
-  packages: { part: number; revision: number; decision: PackageDecision }[];
-  /** Only where something would change. */
-  totals?: MeterTotals;
-  /** What would be added to what was processed, signed. */
-  difference?: MeterTotals;
-}
-
 /** Finds out what a run would do about a client; writes nothing. */
-export function previewClient(
-  records: ClientRecords,
-  frame: PackagingFrame,
-  isFrozen: (day: Day) => boolean,
-  sums: SumsFold,
-  listing: PreviewEntry[],
-): Promise<void> | undefined {
-  const settled = settleUsage(records, isFrozen);
+export function previewClient(records: ClientRecords, work: ChunkWork): Promise<void> | undefined {
+  const { frame, sums, listing } = work;
+  const settled = settleUsage(records, work);
   countUsage(records, settled, sums);
   if (hasLostUsage(records, settled)) {
     sums.count('clientsWithoutRecords');
@@ -59,11 +42,10 @@ function entryOf(clientId: string, planned: readonly PlannedPackage[], wasKnown:
     })),
   };
   if (!isChanged) return entry;
-  const sums = new SumsFold();
+  const [totals, difference] = [new MeterSums(), new MeterSums()];
   for (const { lines, added } of concerned) {
-    for (const { meter, quantity } of lines) sums.addQuantity('usage', meter, quantity);
-    for (const { meter, quantity } of added) sums.addQuantity('difference', meter, quantity);
+    for (const { meter, quantity } of lines) totals.add(meter, quantity);
+    for (const { meter, quantity } of added) difference.add(meter, quantity);
   }
-  const { usage, difference } = sums.result();
-  return { ...entry, totals: usage, difference };
+  return { ...entry, totals: totals.totals(), difference: difference.totals() };
 }

@@ -1,69 +1,38 @@
+import pLimit from 'p-limit';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import { type PackageHead, packageIdOf } from '../packages/package.ts';
 import type { PackageRevision } from '../store/package-store.ts';
-import {
-  type ClientToPackage,
-  lastProcessedOf,
-  type PackagingFrame,
-  type PlannedPackage,
-  planPackages,
-} from './client-packages.ts';
+import { type ClientToPackage, lastProcessedOf, type PackagingFrame, type PlannedPackage } from './client-packages.ts';
 
-/** A package changed again and again while it was to be written; the task may be run again. */
+/** A package changed between reading and writing; the task may be run again. */
 export class PackageContended extends HalfmonthError {
   readonly code = 'PACKAGE_CONTENDED';
   readonly packageId: string;
 
   constructor(packageId: string) {
-    super(`Package ${packageId} kept changing while its next revision was to be written. The step may be run again.`);
+    super(`Package ${packageId} changed while its next revision was to be written. The step may be run again.`);
     this.packageId = packageId;
   }
 }
 
-const TRIES = 5;
+/** Parts of one client that are written side by side; nearly every client has one. */
+const PARTS_AT_ONCE = 8;
 
 /**
- * Writes what was decided on a client's packages. Where a package has changed since it was read, all of the client's are read
- * and decided on again.
+ * Writes what was decided on a client's packages, if they are what they were when they were read.
  * @param runId the run that makes the revisions
- * @returns what was decided in the end
- * @throws PackageContended
+ * @throws PackageContended when another writer was there since: it may know of later usage, so all of the client has to be read anew
  */
 export async function writePackages(
   client: ClientToPackage,
   planned: readonly PlannedPackage[],
   frame: PackagingFrame,
   runId: string,
-): Promise<readonly PlannedPackage[]> {
-  let current = planned;
-  for (let attempt = 0; attempt < TRIES; attempt++) {
-    const contended = await firstContended(client, current, frame, runId);
-    if (!contended) return current;
-    const heads = await currentHeads(client, current, frame);
-    current = await planPackages({ ...client, heads }, frame);
-  }
-  throw new PackageContended(packageIdOf(frame.period.id, client.clientId, 1));
-}
-
-async function firstContended(
-  client: ClientToPackage,
-  planned: readonly PlannedPackage[],
-  frame: PackagingFrame,
-  runId: string,
-): Promise<PlannedPackage | undefined> {
-  for (const plannedPackage of planned) {
-    if (!(await writePackage(client, plannedPackage, frame, runId))) return plannedPackage;
-  }
-  return undefined;
-}
-
-async function currentHeads(
-  { clientId }: ClientToPackage,
-  planned: readonly PlannedPackage[],
-  { packages, period }: PackagingFrame,
-): Promise<PackageHead[]> {
-  const heads = await Promise.all(planned.map(({ part }) => packages.loadHead(period.id, clientId, part)));
-  return heads.filter((head) => head !== undefined);
+): Promise<void> {
+  await pLimit(PARTS_AT_ONCE).map(planned, async (plannedPackage) => {
+    if (await writePackage(client, plannedPackage, frame, runId)) return;
+    throw new PackageContended(packageIdOf(frame.period.id, client.clientId, plannedPackage.part));
+  });
 }
 
 async function writePackage(

@@ -35,7 +35,34 @@ export interface ClientRecords {
   late: LatePage[];
   /** The client's packages, in the order of parts. */
   heads: PackageHead[];
+  /** What could not be read of this client, and why; the rest is as far as it was read. */
+  failure?: { error: unknown };
 }
+
+/** A client whose slices are not read to their end yet; plain JSON, so that another call can go on. */
+export interface BegunClient {
+  clientId: string;
+  bucket: number;
+  /** The sort key of the last slice that was read. */
+  after: string;
+  /** What was folded so far, by day. */
+  folded: [Day, FoldedDay][];
+  slices: number;
+  late: LatePage[];
+}
+
+/** How clients are read. */
+export interface ReadingOptions {
+  /** Leaves usage slices out: nothing is folded. */
+  withoutSlices?: boolean;
+  /** Goes on with this client, which is the first of the range. */
+  begun?: BegunClient | undefined;
+  /** Asked where a page of slices ends within a client; once it says so, reading stops there. */
+  isShortOfTime?: () => boolean;
+}
+
+/** A client, or how far one has come where time ran short in the midst of it. */
+export type ReadClient = { records: ClientRecords } | { begun: BegunClient };
 
 /** The tables that {@link readClients} reads. */
 export type ClientTables = TablesWith<'usageSlices' | 'dailyRecords' | 'packages'>;
@@ -53,42 +80,87 @@ export async function* readClients(
   periodId: PeriodId,
   range: ClientRange,
 ): AsyncGenerator<ClientRecords> {
-  const query = queryOf(periodPartition(periodId, range.bucket), range);
+  for await (const read of readClientsInTime(tables, periodId, range)) {
+    if (!('records' in read)) continue;
+    if (read.records.failure) throw read.records.failure.error;
+    yield read.records;
+  }
+}
+
+/**
+ * The same for a worker whose time is limited, and which goes on with the others where a client cannot be read: that one has a
+ * `failure`.
+ */
+export async function* readClientsInTime(
+  tables: ClientTables,
+  periodId: PeriodId,
+  range: ClientRange,
+  { withoutSlices = false, begun, isShortOfTime = () => false }: ReadingOptions = {},
+): AsyncGenerator<ReadClient> {
+  const query = queryOf(periodPartition(periodId, range.bucket), range, begun?.after);
   const days = new ItemStream(queryPages(tables.client, query(tables.dailyRecords, '')), '');
-  const slices = new ItemStream(
-    queryPages(tables.client, { ...query(tables.usageSlices, ''), ...SLICE_PROJECTION }),
-    '',
-  );
+  const slicePages = withoutSlices
+    ? nothing()
+    : queryPages(tables.client, { ...query(tables.usageSlices, '', begun?.after), ...SLICE_PROJECTION });
+  const slices = new ItemStream(slicePages, '');
   const heads = new ItemStream(queryPages(tables.client, query(tables.packages, headPrefix())), headPrefix());
   const streams = [days, slices, heads];
   await Promise.all(streams.map((stream) => stream.next()));
   for (;;) {
     const clientId = firstClient(streams);
     if (clientId === undefined) return;
+    const before = begun?.clientId === clientId ? begun : undefined;
     const records: ClientRecords = {
       clientId,
       bucket: range.bucket,
       days: [],
       folded: new Map(),
-      slices: 0,
-      late: [],
+      slices: before?.slices ?? 0,
+      late: [...(before?.late ?? [])],
       heads: [],
     };
+    const guarded = guardOf(records);
     const dayItems: RawItem[] = [];
     await days.takeAll(clientId, (item) => dayItems.push(item));
-    records.days = dailyRecordsOf(dayItems);
-    const folds = new Map<Day, DayFold>();
-    await slices.takeAll(clientId, (item) => {
-      records.slices += 1;
-      addSlice(folds, item);
-      if (item.late) records.late.push(latePageOf(item));
-    });
+    guarded(() => records.days.push(...dailyRecordsOf(dayItems)));
+    const folds = new Map(before?.folded.map(([day, folded]) => [day, new DayFold(folded)]));
+    const after = await slices.takeAll(
+      clientId,
+      (item) => {
+        records.slices += 1;
+        guarded(addSlice, folds, item);
+        if (item.late) guarded(addLate, records.late, item);
+      },
+      isShortOfTime,
+    );
     for (const [day, fold] of folds) records.folded.set(day, fold.result());
+    if (after !== undefined) {
+      const { slices: read, late, folded } = records;
+      yield { begun: { clientId, bucket: range.bucket, after, folded: [...folded], slices: read, late } };
+      return;
+    }
     // Written as packageHeadItem, read back as the same.
-    await heads.takeAll(clientId, (item) => records.heads.push(packageHeadOf(unmarshall(item))));
-    yield records;
+    await heads.takeAll(clientId, (item) => guarded(() => records.heads.push(packageHeadOf(unmarshall(item)))));
+    yield { records };
   }
 }
+
+function addLate(late: LatePage[], item: RawItem): void {
+  late.push(latePageOf(item));
+}
+
+/** Keeps what went wrong first with a client, so that its streams are read on to the next one. */
+function guardOf(records: ClientRecords) {
+  return <Arguments extends unknown[]>(work: (...given: Arguments) => void, ...given: Arguments): void => {
+    try {
+      work(...given);
+    } catch (error) {
+      records.failure ??= { error };
+    }
+  };
+}
+
+async function* nothing(): AsyncGenerator<RawItem[]> {}
 
 /** One sorted stream of items, a client's after the other's. */
 class ItemStream {
@@ -113,13 +185,25 @@ class ItemStream {
     return this.#nextPage();
   }
 
-  /** Hands over all items of a client, if the stream stands there. */
-  async takeAll(clientId: string, use: (item: RawItem) => void): Promise<void> {
+  /**
+   * Hands over all items of a client, if the stream stands there.
+   * @param isShortOfTime asked where a page ends
+   * @returns the key of the last item that was handed over where time ran short before the client's end
+   */
+  async takeAll(
+    clientId: string,
+    use: (item: RawItem) => void,
+    isShortOfTime: () => boolean = () => false,
+  ): Promise<string | undefined> {
     while (this.clientId === clientId) {
-      use(this.#item);
+      const item = this.#item;
+      use(item);
       const waiting = this.next();
-      if (waiting) await waiting;
+      if (!waiting) continue;
+      await waiting;
+      if (this.clientId === clientId && isShortOfTime()) return textOf(item, 'sk');
     }
+    return undefined;
   }
 
   get #item(): RawItem {
@@ -159,17 +243,21 @@ function addSlice(folds: Map<Day, DayFold>, item: RawItem): void {
 }
 
 /** Consistent: what a run decides rests on what was counted and sent just before. */
-function queryOf(partition: string, range: ClientRange) {
+function queryOf(partition: string, range: ClientRange, begunAfter: string | undefined) {
   const after = (clientId: string) => clientPrefix(clientId) + AFTER_EVERYTHING;
   const bounds = (prefix: string): [from: string, to: string] => {
     if (range.only !== undefined) return [prefix + clientPrefix(range.only), prefix + after(range.only)];
+    const begun = begunAfter === undefined ? undefined : clientPrefix(clientOfKey(begunAfter));
+    const start = range.after === undefined ? prefix || BEFORE_EVERYTHING : prefix + after(range.after);
     return [
-      range.after === undefined ? prefix || BEFORE_EVERYTHING : prefix + after(range.after),
+      begun === undefined ? start : prefix + begun,
       prefix + (range.upTo === undefined ? AFTER_EVERYTHING : after(range.upTo)),
     ];
   };
-  return (table: string, prefix: string): QueryCommandInput => {
-    const [from, to] = bounds(prefix);
+  return (table: string, prefix: string, afterKey?: string): QueryCommandInput => {
+    const [start, to] = bounds(prefix);
+    // No key continues another one with a space.
+    const from = afterKey === undefined ? start : afterKey + BEFORE_EVERYTHING;
     return {
       TableName: table,
       ConsistentRead: true,

@@ -1,7 +1,7 @@
 import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, paginateQuery } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
-import { DecimalSum } from '../decimal/decimal.ts';
+import { MeterSums } from '../decimal/meter-sums.ts';
 import { packageIdOf } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { LateEvent, MeterTotals } from '../usage/records.ts';
@@ -118,20 +118,24 @@ export class LateLedger {
   /**
    * How much late usage of a period is in no package yet.
    * @param isTimeUp asked before each megabyte; once it says so, what was found so far is the answer
+   * @param clients only theirs; everybody's without
    */
-  async notYetBilled(periodId: PeriodId, isTimeUp: () => boolean = () => false): Promise<OpenLateUsage> {
-    const sums = new Map<string, DecimalSum>();
+  async notYetBilled(
+    periodId: PeriodId,
+    isTimeUp: () => boolean = () => false,
+    clients: readonly (string | undefined)[] = [undefined],
+  ): Promise<OpenLateUsage> {
+    const sums = new MeterSums();
     let events = 0;
-    const found = (): OpenLateUsage => ({
-      events,
-      totals: Object.fromEntries([...sums].map(([meter, sum]) => [meter, sum.toString()])),
-    });
+    const found = (): OpenLateUsage => ({ events, totals: sums.totalsWithZeros() });
     if (isTimeUp()) return { ...found(), isPartial: true };
-    for await (const pages of this.#pages.listed(periodId)) {
-      if (isTimeUp()) return { ...found(), isPartial: true };
-      for (const { meter, quantity } of await this.#openOf(pages)) {
-        events += 1;
-        sums.set(meter, (sums.get(meter) ?? new DecimalSum()).add(quantity));
+    for (const clientId of clients) {
+      for await (const pages of this.#pages.listed(periodId, clientId)) {
+        if (isTimeUp()) return { ...found(), isPartial: true };
+        for (const { meter, quantity } of await this.#openOf(pages)) {
+          events += 1;
+          sums.add(meter, quantity);
+        }
       }
     }
     return found();

@@ -1,4 +1,4 @@
-import { DayFold, type FoldedDay, foldedSince } from '../packages/day-fold.ts';
+import { DayFold, type FoldedDay, fullerDay } from '../packages/day-fold.ts';
 import type { Day } from '../periods/days.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { MeterTotals } from './records.ts';
@@ -17,9 +17,8 @@ export interface UsageSoFar {
 }
 
 /**
- * Joins what daily records say with what slices say. A day that has its slices is taken from them: they hold what was counted a
- * moment ago, while its record is as old as its last packaging. A day whose slices have expired is taken from its record, with what
- * the slices that last have come to hold since.
+ * Joins what daily records say with what slices say: a record is as old as its last packaging, and slices may have expired since (see
+ * `fullerDay`).
  */
 export function usageSoFarOf(
   clientId: string,
@@ -28,7 +27,10 @@ export function usageSoFarOf(
   slices: ReadonlyMap<Day, FoldedDay>,
 ): UsageSoFar {
   const byDay = new Map(records);
-  for (const [day, folded] of slices) byDay.set(day, latestDay(records.get(day), folded));
+  for (const [day, folded] of slices) {
+    const record = records.get(day);
+    byDay.set(day, record ? fullerDay(record, folded) : folded);
+  }
   const days = [...byDay].map(([day, folded]) => ({ day, ...folded })).filter(({ events }) => events > 0);
   days.sort((one, other) => (one.day < other.day ? -1 : 1));
   const whole = new DayFold();
@@ -36,19 +38,4 @@ export function usageSoFarOf(
     whole.add({ totals: Object.entries(totals), events, firstEventAt, lastEventAt });
   }
   return { clientId, period, ...whole.result(), days };
-}
-
-/**
- * One day as it stands now.
- * @param record its daily record, if it has one
- * @param folded what those of its slices that are kept add up to
- */
-export function latestDay(record: FoldedDay | undefined, folded: FoldedDay): FoldedDay {
-  if (!record || passing(folded) >= passing(record)) return folded;
-  return foldedSince(record, folded.lasting);
-}
-
-/** The events that stand in slices that expire. */
-function passing({ events, lasting }: FoldedDay): number {
-  return events - (lasting?.events ?? 0);
 }

@@ -1,4 +1,4 @@
-import { firstDifference, MeterSums } from '../../lib/certificate/meter-sums.ts';
+import { firstDifference, MeterSums } from '../../lib/decimal/meter-sums.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';

@@ -1,4 +1,4 @@
-import { MeterSums } from '../../lib/certificate/meter-sums.ts';
+import { MeterSums } from '../../lib/decimal/meter-sums.ts';
 import type { Day } from '../../lib/periods/days.ts';
 import { type PeriodId, periodIdOfDay } from '../../lib/periods/periods.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';

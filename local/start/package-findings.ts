@@ -1,4 +1,4 @@
-import { MeterSums } from '../../lib/certificate/meter-sums.ts';
+import { MeterSums } from '../../lib/decimal/meter-sums.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
 

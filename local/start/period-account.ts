@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
-import { MeterSums } from '../../lib/certificate/meter-sums.ts';
+import { MeterSums } from '../../lib/decimal/meter-sums.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import { readClients } from '../../lib/store/client-reader.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { MeterSums } from '../../lib/certificate/meter-sums.ts';
+import { MeterSums } from '../../lib/decimal/meter-sums.ts';
 import { httpInvoiceApi } from '../../lib/invoice-api/http-invoice-api.ts';
 import type { PackageReport } from '../../lib/invoice-api/invoice-api.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';

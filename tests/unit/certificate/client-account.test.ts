@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { accountOfClient, accountOfProvedClient } from '../../../lib/certificate/client-account.ts';
-import { sumOfTotals } from '../../../lib/certificate/meter-sums.ts';
+import { sumOfTotals } from '../../../lib/decimal/meter-sums.ts';
 import { clientBooks, PERIOD, type RevisionStatement, TIME_ZONE } from '../../fixtures/client-books.ts';
 
 const frame = { period: PERIOD, timeZone: TIME_ZONE };

@@ -1,7 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type ClientRange, rangesAfter, rangesOf } from '../../../lib/chunks/bounds.ts';
-import { joinSegments, MAXIMUM_CHUNKS, type PlannedChunk, SegmentBuilder } from '../../../lib/chunks/planner.ts';
+import {
+  dealOverBuckets,
+  joinSegments,
+  MAXIMUM_CHUNKS,
+  type PlannedChunk,
+  SegmentBuilder,
+} from '../../../lib/chunks/planner.ts';
 
 interface Client {
   clientId: string;
@@ -94,6 +100,22 @@ describe('a plan', () => {
     const answers = JSON.stringify(Array.from({ length: MAXIMUM_CHUNKS }, () => ({})));
     expect(numbers.length + answers.length).toBeLessThan(256 * 1_024);
   });
+});
+
+test('dealt over buckets, ten workers that take one chunk after the other never meet in a partition key', () => {
+  const buckets = Array.from({ length: 16 }, () =>
+    Array.from({ length: 500 }, (_, index) => ({ clientId: name(index), weight: 10 })),
+  );
+  const planned = planOf(buckets, 400);
+  const dealt = dealOverBuckets(planned);
+
+  expect(new Set(dealt)).toEqual(new Set(planned));
+  expect(dealt).toHaveLength(planned.length);
+  const taken = dealt.map(({ bounds }) => bounds.fromBucket);
+  // The last round holds what buckets have beyond the shortest of them.
+  for (let first = 0; first + 10 <= taken.length - 16; first++) {
+    expect(new Set(taken.slice(first, first + 10)).size).toBe(10);
+  }
 });
 
 test('what is left of a chunk begins after the last client that is done', () => {

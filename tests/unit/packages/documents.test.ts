@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { add } from '../../../lib/decimal/decimal.ts';
 import { differenceOf } from '../../../lib/packages/difference.ts';
 import { bodyOf, contentOf, documentText, linesOf, type PackageLine } from '../../../lib/packages/document.ts';
-import { partOfMeter, partsFor } from '../../../lib/packages/lines.ts';
+import { linesByPart, MAXIMUM_LINES_BYTES, partOfMeter, partsFor } from '../../../lib/packages/lines.ts';
 import { daysOfPeriod, periodOf } from '../../../lib/periods/periods.ts';
 
 const PERIOD = periodOf('2026-12-H2');
@@ -113,12 +113,17 @@ describe('parts', () => {
     const lines = manyLines(2_000);
     const parts = partsFor(lines);
     expect(parts).toBeGreaterThan(4);
-    const contents = Array.from({ length: parts }, (_, index) =>
-      contentOf('ada', PERIOD, 'UTC', lines, { number: index + 1, of: parts }),
-    );
-    expect(contents.flatMap((content) => content.lines.map(({ meter }) => meter)).sort()).toEqual(
-      lines.map(({ meter }) => meter).sort(),
-    );
+    const dealt = linesByPart(lines, parts);
+    expect(
+      dealt
+        .flat()
+        .map(({ meter }) => meter)
+        .sort(),
+    ).toEqual(lines.map(({ meter }) => meter).sort());
+    for (const [index, ofPart] of dealt.entries()) {
+      expect(new Set(ofPart.map(({ meter }) => partOfMeter(meter, parts)))).toEqual(new Set([index + 1]));
+      expect(JSON.stringify(ofPart).length).toBeLessThan(MAXIMUM_LINES_BYTES);
+    }
     expect(partsFor(manyLines(1), parts)).toBe(parts);
   });
 

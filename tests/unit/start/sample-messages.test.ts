@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { MeterSums } from '../../../lib/certificate/meter-sums.ts';
+import { MeterSums } from '../../../lib/decimal/meter-sums.ts';
 import { acceptanceWindowAt } from '../../../lib/events/consumption-event.ts';
 import { readMessage } from '../../../lib/events/message.ts';
 import { REJECTION_REASONS } from '../../../lib/events/rejection.ts';

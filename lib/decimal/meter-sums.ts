@@ -1,5 +1,7 @@
-import { type Decimal, DecimalSum, negate } from '../decimal/decimal.ts';
-import type { MeterTotals } from '../usage/records.ts';
+import { type Decimal, DecimalSum, negate } from './decimal.ts';
+
+/** Quantities by meter, or by whatever else names a sum. */
+type MeterTotals = Record<string, Decimal>;
 
 /** Adds up quantities by meter, exactly. */
 export class MeterSums {
@@ -13,13 +15,18 @@ export class MeterSums {
   }
 
   addAll(totals: MeterTotals): this {
-    for (const [meter, quantity] of Object.entries(totals)) this.add(meter, quantity);
+    for (const meter in totals) this.add(meter, totals[meter] ?? '0');
     return this;
   }
 
   subtractAll(totals: MeterTotals): this {
     for (const [meter, quantity] of Object.entries(totals)) this.add(meter, negate(quantity));
     return this;
+  }
+
+  /** The sums in the order in which their meters came, those that came to nothing too. */
+  totalsWithZeros(): MeterTotals {
+    return Object.fromEntries([...this.#sums].map(([meter, sum]) => [meter, sum.toString()]));
   }
 
   /** The sums in the order of meters; what came to nothing is left out, so equal sums are equal objects. */
