@@ -116,13 +116,17 @@ export function buildProgram(): Command {
   ]).action(lazily(() => import('./commands/parked.ts')));
   command(parked, 'release [ID...]', 'Send parked or rejected packages again', [
     'halfmonth parked release 2026-11-H1.acme --reason "API mended, ticket 4711"',
-    'halfmonth parked release --rejected 2026-11-H1 --reason "customers are registered now"',
+    'halfmonth parked release --rejected 2026-11-H1 --new-key --reason "customers are registered now"',
   ])
     .option('--rejected <period>', 'all that the API rejected in this period; given up ones are released by their ids')
+    .option(
+      '--new-key',
+      'under a new key, for an API that answers the old one as before; may bill twice what it has taken',
+    )
     .requiredOption('--reason <text>', 'why; kept with the package')
     .addOption(yes())
     .action(lazily(() => import('./commands/parked-release.ts')));
-  command(parked, 'give-up <ID...>', 'Give parked packages up: they are not billed', [
+  command(parked, 'give-up <ID...>', 'Give packages up that are not under way: they are not billed', [
     'halfmonth parked give-up 2026-11-H1.acme --reason "test client"',
   ])
     .requiredOption('--reason <text>', 'why; kept with the package')

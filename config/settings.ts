@@ -65,6 +65,7 @@ export const settingsSchema = z
         requestTimeoutSeconds: count.max(300),
         attemptsLimit: count.max(50),
         processingDeadlineSeconds: count,
+        keyRetentionSeconds: count.default(86_400),
         pollStartSeconds: count,
         pollMaximumSeconds: count,
       })

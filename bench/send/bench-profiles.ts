@@ -44,6 +44,7 @@ export function settingsFor(name: ProfileName): SendingSettings {
     requestTimeoutMilliseconds: requestTimeoutSeconds * 1000,
     attemptsLimit: 8,
     processingDeadlineMilliseconds: 7 * 86_400_000,
+    keyRetentionMilliseconds: 86_400_000,
     pollStartMilliseconds: pollStartSeconds * 1000,
     pollMaximumMilliseconds: 4 * 3_600_000,
     packagesPerChunk: 10_000,

@@ -1,16 +1,11 @@
 import { existsSync } from 'node:fs';
+import { type ColumnMapping, InvalidMapping, readMapping } from '../../lib/event-files/csv.ts';
+import { eventsOfFile, isCsvName } from '../../lib/event-files/event-file.ts';
+import { openFile } from '../../lib/event-files/file-bytes.ts';
+import { type RefusedLine, type SourcedEvent, UnreadableFile } from '../../lib/event-files/sourced-event.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import type { Context } from '../connection/context.ts';
 import { sendEvents } from '../events/event-sender.ts';
-import {
-  type BadLine,
-  type ColumnMapping,
-  eventsOfCsv,
-  eventsOfNdjson,
-  openSource,
-  readMapping,
-  type SourcedEvent,
-} from '../events/event-source.ts';
 import { SendBookmark } from '../events/send-bookmark.ts';
 import { displaySending } from '../events/send-progress.ts';
 import { CommandFailed, WrongUsage } from '../terminal/errors.ts';
@@ -29,7 +24,7 @@ interface FileResult {
   file: string;
   events: number;
   skippedLines: number;
-  badLines: BadLine[];
+  badLines: RefusedLine[];
 }
 
 const BAD_LINES_SHOWN = 10;
@@ -40,7 +35,7 @@ export async function run(context: Context, files: string[], options: SendOption
   if (files.length === 0 && process.stdin.isTTY) throw new WrongUsage('Which events? Name files, or pipe events in.');
   const missing = sources.find((file) => file !== '-' && !existsSync(file));
   if (missing !== undefined) throw new WrongUsage(`There is no file ${missing}. Nothing was sent.`);
-  const mapping = options.map === undefined ? undefined : readMapping(options.map);
+  const mapping = options.map === undefined ? undefined : mappingOf(options.map);
   for (const file of sources) checkForm(file, options, mapping);
   const cloud = await context.cloud();
   const results: FileResult[] = [];
@@ -50,10 +45,12 @@ export async function run(context: Context, files: string[], options: SendOption
   for (const { file, events, skippedLines, badLines } of results) {
     const skipped = skippedLines > 0 ? `, ${plural(skippedLines, 'line')} sent before` : '';
     output.line(`${file === '-' ? 'standard input' : file}: ${plural(events, 'event')} on the queue${skipped}`);
-    for (const { line, reason } of badLines.slice(0, BAD_LINES_SHOWN))
-      output.line(`  line ${line} not sent: ${reason}`);
-    if (badLines.length > BAD_LINES_SHOWN)
-      output.line(`  and ${badLines.length - BAD_LINES_SHOWN} more lines not sent`);
+    for (const { line, message } of badLines.slice(0, BAD_LINES_SHOWN)) {
+      output.line(`  line ${line} not sent: ${message}`);
+    }
+    if (badLines.length > BAD_LINES_SHOWN) {
+      output.line(`  and ${badLines.length - BAD_LINES_SHOWN} more lines not sent (${countsOf(badLines)} in all)`);
+    }
   }
   return results.some(({ badLines }) => badLines.length > 0) ? EXIT.foundProblem : EXIT.done;
 }
@@ -67,12 +64,11 @@ async function sendFile(
 ): Promise<FileResult> {
   const bookmark = file === '-' ? undefined : new SendBookmark(file, `${cloud.target.name} ${cloud.target.region}`);
   const skippedLines = options.resume ? (bookmark?.lastLine() ?? 0) : 0;
-  const badLines: BadLine[] = [];
-  const input = openSource(file);
-  const onBad = (bad: BadLine) => {
-    if (bad.line > skippedLines) badLines.push(bad);
-  };
-  const events = mapping ? eventsOfCsv(input, mapping, options.source, onBad) : eventsOfNdjson(input, onBad);
+  const badLines: RefusedLine[] = [];
+  const form = mapping ? ({ kind: 'csv', mapping, source: options.source } as const) : ({ kind: 'ndjson' } as const);
+  const events = eventsOfFile(openFile(file), form, (refused) => {
+    if (refused.line > skippedLines) badLines.push(refused);
+  });
   const shownAs = file === '-' ? 'standard input' : file;
   const display = await displaySending(context.output, file);
   try {
@@ -89,7 +85,8 @@ async function sendFile(
     bookmark?.forget();
     return { file, events: sent.events, skippedLines, badLines };
   } catch (error) {
-    if (error instanceof WrongUsage || error instanceof CommandFailed) throw error;
+    if (error instanceof UnreadableFile) throw new WrongUsage(`${shownAs}: ${error.message}`, { cause: error });
+    if (error instanceof CommandFailed) throw error;
     const cause = error instanceof Error ? error.message : String(error);
     const resume = bookmark ? ' What was sent stays sent; go on with --resume.' : '';
     throw new CommandFailed('SEND_FAILED', `Sending ${shownAs} stopped: ${cause}.${resume}`, { cause: error });
@@ -98,12 +95,27 @@ async function sendFile(
   }
 }
 
+function mappingOf(text: string): ColumnMapping {
+  try {
+    return readMapping(text);
+  } catch (error) {
+    if (error instanceof InvalidMapping) throw new WrongUsage(`--map: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+function countsOf(refused: readonly RefusedLine[]): string {
+  const counts = new Map<string, number>();
+  for (const { reason } of refused) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  return [...counts].map(([reason, lines]) => `${lines} x ${reason}`).join(', ');
+}
+
 async function* after(events: AsyncIterable<SourcedEvent>, line: number): AsyncGenerator<SourcedEvent> {
   for await (const event of events) if (event.line > line) yield event;
 }
 
 function checkForm(file: string, options: SendOptions, mapping: ColumnMapping | undefined): void {
-  const { format = file.endsWith('.csv') || (file === '-' && mapping) ? 'csv' : 'ndjson' } = options;
+  const { format = isCsvName(file) || (file === '-' && mapping) ? 'csv' : 'ndjson' } = options;
   if (format !== 'csv' && format !== 'ndjson') throw new WrongUsage(`--format ${format}: there are ndjson and csv.`);
   if (format === 'csv' && !mapping) {
     throw new WrongUsage(

@@ -1,6 +1,6 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { SourcedEvent } from '../../lib/event-files/sourced-event.ts';
 import { sendMessages } from '../../lib/queues/send-messages.ts';
-import type { SourcedEvent } from './event-source.ts';
 
 /** A message costs by 64 KB (https://aws.amazon.com/sqs/pricing/); a little is left for what SQS adds. */
 const MESSAGE_BYTES = 64_000;
@@ -49,12 +49,8 @@ async function* roundsOf(events: AsyncIterable<SourcedEvent>, linesAtOnce: numbe
   let round: Message[] = [];
   let lines = 0;
   let message = emptyMessage();
-  for await (const { text, line, bytes: lastByte } of events) {
-    // A line that is an array already is opened: an array within an array is no event.
-    const trimmed = text.trim();
-    const inner = trimmed.startsWith('[') ? trimmed.slice(1, -1).trim() : trimmed;
-    if (inner === '') continue;
-    const bytes = Buffer.byteLength(inner) + 1;
+  for await (const { text, line, bytes: lastByte, endsLine } of events) {
+    const bytes = Buffer.byteLength(text) + 1;
     if (message.texts.length > 0 && message.bytes + bytes > MESSAGE_BYTES) {
       round.push(message);
       message = emptyMessage();
@@ -64,9 +60,10 @@ async function* roundsOf(events: AsyncIterable<SourcedEvent>, linesAtOnce: numbe
         lines = 0;
       }
     }
-    message.texts.push(inner);
+    message.texts.push(text);
     message.bytes += bytes;
-    message.lastLine = line;
+    // A line that is sent in part is sent again: what counted already counts once.
+    message.lastLine = endsLine ? line : line - 1;
     message.lastByte = lastByte;
     lines += 1;
     if (lines >= linesAtOnce) {

@@ -48,6 +48,7 @@ const VARIABLES = {
   SHARED_QUOTA: quotaWindows(),
   ATTEMPTS_LIMIT: wholeNumber(1, 50),
   PROCESSING_DEADLINE_SECONDS: wholeNumber(1),
+  KEY_RETENTION_SECONDS: wholeNumber(1),
   POLL_START_SECONDS: wholeNumber(1),
   POLL_MAXIMUM_SECONDS: wholeNumber(1),
   PACKAGES_PER_CHUNK: wholeNumber(1),

@@ -36,7 +36,7 @@ export function readMessage(body: string, window: AcceptanceWindow): MessageCont
   try {
     message = readJsonMessage(body);
   } catch (error) {
-    return whole(body, rejection('NOT_JSON', `The message is not JSON: ${reasonOf(error, body)}`));
+    return whole(body, rejection('NOT_JSON', `The message is not JSON: ${whyNotJson(error, body)}`));
   }
   const { isArray, elements } = message;
   if (isArray && isExtendedClientPointer(elements.map(({ value }) => value))) {
@@ -86,7 +86,7 @@ const BYTE_ORDER_MARK = 0xfeff;
 const LONGEST_COMPLAINT = 500;
 
 /** The parser's complaint without the snippet of the text that V8 puts into it: logs hold no payloads. */
-function reasonOf(error: unknown, body: string): string {
+export function whyNotJson(error: unknown, body: string): string {
   if (error instanceof RangeError) return 'it is nested too deeply.';
   if (body.charCodeAt(0) === BYTE_ORDER_MARK) return 'it begins with a byte order mark; send it without.';
   const complaint = error instanceof Error ? error.message.slice(0, LONGEST_COMPLAINT) : '';

@@ -43,25 +43,24 @@ export function rejectedMessagesOf(event: RejectedEvent): string[] {
   const place = { ...(index === undefined ? {} : { index }), ...(elements === undefined ? {} : { elements }) };
   const head = { rejectionId, reason, message, receivedAt, messageId, ...place };
   const single: RejectedMessage = { ...head, body };
-  const text = jsonForQueue(single);
+  const text = jsonTextForQueue(JSON.stringify(single));
   if (Buffer.byteLength(text) <= MAXIMUM_MESSAGE_BYTES) return [text];
   const pieces = piecesOf(body);
   return pieces.map((piece, position) => {
     const part: RejectedMessage = { ...head, body: piece, part: { number: position + 1, of: pieces.length } };
-    return jsonForQueue(part);
+    return jsonTextForQueue(JSON.stringify(part));
   });
 }
 
+const REFUSED_CHARACTER = /[\ud800-\udfff\ufffe\uffff]/g;
+
 /**
- * JSON with every character escaped that SQS or an emulator of it refuses: the two non-characters of the basic plane, and what
- * lies above that plane
+ * The same JSON with every character escaped that SQS or an emulator of it refuses: the two non-characters of the basic plane, and
+ * what lies above that plane
  * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
  */
-function jsonForQueue(message: RejectedMessage): string {
-  return JSON.stringify(message).replace(
-    /[\ud800-\udfff\ufffe\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16)}`,
-  );
+export function jsonTextForQueue(json: string): string {
+  return json.replace(REFUSED_CHARACTER, (character) => `\\u${character.charCodeAt(0).toString(16)}`);
 }
 
 /** Cuts a text, never between the two halves of a surrogate pair. */

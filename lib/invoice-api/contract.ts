@@ -107,7 +107,7 @@ export interface components {
             /** @description The packageId. */
             id: string;
             status: components["schemas"]["PackageStatus"];
-            /** @description The revision that the status is about. An API should say it, and submission too: without them Halfmonth takes the status to be about the submission that it sent last. */
+            /** @description The revision that the status is about. An API should say it, and submission too: without them the status counts only for the first submission of the first revision, and a later package waits for a person. */
             revision?: number;
             submission?: number;
             /** @description Why, for unprocessed and rejected packages, in words for a person. */

@@ -6,7 +6,7 @@ export type InvoiceApiStatus = components['schemas']['PackageStatus'];
 
 /**
  * What the API holds for one package: the latest submission it knows. `revision` and `submission` say which one the
- * status is about; an API that leaves them out speaks of the submission that was sent last.
+ * status is about; one that names none counts only where there has been no other submission.
  */
 export type PackageReport = components['schemas']['PackageReport'];
 

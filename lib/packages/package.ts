@@ -64,6 +64,17 @@ export interface PackageHead {
   leaseUntil?: number;
   /** Milliseconds since the epoch: when a request of the current submission may have left first; absent on older items. */
   firstSentAt?: number;
+  /**
+   * True when an earlier request of the current submission may have arrived: it ended without a final answer. Absent on older items,
+   * whose attempts tell.
+   */
+  mayHaveArrived?: boolean;
+  /** What a refusal comes to if the API turns out not to hold the submission: an earlier request of it may have arrived. */
+  refusal?: { state: 'rejected' | 'parked'; reason: string };
+  /** The API did not list the current submission: how often in all, and since it was last sent; `at` in milliseconds since the epoch. */
+  missing?: { times: number; sinceSent: number; at: number };
+  /** What is odd about a package that goes on all the same, for a person. */
+  remark?: string;
   /** How far the current submission has come, where the API takes several requests for one. */
   progress?: SubmissionProgress;
   /** Milliseconds since the epoch: when the current submission was first accepted. */

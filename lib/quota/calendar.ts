@@ -33,12 +33,27 @@ export interface QuotaCalendar {
   past: readonly PastRequests[];
   open?: OpenTurn;
   booked: readonly BookedTurn[];
-  /** The API asked everybody to stay away until then. */
+  /** Everybody stays away until then: the API asked for it, or gave no usable answers. */
   blockedUntil: number;
+  /** Why, in words for a person: who said so, and how. Absent where an earlier release wrote it. */
+  blockedBy?: string;
   /** How often in a row it did so. */
   blocksInARow: number;
   /** How many requests in a row, over all turns, had no usable answer. */
   failuresInARow: number;
+  /** When the API last gave a usable answer; absent when it never did, or where an earlier release wrote it. */
+  answeredAt?: number;
+  /** The last block that a person lifted. */
+  lifted?: LiftedBlock;
+}
+
+/** A block that a person lifted before its time. */
+export interface LiftedBlock {
+  at: number;
+  /** The person's own words. */
+  reason: string;
+  blockedUntil: number;
+  blockedBy?: string;
 }
 
 export const EMPTY_CALENDAR: QuotaCalendar = {
@@ -54,6 +69,8 @@ export const LONGEST_PAUSE_MILLISECONDS = 5_000;
 
 /** A booked turn that nobody has taken for so long is dropped. */
 const FORFEIT_MILLISECONDS = 60_000;
+/** Nobody sleeps through a longer stretch of a block: a person may lift it. */
+const LONGEST_BLOCKED_SLEEP_MILLISECONDS = 900_000;
 /** Time for one turn to end and the next to begin. */
 const CHANGEOVER_MILLISECONDS = 250;
 /** Whoever finds a turn open comes back no sooner. */
@@ -84,7 +101,10 @@ export interface CalendarMoment {
   clock: string;
 }
 
-/** Books a turn at the next moment that is worth it; booking again under the same id replaces. */
+/**
+ * Books a turn at the next moment that is worth it; booking again under the same id replaces.
+ * @returns startsAt when to come: at that moment, or before it, to see whether what stands in the way is still there
+ */
 export function bookTurn(
   calendar: QuotaCalendar,
   request: TurnRequest,
@@ -103,7 +123,34 @@ export function bookTurn(
         other.startsAt <= start ? Math.max(start, other.startsAt + CHANGEOVER_MILLISECONDS * 4) : start,
       Math.max(free, afterOpen, calendar.blockedUntil),
     );
-  return { calendar: { ...calendar, booked: [...others, { ...request, startsAt }] }, startsAt };
+  return {
+    calendar: { ...calendar, booked: [...others, { ...request, startsAt }] },
+    startsAt: Math.min(startsAt, nextLook(calendar, others, request, moment)),
+  };
+}
+
+/**
+ * When what stands in the way may be gone: somebody who booked before us may never come, which shows a minute after their
+ * moment, and a person may lift a block.
+ */
+function nextLook(
+  calendar: QuotaCalendar,
+  others: readonly BookedTurn[],
+  request: TurnRequest,
+  moment: CalendarMoment,
+): number {
+  const { now } = moment;
+  const alone = worthwhileStart({ ...calendar, booked: [] }, request, moment);
+  const forfeited = Math.min(...others.map(({ startsAt }) => startsAt)) + FORFEIT_MILLISECONDS + 1;
+  const lifted = calendar.blockedUntil > now ? now + LONGEST_BLOCKED_SLEEP_MILLISECONDS : Number.POSITIVE_INFINITY;
+  return Math.max(now, Math.min(Math.max(alone, forfeited, Math.min(calendar.blockedUntil, lifted)), lifted));
+}
+
+/** Lifts a block before its time: the next one to look sends, and blocks begin small again. */
+export function liftBlock(calendar: QuotaCalendar, reason: string, now: number): QuotaCalendar {
+  const { blockedBy, blockedUntil, ...rest } = calendar;
+  const lifted = { at: now, reason, blockedUntil, ...(blockedBy === undefined ? {} : { blockedBy }) };
+  return { ...rest, blockedUntil: 0, blocksInARow: 0, failuresInARow: 0, lifted };
 }
 
 /** Takes a booking back, so that nobody makes room for a turn that will not come. */
@@ -151,6 +198,10 @@ export interface TurnReport {
   sent: readonly PastRequests[];
   /** The API asks everybody to stay away until then. */
   blockedUntil?: number;
+  /** Why, in words for a person. */
+  blockedBy?: string;
+  /** When the API last gave a usable answer in this turn; absent when it gave none. */
+  answeredAt?: number;
   /** Whether the API answered anything after it last asked us to stay away. */
   answered: boolean;
   /** How many requests in a row have had no usable answer by now, those of the turns before included. */
@@ -165,12 +216,17 @@ export function closeTurn(
   moment: CalendarMoment,
 ): QuotaCalendar {
   const isOurs = calendar.open?.id === turn.id && calendar.open.openedAt === turn.openedAt;
-  const { open, ...rest } = calendar;
+  const { open, blockedBy, ...rest } = calendar;
+  const isBlockedByTurn = (report.blockedUntil ?? 0) > calendar.blockedUntil;
+  const said = isBlockedByTurn ? report.blockedBy : blockedBy;
+  const answeredAt = report.answeredAt ?? calendar.answeredAt;
   return {
     ...rest,
     ...(open && !isOurs ? { open } : {}),
     past: compacted([...calendar.past, ...report.sent], moment.quota, moment.now),
     blockedUntil: Math.max(calendar.blockedUntil, report.blockedUntil ?? 0),
+    ...(said === undefined ? {} : { blockedBy: said }),
+    ...(answeredAt === undefined ? {} : { answeredAt }),
     blocksInARow:
       report.blockedUntil === undefined ? (report.answered ? 0 : calendar.blocksInARow) : calendar.blocksInARow + 1,
     failuresInARow: report.failuresInARow,

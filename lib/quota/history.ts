@@ -80,11 +80,21 @@ function freeAt(
 }
 
 /**
- * Forgets requests that no window can hold any more and merges old ones, so that a calendar stays a few kilobytes
+ * A window may be added to a quota while requests are on record: as if there were these anyway. They cost a few dozen entries, as
+ * what only they hold is merged in coarse cells.
+ */
+const KEPT_ANYWAY_MILLISECONDS = [24 * 3_600_000, 31 * 24 * 3_600_000];
+const KEPT_ANYWAY_CELL_SHARE = 0.02;
+
+/**
+ * Forgets requests that no window can hold any more, nor one that may be added, and merges old ones, so that a calendar stays a few kilobytes
  * however many requests it has seen. Merged requests count as if all had left with the last of them: never too early.
  */
 export function compacted(history: readonly PastRequests[], quota: Quota, now: number): PastRequests[] {
-  const limits = limitsOf(quota).sort((one, other) => one.milliseconds - other.milliseconds);
+  const limits = [
+    ...limitsOf(quota).map((limit) => ({ ...limit, cellShare: CELL_SHARE })),
+    ...KEPT_ANYWAY_MILLISECONDS.map((milliseconds) => keptAnyway(milliseconds)),
+  ].sort((one, other) => one.milliseconds - other.milliseconds);
   const cells = new Map<string, PastRequests>();
   for (const past of history) {
     const cell = cellOf(past, limits, now);
@@ -95,8 +105,20 @@ export function compacted(history: readonly PastRequests[], quota: Quota, now: n
   return [...cells.values()].sort((one, other) => one.at - other.at);
 }
 
+/** A window, and the share of it that requests are moved by at most when they are merged. */
+type Remembered = QuotaLimit & { cellShare: number };
+
+function keptAnyway(milliseconds: number): Remembered {
+  return {
+    kinds: ['send', 'status'],
+    requests: Number.POSITIVE_INFINITY,
+    milliseconds,
+    cellShare: KEPT_ANYWAY_CELL_SHARE,
+  };
+}
+
 /** The cell in which requests are merged; nothing when they are forgotten. */
-function cellOf(past: PastRequests, limits: readonly QuotaLimit[], now: number): string | undefined {
+function cellOf(past: PastRequests, limits: readonly Remembered[], now: number): string | undefined {
   const matters = limits.find(
     (limit) =>
       limit.kinds.includes(past.kind) &&
@@ -104,7 +126,7 @@ function cellOf(past: PastRequests, limits: readonly QuotaLimit[], now: number):
       arrivedBy(past, limit, past.clock) + limit.milliseconds + 2 * CLOCK_SKEW_MILLISECONDS >= now,
   );
   if (!matters) return undefined;
-  const width = Math.max(1, matters.milliseconds * CELL_SHARE);
+  const width = Math.max(1, matters.milliseconds * matters.cellShare);
   return `${past.kind}#${matters.milliseconds}#${Math.floor(past.at / width)}`;
 }
 

@@ -8,6 +8,10 @@ export interface Heard {
   kind: string;
   exchange: Exchange;
   retryAfterMilliseconds?: number | undefined;
+  /** Why the outcome is unknown. */
+  cause?: string;
+  /** What the API said, or what went wrong, for a person. */
+  reason?: string;
 }
 
 /** Where an API throttles without saying for how long, it is about a minute (QuickBooks, Chargebee) or its own window. */
@@ -18,6 +22,8 @@ const LONGEST_BLOCK_MILLISECONDS = 3_600_000;
 const UNAVAILABLE_IN_A_ROW = 2;
 /** So many requests in a row without a usable answer are an API that is down; going on would only spend attempts. */
 const FAILURES_IN_A_ROW = 5;
+/** So many answers in a row that nothing is there, when the API never answered anything else, are a wrong address. */
+const WRONG_ADDRESSES_IN_A_ROW = 3;
 /** When it is so after a block too, it is an outage: shorter blocks would be over before the next attempt. Doubles each time. */
 const FIRST_OUTAGE_BLOCK_MILLISECONDS = 60_000;
 
@@ -32,6 +38,11 @@ export class ApiHealth {
   #blocksInARow: number;
   #failuresInARow: number;
   #blockedUntil: number | undefined;
+  #blockedBy: string | undefined;
+  #answeredAt: number | undefined;
+  readonly #everAnswered: boolean;
+  #wrongAddresses = 0;
+  #wrongAddress: string | undefined;
   #answered = false;
   #isDown = false;
   throttled = 0;
@@ -42,12 +53,15 @@ export class ApiHealth {
     pacer: Pacer,
     clock: Clock,
     quota: Quota,
-    before: Pick<QuotaCalendar, 'blocksInARow' | 'failuresInARow'>,
+    before: Pick<QuotaCalendar, 'blocksInARow' | 'failuresInARow' | 'answeredAt' | 'past'>,
   ) {
     this.#pacer = pacer;
     this.#clock = clock;
     this.#blocksInARow = before.blocksInARow;
     this.#failuresInARow = before.failuresInARow;
+    // An earlier release kept no `answeredAt`: what has left and did not fail was answered.
+    const left = before.past.reduce((sum, { count }) => sum + count, 0);
+    this.#everAnswered = before.answeredAt !== undefined || left > before.failuresInARow;
     const windows = limitsOf(quota)
       .map(({ milliseconds }) => milliseconds)
       .filter((milliseconds) => milliseconds <= LONGEST_FIRST_BLOCK_MILLISECONDS);
@@ -57,6 +71,21 @@ export class ApiHealth {
   /** Until when everybody should stay away; undefined when the API was fine. Milliseconds since the epoch. */
   get blockedUntil(): number | undefined {
     return this.#blockedUntil;
+  }
+
+  /** Who said so, in words for a person. */
+  get blockedBy(): string | undefined {
+    return this.#blockedBy;
+  }
+
+  /** When the API last answered anything usable; undefined when it did not in this turn. Milliseconds since the epoch. */
+  get answeredAt(): number | undefined {
+    return this.#answeredAt;
+  }
+
+  /** The last of several answers that nothing is there for us, where the API never answered anything else. */
+  get wrongAddress(): string | undefined {
+    return this.#wrongAddress;
   }
 
   /** Whether the API answered anything usable after it last asked us to stay away. */
@@ -74,18 +103,27 @@ export class ApiHealth {
     return this.#isDown;
   }
 
-  heard({ kind, exchange, retryAfterMilliseconds }: Heard): void {
+  heard({ kind, cause, exchange, retryAfterMilliseconds, reason }: Heard): void {
+    this.#noteAddress(cause === 'wrong-address' ? reason : undefined);
     if (kind === 'throttled') this.throttled += 1;
     if (kind === 'unknown') this.unknown += 1;
     if (kind !== 'throttled' && kind !== 'unknown') {
       this.#failuresInARow = 0;
       this.#answered = true;
+      this.#answeredAt = this.#clock.now();
       return;
     }
     this.#failuresInARow += 1;
     const isUnavailable = exchange.httpStatus === 503;
     const enough = kind === 'unknown' ? FAILURES_IN_A_ROW : isUnavailable ? UNAVAILABLE_IN_A_ROW : 1;
-    if (this.#failuresInARow >= enough) this.#block(kind, retryAfterMilliseconds);
+    if (this.#failuresInARow >= enough) this.#block(kind, retryAfterMilliseconds, reason);
+  }
+
+  #noteAddress(wrong: string | undefined): void {
+    this.#wrongAddresses = wrong === undefined ? 0 : this.#wrongAddresses + 1;
+    if (this.#everAnswered || this.#answeredAt !== undefined || this.#wrongAddresses < WRONG_ADDRESSES_IN_A_ROW) return;
+    this.#wrongAddress = wrong;
+    this.#pacer.stop();
   }
 
   #grownBlock(kind: string): number {
@@ -94,13 +132,18 @@ export class ApiHealth {
     return Math.min(LONGEST_BLOCK_MILLISECONDS, Math.max(outage, this.#firstBlock * 2 ** this.#blocksInARow));
   }
 
-  #block(kind: string, asked: number | undefined): void {
+  #block(kind: string, asked: number | undefined, reason = 'it said nothing'): void {
     const now = this.#clock.now();
     // Requests that were under way when the first one was refused are refused too; that is one block, not many.
     const isNew = (this.#blockedUntil ?? 0) <= now;
     const grown = this.#grownBlock(kind);
     if (isNew) this.#blocksInARow += 1;
-    this.#blockedUntil = Math.max(this.#blockedUntil ?? 0, isNew || asked !== undefined ? now + (asked ?? grown) : 0);
+    const until = isNew || asked !== undefined ? now + (asked ?? grown) : 0;
+    if (until > (this.#blockedUntil ?? 0)) {
+      const failures = `${this.#failuresInARow} requests in a row had no usable answer`;
+      this.#blockedBy = kind === 'unknown' && asked === undefined ? `${failures}; the last: ${reason}` : reason;
+    }
+    this.#blockedUntil = Math.max(this.#blockedUntil ?? 0, until);
     this.#answered = false;
     this.#pacer.holdUntil(this.#blockedUntil);
     if (this.#blockedUntil <= now + LONGEST_PAUSE_MILLISECONDS) return;

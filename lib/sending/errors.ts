@@ -12,6 +12,18 @@ export class InvoiceApiRefusedCredentials extends HalfmonthError {
   }
 }
 
+/** Nothing is there at the invoice API's address: the run stops, and goes on by redrive once the address is right. */
+export class InvoiceApiNotThere extends HalfmonthError {
+  readonly code = 'INVOICE_API_NOT_THERE';
+
+  constructor(reason: string) {
+    super(
+      `The invoice API's address seems wrong: nothing was ever answered but ${reason}. No package was marked as failed. ` +
+        'Deploy with the right address, then redrive the execution.',
+    );
+  }
+}
+
 /** Only packages that wait for a person are left. */
 export class PackagesParked extends HalfmonthError {
   readonly code = 'PACKAGES_PARKED';
@@ -96,7 +108,8 @@ export class InvalidTaskInput extends HalfmonthError {
 function howToGoOn(periodId: string): string {
   return (
     `When the cause is mended, let them be sent again with: npx halfmonth parked release --rejected ${periodId} --reason ` +
-    'TEXT (parked ones by their ids); or raise the limit. Then redrive the execution.'
+    'TEXT (parked ones by their ids; with --new-key where the API answers a key as before and has billed nothing under it); ' +
+    'or raise the limit. Then redrive the execution.'
   );
 }
 

@@ -12,33 +12,78 @@ export interface Transition {
 /** A lease is over: nothing of it stays on the head. */
 const UNLEASED = { leaseUntil: undefined } satisfies HeadChange;
 
+/** Nothing is open about the submission any more. */
+const SETTLED = {
+  progress: undefined,
+  firstSentAt: undefined,
+  mayHaveArrived: undefined,
+  refusal: undefined,
+  missing: undefined,
+  remark: undefined,
+} satisfies HeadChange;
+
 /** Another submission is another key: what the one before had come to says nothing about it. */
-const FRESH_SUBMISSION = { progress: undefined, firstSentAt: undefined } satisfies HeadChange;
+const FRESH_SUBMISSION = { ...SETTLED, mayHaveArrived: false, submittedAt: undefined } satisfies HeadChange;
+
+/** What outcomes are judged by. Times in milliseconds. */
+export interface OutcomeLimits {
+  attemptsLimit: number;
+  processingDeadlineMilliseconds: number;
+  /** A submission that is not listed is taken for missing after so long, and after twice as long each time. */
+  missingAfterMilliseconds: number;
+  /** How long the API remembers a key. */
+  keyRetentionMilliseconds: number;
+}
+
+/** Outcomes that say that nothing of a request was taken. */
+const NOT_ARRIVED = ['throttled', 'credentials-refused', 'rejected', 'key-reused', 'not-sent'];
+
+/** Whether an earlier request of the current submission may have arrived. */
+export function mayHaveArrived(head: PackageHead): boolean {
+  return (
+    head.mayHaveArrived ??
+    head.attempts.some(
+      ({ action, revision, submission, outcome }) =>
+        action === 'send' &&
+        revision === head.revision &&
+        submission === head.submission &&
+        !NOT_ARRIVED.includes(outcome),
+    )
+  );
+}
+
+/** Whether the API may have forgotten the key of a submission of which it may hold a request. `now`: when the next would arrive. */
+export function mayBeForgotten(head: PackageHead, keyRetentionMilliseconds: number, now: number): boolean {
+  return mayHaveArrived(head) && head.firstSentAt !== undefined && now - head.firstSentAt >= keyRetentionMilliseconds;
+}
+
+/** The API is asked what it holds before anything more is sent. */
+export function asked(head: PackageHead, now: number): HeadChange {
+  return { ...UNLEASED, state: 'submitted', submittedAt: head.submittedAt ?? head.firstSentAt ?? now };
+}
 
 /** What sending came to, for the head as it was when it was leased. `now` is in milliseconds since the epoch. */
 export function afterSending(
   head: PackageHead,
-  outcome: Exclude<SubmitOutcome, Stepped>,
+  heard: Exclude<SubmitOutcome, Stepped>,
   body: string,
   attemptsLimit: number,
   now: number,
 ): Transition {
+  const outcome = aboutPackage(head, heard);
   const attempt = (name: string, reason?: string): PackageAttempt =>
     attemptOf(head, 'send', name, now, outcome.exchange, reason);
   switch (outcome.kind) {
     case 'accepted':
-      return withStatus(head, { status: outcome.status }, attempt, attemptsLimit, now);
+      return afterAcceptance(head, outcome, attempt, attemptsLimit, now);
     case 'invalid':
-      return {
-        change: { ...UNLEASED, state: 'rejected', reason: outcome.reason },
-        attempt: attempt('rejected', outcome.reason),
-      };
+      return refused(head, { state: 'rejected', reason: outcome.reason }, attempt('rejected', outcome.reason), now);
     case 'key-reused': {
       const reason =
         `The API holds another body under the key ${idempotencyKeyOf(head.packageId, head.revision, head.submission)}. ` +
         `Ours: content ${head.contentHash}, body sha-256 ${createHash('sha256').update(body).digest('hex')}. ` +
         `The API: ${outcome.reason}`;
-      return { change: { ...UNLEASED, state: 'parked', reason }, attempt: attempt('key-reused', outcome.reason) };
+      return refused(head, { state: 'parked', reason }, attempt('key-reused', outcome.reason), now);
     }
     case 'throttled':
     case 'credentials-refused': {
@@ -47,37 +92,141 @@ export function afterSending(
       return { change, attempt: attempt(outcome.kind, outcome.reason) };
     }
     case 'in-flight':
-      return again(head, attempt('in-flight', outcome.reason), attemptsLimit);
+      return unsure(again(head, attempt('in-flight', outcome.reason), attemptsLimit));
     case 'unknown':
-      return again(head, attempt(`unknown:${outcome.cause}`, outcome.reason), attemptsLimit);
+      return unsure(again(head, attempt(`unknown:${outcome.cause}`, outcome.reason), attemptsLimit));
   }
 }
 
-/** What a status read says of a package that is submitted; undefined when nothing changes. */
+/** An acceptance of another package says nothing about this one. */
+function aboutPackage(head: PackageHead, outcome: Exclude<SubmitOutcome, Stepped>): Exclude<SubmitOutcome, Stepped> {
+  if (outcome.kind !== 'accepted' || outcome.id === head.packageId) return outcome;
+  const reason = `the answer is about ${outcome.id.slice(0, 100)}, not about ${head.packageId}`;
+  return { kind: 'unknown', exchange: outcome.exchange, cause: 'malformed-answer', reason };
+}
+
+/** A replayed acceptance tells that the package had long arrived: it costs no attempt, and the first one's time stands. */
+function afterAcceptance(
+  head: PackageHead,
+  { status, replayed }: SubmitOutcome & { kind: 'accepted' },
+  attempt: (outcome: string, reason?: string) => PackageAttempt,
+  attemptsLimit: number,
+  now: number,
+): Transition {
+  const { change, ...rest } = withStatus(head, { status }, attempt, attemptsLimit);
+  if (change.state !== 'submitted') return { change, ...rest };
+  const known = replayed ? { attemptCount: head.attemptCount - 1, submittedAt: head.submittedAt ?? now } : {};
+  return { change: { ...change, submittedAt: now, ...known, mayHaveArrived: true, remark: undefined }, ...rest };
+}
+
+/** Final only when no earlier request may have arrived: a proxy on the way may refuse what the API has taken long since. */
+function refused(
+  head: PackageHead,
+  refusal: NonNullable<PackageHead['refusal']>,
+  attempt: PackageAttempt,
+  now: number,
+): Transition {
+  if (!mayHaveArrived(head)) return { change: { ...UNLEASED, ...refusal }, attempt };
+  const remark = `${refusal.reason} An earlier request of it may have arrived, so the API is asked first.`;
+  return {
+    change: { ...asked(head, now), refusal, remark },
+    attempt: { ...attempt, outcome: `unsure:${attempt.outcome}` },
+  };
+}
+
+function unsure({ change, attempt }: Transition): Transition {
+  return { change: { ...change, mayHaveArrived: true }, attempt };
+}
+
+/**
+ * What a status read says of a package that is submitted; undefined when nothing changes.
+ * @param report absent when the API, asked for all it holds of the package, does not list it
+ */
 export function afterStatus(
   head: PackageHead,
   report: PackageReport | undefined,
   exchange: Exchange,
-  limits: { attemptsLimit: number; processingDeadlineMilliseconds: number; missingAfterMilliseconds: number },
+  limits: OutcomeLimits,
   now: number,
 ): Transition | undefined {
   const attempt = (name: string, reason?: string): PackageAttempt =>
     attemptOf(head, 'check', name, now, exchange, reason);
-  const age = now - (head.submittedAt ?? 0);
-  const isOfAnother =
-    report !== undefined &&
-    ((report.revision ?? head.revision) !== head.revision ||
-      (report.submission ?? head.submission) !== head.submission);
-  if (report === undefined || isOfAnother) {
-    if (age < limits.missingAfterMilliseconds) return undefined;
-    return again(head, attempt('missing', 'the API does not list this submission'), limits.attemptsLimit);
+  if (report === undefined) return afterMissing(head, attempt, limits, now);
+  if (tellsProcessed(head, report)) return withStatus(head, { status: 'processed' }, attempt, limits.attemptsLimit);
+  const isOverdue = now - (head.submittedAt ?? 0) >= limits.processingDeadlineMilliseconds;
+  switch (subjectOf(head, report)) {
+    case 'another':
+      return afterMissing(head, attempt, limits, now);
+    case 'unnamed': {
+      const reason = `the API says ${report.status}, but not of which submission`;
+      if (!isOverdue) return remarked(head, reason, attempt);
+      const remark = `${reason}, and the processing deadline is over`;
+      return { change: { ...UNLEASED, state: 'parked', reason: remark }, attempt: attempt('unnamed', remark) };
+    }
+    case 'this':
+      if (report.status !== 'queued' && report.status !== 'processing')
+        return withStatus(head, report, attempt, limits.attemptsLimit);
+      if (isOverdue) return remarked(head, 'the API is still working on it after the processing deadline', attempt);
+      return head.refusal || head.missing || head.remark
+        ? { change: { state: 'submitted', ...LISTED }, attempt: attempt(report.status) }
+        : undefined;
   }
-  if (report.status === 'queued' || report.status === 'processing') {
-    if (age < limits.processingDeadlineMilliseconds) return undefined;
-    const reason = `still ${report.status} after ${Math.round(age / 1000)} s`;
-    return again(head, attempt('overdue', reason), limits.attemptsLimit);
+}
+
+/** The API holds the submission: whatever was feared before, it goes on there. */
+const LISTED = { refusal: undefined, missing: undefined, remark: undefined } satisfies HeadChange;
+
+/** While the API lists a submission as under way it is never sent again: its key may have been forgotten. */
+function remarked(
+  head: PackageHead,
+  remark: string,
+  attempt: (outcome: string, reason?: string) => PackageAttempt,
+): Transition | undefined {
+  if (head.remark === remark && !head.refusal && !head.missing) return undefined;
+  return { change: { state: 'submitted', ...LISTED, remark }, attempt: attempt('remarked', remark) };
+}
+
+/** A revision is processed at most once, whichever of its submissions it was. */
+function tellsProcessed(head: PackageHead, { status, revision, processedRevision }: PackageReport): boolean {
+  if (processedRevision === head.revision) return true;
+  // Before the first revision there was nothing that it could be about.
+  return status === 'processed' && (revision ?? (head.revision === 1 ? 1 : undefined)) === head.revision;
+}
+
+/** Which submission a status is about. One that names none is about ours only when there has been no other. */
+function subjectOf(head: PackageHead, { revision, submission }: PackageReport): 'this' | 'another' | 'unnamed' {
+  if ((revision ?? head.revision) !== head.revision || (submission ?? head.submission) !== head.submission)
+    return 'another';
+  const isNamed = submission !== undefined || head.submission === 1;
+  return isNamed && (revision !== undefined || head.revision === 1) ? 'this' : 'unnamed';
+}
+
+/**
+ * A listing may lag behind, so patience doubles each time. Where sending again might bill twice, since the key may have been
+ * forgotten or a refusal is in doubt, the submission has to be missing twice, apart.
+ */
+function afterMissing(
+  head: PackageHead,
+  attempt: (outcome: string, reason?: string) => PackageAttempt,
+  limits: OutcomeLimits,
+  now: number,
+): Transition | undefined {
+  const { times, sinceSent, at } = head.missing ?? { times: 0, sinceSent: 0, at: 0 };
+  const since = Math.max(at, head.submittedAt ?? 0);
+  if (now - since < limits.missingAfterMilliseconds * 2 ** times) return undefined;
+  const missing = { times: times + 1, sinceSent: sinceSent + 1, at: now };
+  const said = attempt('missing', 'the API does not list this submission');
+  const isForgotten = mayBeForgotten(head, limits.keyRetentionMilliseconds, now);
+  if (!head.refusal && !isForgotten) {
+    const { change, ...rest } = again(head, said, limits.attemptsLimit);
+    return { change: { ...change, missing }, ...rest };
   }
-  return withStatus(head, report, attempt, limits.attemptsLimit, now);
+  if (missing.sinceSent < 2) return { change: { state: 'submitted', missing }, attempt: said };
+  // The API holds nothing of it: the refusal stands, or it may be sent as if for the first time.
+  const nothingArrived = { ...LISTED, missing, mayHaveArrived: false, firstSentAt: undefined, progress: undefined };
+  if (head.refusal) return { change: { ...UNLEASED, ...nothingArrived, ...head.refusal }, attempt: said };
+  const { change, ...rest } = again(head, said, limits.attemptsLimit);
+  return { change: { ...change, ...nothingArrived }, ...rest };
 }
 
 /** A package of which something is missing on our side: it is not sent, and a person can mend it. */
@@ -97,16 +246,16 @@ export function abandoned(head: PackageHead, now: number): Transition {
 }
 
 /**
- * A person wants it tried again: attempts begin anew, under the same key, since an earlier one may have arrived. Only what the API
- * itself rejected gets a new key: it said that it billed nothing, and under the old one would answer as before.
+ * A person wants it tried again: attempts begin anew, under the same key, since an earlier one may have arrived. Under a new key only
+ * if that person knows that the API billed nothing under the old one: nothing else would keep it from billing twice.
  */
-export function released(head: PackageHead, reason: string, now: number): Transition {
-  const key = isRejectedByApi(head)
+export function released(head: PackageHead, reason: string, now: number, isNewKey = false): Transition {
+  const key = isNewKey
     ? { ...FRESH_SUBMISSION, submission: head.submission + 1 }
-    : { submission: head.submission };
+    : { submission: head.submission, missing: undefined, refusal: undefined, remark: undefined };
   return {
     change: { ...UNLEASED, ...key, state: 'ready', attemptCount: 0, reason: undefined },
-    attempt: attemptOf(head, 'release', 'ready', now, undefined, reason),
+    attempt: attemptOf(head, 'release', isNewKey ? 'ready:new-key' : 'ready', now, undefined, reason),
   };
 }
 
@@ -128,17 +277,16 @@ function withStatus(
   { status, reason }: { status: PackageReport['status']; reason?: string | undefined },
   attempt: (outcome: string, reason?: string) => PackageAttempt,
   attemptsLimit: number,
-  now: number,
 ): Transition {
   switch (status) {
     case 'queued':
     case 'processing':
-      return { change: { ...UNLEASED, state: 'submitted', submittedAt: now }, attempt: attempt('submitted') };
+      return { change: { ...UNLEASED, state: 'submitted' }, attempt: attempt('submitted') };
     case 'processed':
       return {
         change: {
           ...UNLEASED,
-          ...FRESH_SUBMISSION,
+          ...SETTLED,
           state: 'processed',
           lastProcessedRevision: head.revision,
           reason: undefined,
@@ -147,7 +295,7 @@ function withStatus(
       };
     case 'rejected':
       return {
-        change: { ...UNLEASED, state: 'rejected', reason: reason ?? 'the API gave no reason' },
+        change: { ...UNLEASED, ...LISTED, state: 'rejected', reason: reason ?? 'the API gave no reason' },
         attempt: attempt('rejected', reason),
       };
     case 'unprocessed': {

@@ -7,7 +7,7 @@ import type { Pacer } from '../quota/pacer.ts';
 import type { OutstandingPackage, PackageSelection } from '../store/outstanding-packages.ts';
 import type { ApiHealth } from './api-health.ts';
 import { afterStatus } from './outcomes.ts';
-import type { SendingWithApi } from './sending.ts';
+import { keyRetention, type SendingWithApi } from './sending.ts';
 
 /** The API refuses a question that the contract allows. */
 export class StatusReadRefused extends HalfmonthError {
@@ -207,11 +207,12 @@ export class PollTurn {
       attemptsLimit: settings.attemptsLimit,
       processingDeadlineMilliseconds: settings.processingDeadlineMilliseconds,
       missingAfterMilliseconds: 2 * settings.pollStartMilliseconds,
+      keyRetentionMilliseconds: keyRetention(this.#sending),
     };
     const transition = afterStatus(head, report, exchange, limits, clock.now());
-    if (!transition) return this.#notePending(head);
-    const { change, attempt } = transition;
-    await transitions.apply(head, change, attempt);
+    if (transition) await transitions.apply(head, transition.change, transition.attempt);
+    if (!transition || transition.change.state === 'submitted') return this.#notePending(head);
+    const { change } = transition;
     this.#result.finished += 1;
     this.#noteAge(head);
     if (change.state === 'ready') this.#result.again += 1;

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { bookTurn, type TurnRequest } from '../quota/calendar.ts';
 import { BUCKETS } from '../store/keys.ts';
-import { InvoiceApiRefusedCredentials } from './errors.ts';
+import { InvoiceApiNotThere, InvoiceApiRefusedCredentials } from './errors.ts';
 import { CANARY_CHUNK, judgementIsDue, parseTaskInput, runContext, saveJudgement, selectionOf } from './selection.ts';
 import { SendTurn, type SendTurnResult } from './send-turn.ts';
 import type { Sending, SendingWithApi } from './sending.ts';
@@ -77,6 +77,7 @@ export async function bookQuota(input: unknown, sending: Sending): Promise<SendC
  * Sends one turn of a chunk and books the next, or says when to come again, or that the chunk is done. Before a turn it
  * asks now and then what became of what the run has sent: at a slow API that is hours before the last package is.
  * @throws InvoiceApiRefusedCredentials when the API answers 401 or 403, also with a token read anew
+ * @throws InvoiceApiNotThere when it answers 404, 405, 410 or a redirect and never answered anything else
  * @throws InvalidTaskInput
  */
 export async function sendChunk(input: unknown, sending: SendingWithApi): Promise<SendChunkState> {
@@ -93,6 +94,7 @@ export async function sendChunk(input: unknown, sending: SendingWithApi): Promis
   if ('waitUntil' in answer) return nextTurn({ ...state, turns }, nextTry(answer.waitUntil, sending.clock.now()));
   const { result } = answer;
   if (result.credentialsRefused !== undefined) throw new InvoiceApiRefusedCredentials(result.credentialsRefused);
+  if (result.wrongAddress !== undefined) throw new InvoiceApiNotThere(result.wrongAddress);
   const sent = { ...withTurn(state, result), turns };
   if (isForAssess(sent, sending)) return endForAssess(sent, sending);
   if (!result.remaining) return { ...sent, remaining: 0, done: true };

@@ -7,8 +7,8 @@ import { LONGEST_QUOTA_PAUSE_MILLISECONDS, type Pacer } from '../quota/pacer.ts'
 import type { OutstandingPackage, PackageSelection } from '../store/outstanding-packages.ts';
 import type { ApiHealth } from './api-health.ts';
 import { ConcurrencyTuner } from './concurrency-tuner.ts';
-import { abandoned, afterSending, obstructed } from './outcomes.ts';
-import type { SendingWithApi } from './sending.ts';
+import { abandoned, afterSending, asked, mayBeForgotten, mayHaveArrived, obstructed } from './outcomes.ts';
+import { keyRetention, type SendingWithApi } from './sending.ts';
 
 /** What sending in one turn came to. */
 export interface SendTurnResult {
@@ -21,6 +21,8 @@ export interface SendTurnResult {
   notBefore: number;
   /** 401 or 403, in the API's words. */
   credentialsRefused?: string;
+  /** Nothing is there at the API's address, and never was, in the API's words. */
+  wrongAddress?: string;
 }
 
 interface PreparedPackage {
@@ -40,6 +42,8 @@ const LONGEST_SUBMISSION_STEPS = 1_000;
 const PREPARING_AHEAD = 8;
 const FIRST_BACKOFF_MILLISECONDS = 1_000;
 const LONGEST_BACKOFF_MILLISECONDS = 60_000;
+const FORGOTTEN =
+  'The API may have forgotten the key of an earlier request that may have arrived, so it is asked first.';
 
 /** Sends packages in one turn: as many as the quota, the time and the API allow. */
 export class SendTurn {
@@ -94,6 +98,8 @@ export class SendTurn {
     }
     await Promise.all(underWay);
     if (this.#failure) throw this.#failure.error;
+    const { wrongAddress } = this.#health;
+    if (wrongAddress !== undefined) this.#result.wrongAddress = wrongAddress;
     if (this.#retries.length > 0) {
       this.#result.remaining = true;
       this.#result.notBefore = Math.min(...this.#retries.map(({ at }) => at));
@@ -130,7 +136,7 @@ export class SendTurn {
 
   #isOver(): boolean {
     if (this.#failure !== undefined || this.#result.credentialsRefused !== undefined) return true;
-    return this.#health.isDown || this.#isEnough(this.#result);
+    return this.#health.isDown || this.#health.wrongAddress !== undefined || this.#isEnough(this.#result);
   }
 
   #fail(error: unknown): void {
@@ -171,6 +177,11 @@ export class SendTurn {
       await transitions.apply(before, change, attempt);
       return undefined;
     }
+    if (mayBeForgotten(before, keyRetention(this.#sending), this.#leaseEnd())) {
+      await transitions.apply(before, { ...asked(before, clock.now()), remark: FORGOTTEN });
+      this.#result.settled += 1;
+      return undefined;
+    }
     const revision = await packages.loadRevision(periodId, clientId, part, before.revision);
     if (!revision) throw new Error(`package ${before.packageId} has no document of revision ${before.revision}`);
     const body = bodyOf(revision.document, before.submission);
@@ -185,6 +196,8 @@ export class SendTurn {
       attemptCount: before.attemptCount + 1,
       firstSentAt: before.firstSentAt ?? clock.now(),
       leaseUntil: this.#leaseEnd(),
+      mayHaveArrived: before.state === 'sending' || mayHaveArrived(before),
+      ...(before.missing ? { missing: { ...before.missing, sinceSent: 0 } } : {}),
     });
     return leased && { before, leased, body };
   }
@@ -305,7 +318,8 @@ export class SendTurn {
   /** We know that it never left, so it is as if we had never taken it. */
   async #putBack({ before, leased }: PreparedPackage): Promise<void> {
     this.#result.remaining = true;
-    const { state, everSent, attemptCount, leaseUntil, firstSentAt, progress } = before;
-    await this.#sending.transitions.apply(leased, { state, everSent, attemptCount, leaseUntil, firstSentAt, progress });
+    const { state, everSent, attemptCount, leaseUntil, firstSentAt, progress, mayHaveArrived } = before;
+    const taken = { state, everSent, attemptCount, leaseUntil, firstSentAt, progress, mayHaveArrived };
+    await this.#sending.transitions.apply(leased, taken);
   }
 }

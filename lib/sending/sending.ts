@@ -15,6 +15,8 @@ export interface SendingSettings {
   requestTimeoutMilliseconds: number;
   attemptsLimit: number;
   processingDeadlineMilliseconds: number;
+  /** How long the API remembers an idempotency key, as far as its owner promises. */
+  keyRetentionMilliseconds: number;
   pollStartMilliseconds: number;
   pollMaximumMilliseconds: number;
   packagesPerChunk: number;
@@ -57,6 +59,11 @@ export interface SendingWithApi extends Sending {
   api: InvoiceApi;
   /** Milliseconds that the calling Lambda has left. */
   remainingMilliseconds(): number;
+}
+
+/** How long the API is sure to remember a key, in milliseconds: what the stage says, or less where its adapter knows better. */
+export function keyRetention({ settings, api }: Pick<SendingWithApi, 'settings' | 'api'>): number {
+  return Math.min(settings.keyRetentionMilliseconds, api.facts.keyRetentionMilliseconds);
 }
 
 /** What the tasks that decide need besides. */

@@ -74,12 +74,14 @@ export async function inTurn<Result>(
 
 async function close(sending: TurnTaker, turn: OpenTurn, { pacer, health }: TurnUnderWay): Promise<void> {
   const { calendar, metrics } = sending;
-  const { blockedUntil, answered, failuresInARow } = health;
+  const { blockedUntil, blockedBy, answered, answeredAt, failuresInARow } = health;
   const report = {
     sent: pacer.sent,
     answered,
     failuresInARow,
     ...(blockedUntil === undefined ? {} : { blockedUntil }),
+    ...(blockedBy === undefined ? {} : { blockedBy }),
+    ...(answeredAt === undefined ? {} : { answeredAt }),
   };
   await calendar.change((current) => ({ calendar: closeTurn(current, turn, report, momentOf(sending)) }));
   metrics.count(turn.kind === 'send' ? 'PackagesSent' : 'StatusReads', pacer.sent.length);

@@ -48,7 +48,9 @@ test('a canary that the API rejected goes on by redrive once its packages are re
   world.api.setFaults({ lateRejection: 0 });
   const { run } = await statusWhenEnded();
 
-  const released = await world.halfmonth(['parked', 'release', '--rejected', id, '--reason', 'registered', '--yes']);
+  const released = await world.halfmonth([
+    ...['parked', 'release', '--rejected', id, '--new-key', '--reason', 'registered', '--yes'],
+  ]);
   await world.halfmonth(['redrive', run.runId, '--yes']);
   const status = await statusWhenEnded();
 
@@ -69,7 +71,9 @@ test('a certified rejection that was mended is billed by a new run, once, and ce
   const doctor = await world.halfmonth(['doctor']);
   const ringing = await alarmState('PackagesRejectedAlarm');
 
-  const released = await world.json(['parked', 'release', `${id}.initech`, '--reason', 'registered', '--yes']);
+  const released = await world.json([
+    ...['parked', 'release', `${id}.initech`, '--new-key', '--reason', 'registered', '--yes'],
+  ]);
   await world.halfmonth(['run', id, '--follow', '--yes']);
   const { certificate: after } = await world.json(['certificate', id]);
 

@@ -1,7 +1,7 @@
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { sendEvents } from '../../../cli/events/event-sender.ts';
-import type { SourcedEvent } from '../../../cli/events/event-source.ts';
+import type { SourcedEvent } from '../../../lib/event-files/sourced-event.ts';
 import { type SqsEngine, startSqsEngine } from '../../../local/engines/sqs-engine.ts';
 import { LOCAL_CREDENTIALS } from '../../fixtures/tables.ts';
 
@@ -27,7 +27,7 @@ async function* linesOf(...sizes: number[]): AsyncGenerator<SourcedEvent> {
   for (const [index, size] of sizes.entries()) {
     const id = String(index).padEnd(size - '{"id":""}'.length, '-');
     bytes += size;
-    yield { line: index + 1, text: JSON.stringify({ id }), bytes };
+    yield { line: index + 1, text: JSON.stringify({ id }), bytes, endsLine: true };
   }
 }
 
@@ -64,4 +64,18 @@ test('a message that the queue refuses stops sending with what was refused, and 
 
   await expect(sending).rejects.toThrow();
   expect(reached).toEqual([]);
+});
+
+test('a line that is sent in part is not told as sent, so that going on sends it again', async () => {
+  async function* arrayLine(): AsyncGenerator<SourcedEvent> {
+    for (const [index, endsLine] of [false, false, true].entries()) {
+      yield { line: 1, text: JSON.stringify({ id: String(index) }), bytes: 10, endsLine };
+    }
+  }
+  const reached: number[] = [];
+
+  await sendEvents(client, queue, arrayLine(), 2, ({ line }) => reached.push(line));
+
+  expect(reached).toEqual([0, 0, 1]);
+  expect(await idsOnQueue()).toEqual(['0', '1', '2']);
 });

@@ -11,13 +11,18 @@ const exchange = { httpStatus: 200, latencyMilliseconds: 5 };
 /** An API that wants three requests for one submission, and says nothing useful to some of them. */
 function threeStepApi(faults: readonly number[] = []): { api: InvoiceApi; asked: SubmitRequest[] } {
   const asked: SubmitRequest[] = [];
-  const facts = { requestsPerSubmission: 3, idsPerRead: 100, namesSubmission: true, keyRetentionMilliseconds: 1 };
+  const facts = {
+    requestsPerSubmission: 3,
+    idsPerRead: 100,
+    namesSubmission: true,
+    keyRetentionMilliseconds: 86_400_000,
+  };
   const submit = async (request: SubmitRequest): Promise<SubmitOutcome> => {
     asked.push(request);
     if (faults.includes(asked.length)) return { kind: 'unknown', exchange, cause: 'time-out', reason: 'no answer' };
     const done = Number(request.progress?.done ?? 0);
     if (done < 2) return { kind: 'stepped', exchange, progress: { done: done + 1 } };
-    return { kind: 'accepted', exchange, id: 'x', status: 'processed', replayed: false };
+    return { kind: 'accepted', exchange, id: JSON.parse(request.body).packageId, status: 'processed', replayed: false };
   };
   const listed = { kind: 'listed' as const, exchange, packages: [] };
   const api = {

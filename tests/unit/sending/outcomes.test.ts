@@ -4,7 +4,12 @@ import { abandoned, afterSending, afterStatus, givenUp, released } from '../../.
 
 const NOW = Date.parse('2026-11-16T03:00:00Z');
 const exchange = { httpStatus: 202, latencyMilliseconds: 80, requestId: 'request-7' };
-const LIMITS = { attemptsLimit: 3, processingDeadlineMilliseconds: 60_000, missingAfterMilliseconds: 10_000 };
+const LIMITS = {
+  attemptsLimit: 3,
+  processingDeadlineMilliseconds: 60_000,
+  missingAfterMilliseconds: 10_000,
+  keyRetentionMilliseconds: 86_400_000,
+};
 
 function leased(overrides: Partial<PackageHead> = {}): PackageHead {
   return {
@@ -33,7 +38,13 @@ const sent = (outcome: Parameters<typeof afterSending>[1], head = leased()) =>
 
 describe('sending', () => {
   test('an acceptance is a submission, with time, status, latency and request id in the history', () => {
-    const { change, attempt } = sent({ kind: 'accepted', exchange, id: 'x', status: 'queued', replayed: false });
+    const { change, attempt } = sent({
+      kind: 'accepted',
+      exchange,
+      id: '2026-11-H1.acme',
+      status: 'queued',
+      replayed: false,
+    });
     expect(change).toMatchObject({ state: 'submitted', submittedAt: NOW, leaseUntil: undefined });
     expect(attempt).toEqual({
       at: '2026-11-16T03:00:00.000Z',
@@ -46,7 +57,7 @@ describe('sending', () => {
   });
 
   test('an API that works at once settles the package with its answer', () => {
-    const { change } = sent({ kind: 'accepted', exchange, id: 'x', status: 'processed', replayed: true });
+    const { change } = sent({ kind: 'accepted', exchange, id: '2026-11-H1.acme', status: 'processed', replayed: true });
     expect(change).toMatchObject({ state: 'processed', lastProcessedRevision: 2 });
   });
 
@@ -54,13 +65,13 @@ describe('sending', () => {
     'an unknown outcome (%s) is sent again under the same key',
     (cause) => {
       const { change } = sent({ kind: 'unknown', exchange, cause, reason: 'why' });
-      expect(change).toEqual({ leaseUntil: undefined, state: 'ready' });
+      expect(change).toEqual({ leaseUntil: undefined, state: 'ready', mayHaveArrived: true });
     },
   );
 
   test('a request in flight is sent again under the same key', () => {
     const { change } = sent({ kind: 'in-flight', exchange, retryAfterMilliseconds: undefined, reason: 'busy' });
-    expect(change).toEqual({ leaseUntil: undefined, state: 'ready' });
+    expect(change).toEqual({ leaseUntil: undefined, state: 'ready', mayHaveArrived: true });
   });
 
   test('a throttled or unauthorized request costs no attempt', () => {
@@ -114,10 +125,11 @@ describe('sending', () => {
     expect(attempt).toMatchObject({ action: 'release', reason: 'the API was down' });
   });
 
-  test('what the API rejected is released under a new key, for it said that it billed nothing', () => {
+  test('what the API rejected is released under the same key, and under a new one when a person says so', () => {
     const { attempt } = sent({ kind: 'invalid', exchange, reason: 'HTTP 400: no such client' });
     const rejected = leased({ state: 'rejected', attemptCount: 1, attempts: [attempt] });
-    expect(released(rejected, 'registered', NOW).change).toMatchObject({ state: 'ready', submission: 2 });
+    expect(released(rejected, 'registered', NOW).change).toMatchObject({ state: 'ready', submission: 1 });
+    expect(released(rejected, 'registered', NOW, true).change).toMatchObject({ state: 'ready', submission: 2 });
   });
 
   test('what a person gave up is released under the same key, which may have arrived', () => {
@@ -133,37 +145,62 @@ describe('checking', () => {
     afterStatus(head, report, exchange, LIMITS, NOW);
 
   test('unprocessed is sent again under a new key', () => {
-    expect(checked({ id: 'x', status: 'unprocessed', reason: 'queue lost' })?.change).toEqual({
-      leaseUntil: undefined,
-      state: 'ready',
-      submission: 2,
-    });
+    const report = { id: 'x', status: 'unprocessed', reason: 'queue lost', revision: 2, submission: 1 } as const;
+    expect(checked(report)?.change).toMatchObject({ state: 'ready', submission: 2, mayHaveArrived: false });
   });
 
-  test('what is still worked on stays as it is until the deadline, and is then sent again under the same key', () => {
-    expect(checked({ id: 'x', status: 'processing' })).toBeUndefined();
-    const overdue = { ...submitted, submittedAt: NOW - 60_000 };
-    expect(checked({ id: 'x', status: 'processing' }, overdue)?.change).toEqual({
-      leaseUntil: undefined,
-      state: 'ready',
-    });
+  test('what is still worked on stays as it is, and gets a remark after the deadline', () => {
+    const report = { id: 'x', status: 'processing', revision: 2, submission: 1 } as const;
+    expect(checked(report)).toBeUndefined();
+    const overdue = checked(report, { ...submitted, submittedAt: NOW - 60_000 });
+    expect(overdue?.change).toMatchObject({ state: 'submitted', remark: expect.stringContaining('deadline') });
+    expect(
+      checked(report, { ...submitted, ...overdue?.change, submittedAt: NOW - 60_000 } as PackageHead),
+    ).toBeUndefined();
   });
 
   test('what the API does not list is sent again under the same key, once it had time to be listed', () => {
-    expect(checked(undefined)?.change).toEqual({ leaseUntil: undefined, state: 'ready' });
+    expect(checked(undefined)?.change).toMatchObject({ state: 'ready' });
+    expect(checked(undefined)?.change).not.toHaveProperty('submission');
     expect(checked(undefined, { ...submitted, submittedAt: NOW - 9_999 })).toBeUndefined();
   });
 
-  test('a report on another submission says nothing of this one', () => {
+  test('patience with a listing that lags doubles each time', () => {
+    const lastMissing = (at: number) => ({ ...submitted, submittedAt: at, missing: { times: 2, sinceSent: 0, at } });
+    expect(checked(undefined, lastMissing(NOW - 39_999))).toBeUndefined();
+    expect(checked(undefined, lastMissing(NOW - 40_000))?.change.state).toBe('ready');
+  });
+
+  test('a report on another revision says nothing of this one', () => {
     expect(checked({ id: 'x', status: 'processed', revision: 1, submission: 1 })?.change.state).toBe('ready');
   });
 
+  test('a report that names no submission counts only where there has been no other', () => {
+    const first = { ...submitted, revision: 1 };
+    expect(checked({ id: 'x', status: 'rejected' }, first)?.change.state).toBe('rejected');
+    for (const head of [submitted, { ...first, submission: 2 }])
+      expect(checked({ id: 'x', status: 'unprocessed' }, head)?.change).toMatchObject({
+        state: 'submitted',
+        remark: expect.stringContaining('not of which submission'),
+      });
+  });
+
+  test('a revision that was processed is so under any of its submissions', () => {
+    const head = { ...submitted, submission: 2 };
+    for (const report of [
+      { id: 'x', status: 'processed', revision: 2, submission: 1 },
+      { id: 'x', status: 'unprocessed', revision: 2, submission: 2, processedRevision: 2 },
+    ] as const)
+      expect(checked(report, head)?.change.state).toBe('processed');
+  });
+
   test('processed and rejected are final', () => {
-    expect(checked({ id: 'x', status: 'processed' })?.change).toMatchObject({
+    const about = { revision: 2, submission: 1 };
+    expect(checked({ id: 'x', status: 'processed', ...about })?.change).toMatchObject({
       state: 'processed',
       lastProcessedRevision: 2,
     });
-    expect(checked({ id: 'x', status: 'rejected', reason: 'unknown client' })?.change).toMatchObject({
+    expect(checked({ id: 'x', status: 'rejected', reason: 'unknown client', ...about })?.change).toMatchObject({
       state: 'rejected',
       reason: 'unknown client',
     });
