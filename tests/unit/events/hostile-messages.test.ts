@@ -67,7 +67,7 @@ function expectHarmless(body: string): MessageContent {
 
 const nested = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
 const event = (quantity: string) =>
-  consumptionEventText({ quantity: 7 }).replace('"quantity":7', `"quantity":${quantity}`);
+  consumptionEventText({ quantity: 7 }).replace('"quantity":7', () => `"quantity":${quantity}`);
 
 test.each([
   ['digits in a number', event(`1${'0'.repeat(200_000)}1`)],
