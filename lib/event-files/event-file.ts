@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { type CsvOptions, eventsOfCsv } from './csv.ts';
+import { openFile } from './file-bytes.ts';
 import { eventsOfNdjson } from './ndjson.ts';
 import type { RefusedLine, SourcedEvent } from './sourced-event.ts';
 
@@ -22,4 +23,12 @@ export function eventsOfFile(
   onRefused: (refused: RefusedLine) => void,
 ): AsyncGenerator<SourcedEvent> {
   return form.kind === 'csv' ? eventsOfCsv(input, form, onRefused) : eventsOfNdjson(input, onRefused);
+}
+
+/**
+ * Looks at the beginning of a file.
+ * @throws UnreadableFile where no events can be read from it
+ */
+export async function assertReadable(file: string, form: FileForm): Promise<void> {
+  for await (const _event of eventsOfFile(openFile(file), form, () => {})) return;
 }

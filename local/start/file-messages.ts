@@ -1,114 +1,121 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
-import type { AcceptanceWindow } from '../../lib/events/consumption-event.ts';
+import { eventsOfFile, type FileForm } from '../../lib/event-files/event-file.ts';
+import { openFile } from '../../lib/event-files/file-bytes.ts';
+import type { AcceptanceWindow, ConsumptionEvent } from '../../lib/events/consumption-event.ts';
+import { hexOfIdentity, identityOf } from '../../lib/events/identity.ts';
 import { readMessage } from '../../lib/events/message.ts';
-import { MAXIMUM_MESSAGE_BYTES } from '../../lib/events/rejected-event.ts';
 import type { BillingCalendar } from '../../lib/periods/days.ts';
 import type { Expectation } from './expectation.ts';
 import { IdentityTable } from './identity-table.ts';
+import type { RefusedLines } from './refused-lines.ts';
 
 /** A person's own events. */
 export interface EventsFile {
-  /** One CloudEvent in JSON a line; empty lines are passed over. */
   path: string;
+  form: FileForm;
   calendar: BillingCalendar;
   window: AcceptanceWindow;
-  /** Told how many bytes of the file have been read so far. */
-  onRead(bytes: number): void;
+  /** Told how many bytes of the file have been read so far, and up to which line. */
+  onRead(bytes: number, line: number): void;
 }
 
 /** What was noticed in the file besides what counts. */
 export interface FileFindings {
-  lines: number;
-  /** Lines that repeat an earlier event's source and id with another client, time, meter or quantity. */
-  conflicts: number;
-  /** The number of the first such line, from 1. */
-  firstConflictLine?: number;
+  /** The lines that nothing was counted of. */
+  refused: RefusedLines;
+  /** Events that repeat an earlier one's source, id, client and slice with another time, meter or quantity. */
+  conflicts: LinesFound;
+  /** Events that repeat an earlier one's source and id with another client or slice, where they count again. */
+  elsewhere: LinesFound;
 }
 
-/** A line is longer than a message of the queue may be. */
-export class LineTooLong extends Error {
-  override readonly name = 'LineTooLong';
-  readonly code = 'LINE_TOO_LONG';
+/** How many events are of a kind, and the number of the first one's line, from 1. */
+export interface LinesFound {
+  count: number;
+  firstLine?: number;
 }
 
 const EVENTS_PER_MESSAGE = 100;
 const MESSAGE_BYTES = 100_000;
 const BRACKETS_BYTES = 2;
+/** So many bad elements of a message are surely rejected each by itself. */
+const FAULTS_PER_MESSAGE = 8;
 
 /**
- * Reads a file of events line by line and yields the bodies of queue messages: arrays of up to 100 events, and by itself
- * what cannot stand in an array. Every line goes out as it stands, whatever is wrong with it. Adds to the expectation what
- * must come of each line; holds one message's lines and 28 to 57 bytes for each event that it has met.
- * @throws LineTooLong
+ * Reads a file of events and yields the bodies of queue messages: arrays of up to 100 events. Adds to the expectation what must come
+ * of each; names the lines that cannot be counted. Holds one message's events and about 100 bytes for each that it has met.
+ * @throws UnreadableFile
  */
 export async function* fileMessages(
-  { path, calendar, window, onRead }: EventsFile,
+  { path, form, calendar, window, onRead }: EventsFile,
   expectation: Expectation,
   findings: FileFindings,
 ): AsyncGenerator<string> {
-  const stream = createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 18 });
-  const identities = new IdentityTable();
+  const repeats = new Repeats(calendar, findings);
   let gathered: string[] = [];
   let bytes = BRACKETS_BYTES;
-  const gatheredBody = () => {
+  let faults = 0;
+  const message = () => {
     const body = `[${gathered.join(',')}]`;
     gathered = [];
     bytes = BRACKETS_BYTES;
+    faults = 0;
+    expectation.messages += 1;
     return body;
   };
-  for await (const raw of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
-    findings.lines += 1;
-    const line = withoutByteOrderMark(raw).trim();
-    if (line === '') continue;
-    const size = sizeOf(line, findings.lines);
-    const isElement = expect(line);
-    if (!isElement) {
-      yield send(line, expectation);
-      continue;
+  for await (const element of eventsOfFile(openFile(path), form, (refused) => findings.refused.add(refused))) {
+    const size = Buffer.byteLength(element.text) + 1;
+    const isFull = gathered.length === EVENTS_PER_MESSAGE || faults === FAULTS_PER_MESSAGE;
+    if (gathered.length > 0 && (isFull || bytes + size > MESSAGE_BYTES)) {
+      yield message();
+      onRead(element.bytes, element.line);
     }
-    if (gathered.length === EVENTS_PER_MESSAGE || (gathered.length > 0 && bytes + size > MESSAGE_BYTES)) {
-      yield send(gatheredBody(), expectation);
-      onRead(stream.bytesRead);
-    }
-    gathered.push(line);
+    faults += expect(element.text, element.line);
+    gathered.push(element.text);
     bytes += size;
   }
-  if (gathered.length > 0) yield send(gatheredBody(), expectation);
-  onRead(stream.bytesRead);
+  if (gathered.length > 0) yield message();
+  findings.refused.flush();
 
-  /** Adds what must come of a line. Answers whether it can be an element of an array without spoiling it for others. */
-  function expect(line: string): boolean {
-    const { events, rejected } = readMessage(line, window);
+  /** Adds what must come of an element. Answers how many faults are in it. */
+  function expect(text: string, line: number): number {
+    // In an array, as it will travel.
+    const { events, rejected } = readMessage(`[${text}]`, window);
     expectation.deliveries += events.length + rejected.length;
-    for (const { reason } of rejected) expectation.addMalformed(reason);
-    for (const event of events) {
-      const day = calendar.dayOf(event.instant);
-      const meeting = identities.meet(
-        event.identity,
-        `${event.clientId}#${event.instant}#${event.meter}#${event.quantity}`,
-      );
-      if (meeting === 'new') expectation.addValid(day, event.meter, event.quantity);
-      if (meeting === 'conflict') {
-        findings.conflicts += 1;
-        findings.firstConflictLine ??= findings.lines;
-      }
+    for (const { reason, message: sentence } of rejected) {
+      expectation.addMalformed(reason);
+      findings.refused.add({ line, reason, message: sentence });
     }
-    return line.startsWith('{') && rejected[0]?.reason !== 'NOT_JSON';
+    for (const event of events) {
+      if (repeats.isNew(event, line)) expectation.addValid(calendar.dayOf(event.instant), event.meter, event.quantity);
+    }
+    return rejected.length;
   }
 }
 
-function send(body: string, expectation: Expectation): string {
-  expectation.messages += 1;
-  return body;
+/** Knows which events count once more: an event is known by source and id within its client and its slice. */
+class Repeats {
+  readonly #calendar: BillingCalendar;
+  readonly #findings: FileFindings;
+  readonly #inSlices = new IdentityTable();
+  readonly #anywhere = new IdentityTable();
+
+  constructor(calendar: BillingCalendar, findings: FileFindings) {
+    this.#calendar = calendar;
+    this.#findings = findings;
+  }
+
+  isNew({ identity, clientId, instant, meter, quantity }: ConsumptionEvent, line: number): boolean {
+    const { day, slice } = this.#calendar.positionOf(instant);
+    const place = `${clientId}#${day}#${slice}`;
+    const meeting = this.#inSlices.meet(identityOf(hexOfIdentity(identity), place), `${instant}#${meter}#${quantity}`);
+    if (meeting === 'conflict') note(this.#findings.conflicts, line);
+    const before = this.#anywhere.meet(identity, place);
+    if (meeting === 'new' && before === 'conflict') note(this.#findings.elsewhere, line);
+    return meeting === 'new';
+  }
 }
 
-function sizeOf(line: string, number: number): number {
-  const size = Buffer.byteLength(line) + 1;
-  if (size <= MAXIMUM_MESSAGE_BYTES - BRACKETS_BYTES) return size;
-  throw new LineTooLong(`Line ${number} has ${size} bytes; a message of the queue holds ${MAXIMUM_MESSAGE_BYTES}.`);
-}
-
-function withoutByteOrderMark(line: string): string {
-  return line.charCodeAt(0) === 0xfeff ? line.slice(1) : line;
+function note(found: LinesFound, line: number): void {
+  found.count += 1;
+  found.firstLine ??= line;
 }

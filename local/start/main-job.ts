@@ -1,3 +1,4 @@
+import type { FileForm } from '../../lib/event-files/event-file.ts';
 import { acceptanceWindowAt } from '../../lib/events/consumption-event.ts';
 import type { BillingCalendar } from '../../lib/periods/days.ts';
 import { endOfPeriod, type PeriodId, periodOf } from '../../lib/periods/periods.ts';
@@ -7,13 +8,14 @@ import { type FileFindings, fileMessages } from './file-messages.ts';
 import type { LocalService } from './local-service.ts';
 import type { Progress } from './progress.ts';
 import { untilAtMost, untilDrained } from './queue-drained.ts';
+import { RefusedLines } from './refused-lines.ts';
 import { funnelText, type RunResult, runPeriod } from './run-period.ts';
 import { distinctEventsOf, sampleMessages } from './sample-messages.ts';
 
 /** What is counted: a sample from a seed, or a person's own events. */
 export type Load =
   | { kind: 'sample'; seed: number; clients: number; events: number; periodId: PeriodId }
-  | { kind: 'file'; path: string; bytes: number; periodId?: PeriodId };
+  | { kind: 'file'; path: string; form: FileForm; bytes: number; refusedPath: string; periodId?: PeriodId };
 
 /** What the job does. */
 export interface MainJob {
@@ -27,6 +29,8 @@ export interface MainJob {
 /** What was produced and how the runs ended. */
 export interface MainJobResult {
   expectation: Expectation;
+  /** The lines of a file that were not counted; absent for a sample. */
+  refused?: RefusedLines;
   runs: RunResult[];
 }
 
@@ -46,7 +50,7 @@ export async function runMainJob(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<MainJobResult> {
-  const expectation = await produce(service, job, progress, signal);
+  const { expectation, refused } = await produce(service, job, progress, signal);
   await count(service, expectation, progress, signal);
   const runs: RunResult[] = [];
   for (const periodId of periodsToClose(job, expectation, progress)) {
@@ -63,7 +67,7 @@ export async function runMainJob(
     stage.end(`${run.status === 'SUCCEEDED' ? '' : `${run.status}: `}${funnelText(run.funnel)}`);
     runs.push(run);
   }
-  return { expectation, runs };
+  return { expectation, runs, ...(refused ? { refused } : {}) };
 }
 
 /** The local queue lives in memory: a large file must not gather in it. */
@@ -89,7 +93,7 @@ async function produce(
   { load, calendar, maxAgeDays, now }: MainJob,
   progress: Progress,
   signal: AbortSignal,
-): Promise<Expectation> {
+): Promise<Pick<MainJobResult, 'expectation' | 'refused'>> {
   const { sqs, queues } = service;
   const expectation = new Expectation();
   const stage = progress.begin('producing events');
@@ -99,20 +103,22 @@ async function produce(
     const bodies = paced(sampleMessages(sample, expectation), service, signal);
     await sendMessages(sqs, queues.events, bodies, () => stage.update(expectation.events(), expected), signal);
     stage.end(sentText(expectation));
-    return expectation;
+    return { expectation };
   }
-  const findings: FileFindings = { lines: 0, conflicts: 0 };
+  const refused = new RefusedLines(load.refusedPath);
+  const findings: FileFindings = { refused, conflicts: { count: 0 }, elsewhere: { count: 0 } };
   const file = {
     path: load.path,
+    form: load.form,
     calendar,
     window: acceptanceWindowAt(now, maxAgeDays),
-    onRead: (bytes: number) => stage.update(bytes, load.bytes, `${findings.lines} lines`),
+    onRead: (bytes: number, line: number) => stage.update(bytes, load.bytes, `${line} lines`),
   };
   const bodies = paced(fileMessages(file, expectation, findings), service, signal);
   await sendMessages(sqs, queues.events, bodies, () => {}, signal);
   stage.end(sentText(expectation));
-  if (findings.conflicts > 0) progress.say(conflictText(findings));
-  return expectation;
+  for (const text of repeatTexts(findings)) progress.say(text);
+  return { expectation, refused };
 }
 
 async function count(
@@ -153,9 +159,20 @@ function sentText({ deliveries, messages }: Expectation): string {
   return `${deliveries} events in ${messages} messages`;
 }
 
-function conflictText({ conflicts, firstConflictLine }: FileFindings): string {
-  return (
-    `${conflicts} lines repeat the source and id of an earlier event with another client, time, meter or quantity (the ` +
-    `first is line ${firstConflictLine}). Such events are the same event to Halfmonth, so the sums may differ below.`
-  );
+function repeatTexts({ conflicts, elsewhere }: FileFindings): string[] {
+  return [
+    ...(conflicts.count === 0
+      ? []
+      : [
+          `${conflicts.count} events repeat the source and id of an earlier one of the same client and slice, with another time, ` +
+            `meter or quantity (the first is on line ${conflicts.firstLine}): each counts as the first that is counted, so sums ` +
+            'may differ below.',
+        ]),
+    ...(elsewhere.count === 0
+      ? []
+      : [
+          `${elsewhere.count} events repeat the source and id of an earlier one with another client or time (the first is on line ` +
+            `${elsewhere.firstLine}). They count once more: an event that is sent again must be the same event.`,
+        ]),
+  ];
 }

@@ -1,5 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type ColumnMapping, InvalidMapping, readMapping } from '../../lib/event-files/csv.ts';
+import { type FileForm, isCsvName } from '../../lib/event-files/event-file.ts';
 import { InvalidPeriod, type PeriodId, periodOf } from '../../lib/periods/periods.ts';
 import { InvalidQuota, parseQuotaWindows } from '../../lib/quota/quota.ts';
 
@@ -12,7 +14,7 @@ export const UNLIMITED_AGE_DAYS = 36_525;
 /** What `npm start` was asked to do, checked. */
 export interface StartOptions {
   /** Absent: sample events. */
-  eventsFile?: string;
+  eventsFile?: { path: string; form: FileForm };
   /** Absent: the half month that has just ended, or every one in the file. */
   period?: PeriodId;
   /** The invoice API simulator's profile. */
@@ -65,6 +67,8 @@ export function readOptions(
 
 interface RawOptions {
   events?: string;
+  map?: ColumnMapping;
+  source?: string;
   period?: PeriodId;
   profile?: string;
   invoiceApi?: string;
@@ -80,7 +84,17 @@ function commandOf(profiles: readonly string[]): Command {
       'Runs the main job on this machine, without an account: boots the local cloud, counts consumption events, ' +
         'closes the half month against an invoice API and proves that every number agrees.',
     )
-    .option('--events <file>', 'your own events, one CloudEvent in JSON a line, instead of sample events', readableFile)
+    .option(
+      '--events <file>',
+      'your own events instead of sample events: a CloudEvent in JSON a line, or CSV; packed as gz or not',
+      readableFile,
+    )
+    .option(
+      '--map <columns>',
+      'CSV: which column is which, as id=COLUMN,subject=COLUMN,time=...,meter=...,quantity=...',
+      mapping,
+    )
+    .option('--source <source>', "CSV: the events' source, where no column has it")
     .option('--period <period>', 'close this half month, such as 2026-11-H1', periodId)
     .addOption(
       new Option('--profile <name>', 'how the simulated invoice API behaves (default: demo)').choices(profiles),
@@ -109,9 +123,11 @@ Examples:
   npm start
   npm start -- --keep
   npm start -- --events usage.ndjson --period 2026-11-H1
+  npm start -- --events usage.csv.gz --map id=row,subject=customer,time=at,meter=metric,quantity=amount --source crm
   ${TOKEN_VARIABLE}=secret npm start -- --events usage.ndjson --invoice-api https://billing.example/api --quota 60/60
 
-Exit codes: 0 every number agrees, 1 it failed or a number differs, 2 wrong usage.`;
+Exit codes: 0 every number agrees, 1 it failed or a number differs, 2 wrong usage, 3 the numbers agree, and lines of the file were not counted
+or a period has no usage.`;
 
 function checkedTogether(raw: RawOptions, environment: Record<string, string | undefined>): StartOptions {
   if (raw.invoiceApi && raw.profile) {
@@ -122,7 +138,7 @@ function checkedTogether(raw: RawOptions, environment: Record<string, string | u
     throw new WrongUsage(`--invoice-api needs the API's token in the environment variable ${TOKEN_VARIABLE}`);
   }
   return {
-    ...(raw.events ? { eventsFile: raw.events } : {}),
+    ...(raw.events ? { eventsFile: { path: raw.events, form: formOf(raw.events, raw) } } : {}),
     ...(raw.period ? { period: raw.period } : {}),
     profile: raw.profile ?? 'demo',
     ...(raw.invoiceApi && token ? { invoiceApi: { url: raw.invoiceApi.replace(/\/+$/, ''), token } } : {}),
@@ -131,6 +147,31 @@ function checkedTogether(raw: RawOptions, environment: Record<string, string | u
     ...(raw.maxAgeDays ? { maxAgeDays: raw.maxAgeDays } : {}),
     keep: raw.keep,
   };
+}
+
+/** CSV by its name or because columns are named, else NDJSON. */
+function formOf(path: string, { map, source }: RawOptions): FileForm {
+  if (!isCsvName(path) && !map) return { kind: 'ndjson' };
+  if (!map) {
+    throw new WrongUsage(
+      `${path} is CSV: say which column is which with --map id=COLUMN,subject=COLUMN,time=COLUMN,meter=COLUMN,quantity=COLUMN`,
+    );
+  }
+  if (map.source === undefined && source === undefined) {
+    throw new WrongUsage(
+      "CSV: name the events' source with --source, or the column that has it with --map source=COLUMN",
+    );
+  }
+  return { kind: 'csv', mapping: map, source };
+}
+
+function mapping(text: string): ColumnMapping {
+  try {
+    return readMapping(text);
+  } catch (error) {
+    if (error instanceof InvalidMapping) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
 }
 
 function readableFile(path: string): string {

@@ -65,6 +65,8 @@ export interface Reconciliation {
   checks: ReconciliationCheck[];
   /** One sentence for each line that differs and each check that does not hold; none when all agree. */
   differences: string[];
+  /** The closed periods in which there was no usage at all: nothing agrees there, since there is nothing. */
+  emptyPeriods: readonly PeriodId[];
 }
 
 /** Compares what the stations say, exactly. */
@@ -74,6 +76,7 @@ export function compareEveryStation(account: MainJobAccount): Reconciliation {
   return {
     lines,
     checks,
+    emptyPeriods: account.produced.eventsInClosedPeriods === 0 ? account.closedPeriods : [],
     differences: [
       ...lines.filter(({ agrees }) => !agrees).map(differenceOf),
       ...checks.filter(({ holds }) => !holds).map(({ finding }) => finding),

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { FoundPackages, PackageFindings } from './package-findings.ts';
 import { type Reconciliation, type ReconciliationLine, STATIONS, stationTitle } from './reconciliation.ts';
+import type { RefusedLines } from './refused-lines.ts';
 import type { ResendReasons } from './resends.ts';
 
 const TITLES: Record<ReconciliationLine['section'], string> = {
@@ -15,12 +16,14 @@ const TITLES: Record<ReconciliationLine['section'], string> = {
  * @param colour whether the reader understands terminal colours
  */
 export function resultText(
-  { lines, checks, differences }: Reconciliation,
+  reconciliation: Reconciliation,
   resends: ResendReasons,
   packages: PackageFindings,
   colour: boolean,
+  refused?: RefusedLines,
 ): string {
-  const paint = (style: 'green' | 'red' | 'bold', text: string) =>
+  const { lines, checks, differences } = reconciliation;
+  const paint = (style: 'green' | 'yellow' | 'red' | 'bold', text: string) =>
     colour ? styleText(style, text, { validateStream: false }) : text;
   const mark = (good: boolean) => (good ? paint('green', 'agree') : paint('red', 'DIFFER'));
   const sections = (Object.keys(TITLES) as ReconciliationLine['section'][]).flatMap((section) => {
@@ -33,16 +36,38 @@ export function resultText(
     checkLines.join('\n'),
     resendText(resends),
     ...foundText(packages),
+    ...(refused && refused.count > 0 ? [refused.text()] : []),
     differences.length === 0
-      ? paint('green', verdictOf(packages))
+      ? paint(isAllCounted(reconciliation, refused) ? 'green' : 'yellow', verdictOf(reconciliation, packages, refused))
       : [paint('red', 'These do not agree:'), ...differences.map((difference) => `  ${difference}`)].join('\n'),
   ].join('\n\n');
 }
 
-function verdictOf({ refused }: PackageFindings): string {
-  if (refused.count === 0) return 'Every number agrees: nothing lost, nothing billed twice.';
-  const packages = refused.count === 1 ? '1 package is' : `${refused.count} packages are`;
-  return `Every number agrees, and nothing was billed twice; ${packages} not billed, see above.`;
+/** Whether there was usage, and no line of a file was refused. */
+export function isAllCounted({ emptyPeriods }: Reconciliation, refused: RefusedLines | undefined): boolean {
+  return emptyPeriods.length === 0 && (refused?.count ?? 0) === 0;
+}
+
+function verdictOf(
+  { emptyPeriods }: Reconciliation,
+  { refused: notBilled }: PackageFindings,
+  refused: RefusedLines | undefined,
+): string {
+  const lines = refused?.count ?? 0;
+  const reservations = [
+    ...(notBilled.count === 0
+      ? []
+      : [`${notBilled.count === 1 ? '1 package was' : `${notBilled.count} packages were`} not billed, see above`]),
+    ...(lines === 0
+      ? []
+      : [`${lines === 1 ? '1 line of the file was' : `${lines} lines of the file were`} not counted, see above`]),
+  ];
+  if (emptyPeriods.length > 0) {
+    const rest = reservations.map((reservation) => `; ${reservation}`).join('');
+    return `There is no usage in ${emptyPeriods.join(', ')}, so nothing was billed and nothing could be compared${rest}.`;
+  }
+  if (reservations.length === 0) return 'Every number agrees: nothing lost, nothing billed twice.';
+  return `Every number agrees, and nothing was billed twice; ${reservations.join('; ')}.`;
 }
 
 /** What to do about packages that did not go the usual way. */

@@ -1,6 +1,9 @@
 /** `npm start`: the main job on this machine, from packaging to the proof that every number agrees. */
 import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { readSettings } from '../../config/settings.ts';
+import { assertReadable } from '../../lib/event-files/event-file.ts';
+import { UnreadableFile } from '../../lib/event-files/sourced-event.ts';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import { endOfPeriod, lastEndedPeriod, type PeriodId, periodOf } from '../../lib/periods/periods.ts';
 import { isProfileName, PROFILE_NAMES } from '../invoice-api-simulator/profiles.ts';
@@ -21,14 +24,14 @@ import { type Load, type MainJob, runMainJob } from './main-job.ts';
 import { HelpShown, readOptions, type StartOptions, UNLIMITED_AGE_DAYS, WrongUsage } from './options.ts';
 import { type Progress, progressOn } from './progress.ts';
 import { compareEveryStation } from './reconciliation.ts';
-import { resultText } from './result-table.ts';
+import { isAllCounted, resultText } from './result-table.ts';
 import { type Session, type SessionOptions, startSession } from './session.ts';
 
 const SAMPLE_CLIENTS = 300;
 const SAMPLE_EVENTS = 30_000;
 const MILLISECONDS_PER_DAY = 86_400_000;
 
-const EXIT = { agrees: 0, failed: 1, wrongUsage: 2 } as const;
+const EXIT = { agrees: 0, failed: 1, wrongUsage: 2, foundProblem: 3 } as const;
 
 async function main(): Promise<number> {
   const progress = progressOn(process.stdout);
@@ -43,12 +46,13 @@ async function main(): Promise<number> {
       return INTERRUPTED_EXIT_CODE;
     }
     console.error(messageOf(error));
-    return error instanceof WrongUsage ? EXIT.wrongUsage : EXIT.failed;
+    return error instanceof WrongUsage || error instanceof UnreadableFile ? EXIT.wrongUsage : EXIT.failed;
   }
 }
 
 async function start(options: StartOptions, progress: Progress, signal: AbortSignal): Promise<number> {
   const job = mainJobOf(options, Date.now());
+  if (options.eventsFile) await assertReadable(options.eventsFile.path, options.eventsFile.form);
   if (options.keep) return startAndKeep(options, job, progress, signal);
   const session = await startSession(sessionOptions(options, job), progress, signal);
   try {
@@ -117,8 +121,9 @@ async function runAndReconcile(
   const { account, resends, packages } = await collectAccount(session, result, signal);
   const reconciliation = compareEveryStation(account);
   stage.end(`${reconciliation.lines.length + reconciliation.checks.length} comparisons`);
-  progress.say(`\n${resultText(reconciliation, resends, packages, process.stdout.isTTY)}`);
-  return reconciliation.differences.length === 0 ? EXIT.agrees : EXIT.failed;
+  progress.say(`\n${resultText(reconciliation, resends, packages, process.stdout.isTTY, result.refused)}`);
+  if (reconciliation.differences.length > 0) return EXIT.failed;
+  return isAllCounted(reconciliation, result.refused) ? EXIT.agrees : EXIT.foundProblem;
 }
 
 function sessionOptions(options: StartOptions, { maxAgeDays }: Pick<MainJob, 'maxAgeDays'>): SessionOptions {
@@ -151,10 +156,11 @@ function maxAgeDaysFor(load: Load, calendar: BillingCalendar, setting: number, n
   return Math.max(setting, Math.ceil(age) + 1);
 }
 
-function loadOf({ eventsFile, period, seed }: StartOptions, lastEnded: PeriodId): Load {
+function loadOf({ eventsFile, period, seed, keep }: StartOptions, lastEnded: PeriodId): Load {
   if (eventsFile) {
-    const { size: bytes } = statSync(eventsFile);
-    return { kind: 'file', path: eventsFile, bytes, ...(period ? { periodId: period } : {}) };
+    const { size: bytes } = statSync(eventsFile.path);
+    const refusedPath = join(keep ? KEPT_FOLDER : LAST_FOLDER, 'refused-lines.ndjson');
+    return { kind: 'file', ...eventsFile, bytes, refusedPath, ...(period ? { periodId: period } : {}) };
   }
   return { kind: 'sample', seed, clients: SAMPLE_CLIENTS, events: SAMPLE_EVENTS, periodId: period ?? lastEnded };
 }

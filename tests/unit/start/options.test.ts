@@ -25,7 +25,7 @@ test('everything can be said', () => {
   ];
 
   expect(read([...parameters, '--max-age-days', '400', '--profile', 'perfect'])).toEqual({
-    eventsFile: FILE,
+    eventsFile: { path: FILE, form: { kind: 'ndjson' } },
     period: '2026-11-H1',
     profile: 'perfect',
     quota: '60/60,5000/86400',

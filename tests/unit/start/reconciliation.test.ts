@@ -1,7 +1,10 @@
-import { expect, test } from '@jest/globals';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
 import type { PackageHead } from '../../../lib/packages/package.ts';
 import { PackageFindings } from '../../../local/start/package-findings.ts';
 import { compareEveryStation, type MainJobAccount } from '../../../local/start/reconciliation.ts';
+import { RefusedLines } from '../../../local/start/refused-lines.ts';
 import { ResendReasons } from '../../../local/start/resends.ts';
 import { resultText } from '../../../local/start/result-table.ts';
 
@@ -122,4 +125,43 @@ test('what the API refused is not billed and agrees, and the text names it and w
   expect(text).toContain('2026-11-H1.a (client a): rejected: no tax number');
   expect(text).toContain('npx halfmonth parked release --rejected PERIOD');
   expect(text).not.toContain('nothing lost');
+});
+
+describe('the verdict of what agrees', () => {
+  const verdict = (changed: Partial<MainJobAccount>, refused?: RefusedLines) => {
+    const text = resultText(
+      compareEveryStation({ ...account, ...changed }),
+      new ResendReasons(),
+      new PackageFindings(),
+      false,
+      refused,
+    );
+    return text.split('\n').at(-1);
+  };
+  const nothing = { events: 0, totals: {} };
+
+  test('says that nothing is lost only if every line of the file counted', () => {
+    const refused = new RefusedLines(join(tmpdir(), `halfmonth-refused-${process.pid}.ndjson`));
+    expect(verdict({}, refused)).toBe('Every number agrees: nothing lost, nothing billed twice.');
+
+    refused.add({ line: 7, reason: 'INVALID_TIME', message: 'time is missing' });
+
+    expect(verdict({}, refused)).toBe(
+      'Every number agrees, and nothing was billed twice; 1 line of the file was not counted, see above.',
+    );
+  });
+
+  test('does not say that a period without usage agrees', () => {
+    const empty = {
+      produced: { events: 0, eventsInClosedPeriods: 0, totalsInClosedPeriods: {}, malformed: {} },
+      counted: { events: 0 },
+      rejected: {},
+      days: nothing,
+      packages: { count: 0, totals: {} },
+      processed: { packages: 0, totals: {} },
+    };
+    expect(verdict(empty)).toBe(
+      'There is no usage in 2026-11-H1, so nothing was billed and nothing could be compared.',
+    );
+  });
 });
