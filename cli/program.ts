@@ -29,6 +29,8 @@ export function buildProgram(): Command {
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .showSuggestionAfterError()
     .addHelpText('after', EPILOGUE);
+  // Before the command as after it.
+  withCommonOptions(program);
 
   command(program, 'send [FILE...]', 'Send events to be counted: NDJSON, CSV, or standard input', [
     'halfmonth send events.ndjson',
@@ -155,6 +157,14 @@ export function buildProgram(): Command {
     lazily(() => import('./commands/quota.ts')),
   );
 
+  command(program, 'token', "Where the invoice API's token is kept; with --put a new one from standard input", [
+    'halfmonth token',
+    'halfmonth token --put < token.txt',
+  ])
+    .option('--put', 'replace it by what comes on standard input')
+    .addOption(yes())
+    .action(lazily(() => import('./commands/token.ts')));
+
   command(program, 'certificate [PERIOD]', 'Print, save or verify the closing certificate', [
     'halfmonth certificate 2026-11-H1',
     'halfmonth certificate 2026-11-H1 --save november-1.json',
@@ -216,19 +226,22 @@ export function buildProgram(): Command {
 function command(parent: Command, form: string, description: string, examples: string[]): Command {
   const [word = ''] = form.split(' ');
   const name = parent.parent === null ? word : `${parent.name()} ${word}`;
-  return parent
-    .command(form)
-    .showHelpAfterError(`See: npx halfmonth ${name} --help`)
-    .description(description)
+  return withCommonOptions(
+    parent.command(form).showHelpAfterError(`See: npx halfmonth ${name} --help`).description(description),
+  ).addHelpText(
+    'after',
+    `\nExample${examples.length > 1 ? 's' : ''}:\n${examples.map((line) => `  ${line}`).join('\n')}${meaningOf(form)}`,
+  );
+}
+
+/** The options that every command takes. */
+function withCommonOptions(command: Command): Command {
+  return command
     .option('--json', 'one JSON object on standard output')
     .option('--local', 'the local cloud that runs on this machine (the default when it does)')
-    .option('--stage <stage>', 'a stage on AWS, found by its stack halfmonth-STAGE')
+    .option('--stage <stage>', 'a stage on AWS, found by its stack halfmonth-STAGE (default: HALFMONTH_STAGE)')
     .option('--region <region>', 'the AWS region of the stage')
-    .option('--profile <profile>', 'the AWS profile to sign in with')
-    .addHelpText(
-      'after',
-      `\nExample${examples.length > 1 ? 's' : ''}:\n${examples.map((line) => `  ${line}`).join('\n')}${meaningOf(form)}`,
-    );
+    .option('--profile <profile>', 'the AWS profile to sign in with');
 }
 
 /** What the arguments of a command's form are, where that cannot be guessed. */

@@ -10,6 +10,7 @@ import { gatherEvidence } from '../packages/verification.ts';
 import { periodOrLast } from '../periods/period-of.ts';
 import { CommandFailed, WrongUsage } from '../terminal/errors.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
+import { command } from '../terminal/next-command.ts';
 import { plural, totalsWords } from '../terminal/words.ts';
 
 interface CertificateOptions {
@@ -59,7 +60,7 @@ async function find(store: CertificateStore, periodId: string, runId: string | u
   throw new CommandFailed(
     'NO_CERTIFICATE',
     runId === undefined
-      ? `${periodId} has no certificate: no run of it is finished. See: npx halfmonth status ${periodId}`
+      ? `${periodId} has no certificate: no run of it is finished. See: ${command('status')} ${periodId}`
       : `Run ${runId} of ${periodId} has no certificate. There are: ${all.map(({ run: { id } }) => id).join(', ') || 'none'}.`,
   );
 }
@@ -71,7 +72,7 @@ function readCopy(file: string): Certificate {
     value = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
     throw new WrongUsage(
-      `${file} is no saved certificate: ${error instanceof Error ? error.message : error}. Save one: npx halfmonth certificate PERIOD --save FILE`,
+      `${file} is no saved certificate: ${error instanceof Error ? error.message : error}. Save one: ${command('certificate')} PERIOD --save FILE`,
     );
   }
   return readCertificate(value);

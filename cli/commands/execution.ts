@@ -4,6 +4,7 @@ import { describeExecution, executionArnOf, failureWords } from '../executions/e
 import { failedChunks } from '../executions/failed-chunks.ts';
 import { historyWords } from '../executions/history-words.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
+import { command } from '../terminal/next-command.ts';
 import { durationWords } from '../terminal/words.ts';
 
 /** Tells the history of an execution in plain words, and where it failed at a Map, why its chunks did. */
@@ -38,10 +39,10 @@ export async function run(context: Context, given: string): Promise<ExitCode> {
   }
   for (const chunk of chunks) {
     output.line(output.style('red', `a chunk failed. ${failureWords(chunk)}`));
-    output.line(`  its history: npx halfmonth execution ${chunk.executionArn}`);
+    output.line(`  its history: ${command('execution')} ${chunk.executionArn}`);
   }
   if (isCut) output.line(`More chunks failed than these ${chunks.length}: the rest is in the Step Functions console.`);
   const isBad = ['FAILED', 'TIMED_OUT', 'ABORTED'].includes(status);
-  if (isBad && redriveStatus === 'REDRIVABLE') output.line(`When the cause is mended: npx halfmonth redrive ${name}`);
+  if (isBad && redriveStatus === 'REDRIVABLE') output.line(`When the cause is mended: ${command('redrive')} ${name}`);
   return isBad ? EXIT.foundProblem : EXIT.done;
 }

@@ -1,5 +1,6 @@
 import { ListExecutionsCommand } from '@aws-sdk/client-sfn';
 import type { Context } from '../connection/context.ts';
+import { command } from '../terminal/next-command.ts';
 import { durationWords } from '../terminal/words.ts';
 
 /** Lists the executions of the state machine, the latest first. */
@@ -37,6 +38,6 @@ export async function run(context: Context, options: { limit: number }): Promise
       String(redrives),
     ]),
   );
-  if (executions.length === 0) context.output.line('No execution yet. Start a run: npx halfmonth run');
-  else context.output.line('One in plain words: npx halfmonth execution EXECUTION');
+  if (executions.length === 0) context.output.line(`No execution yet. Start a run: ${command('run')}`);
+  else context.output.line(`One in plain words: ${command('execution')} EXECUTION`);
 }

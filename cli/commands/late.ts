@@ -5,6 +5,7 @@ import type { Cloud } from '../connection/cloud.ts';
 import type { Context } from '../connection/context.ts';
 import { openPeriods } from '../periods/open-periods.ts';
 import { periodOrLast } from '../periods/period-of.ts';
+import { command } from '../terminal/next-command.ts';
 import { plural, totalsWords } from '../terminal/words.ts';
 
 /** Lists every event that was counted after its period's close, and what became of it. */
@@ -53,7 +54,7 @@ export async function run(
       count === 0
         ? `No late usage of ${period} is unbilled.`
         : `${period}: ${plural(count, 'event')} not yet billed: ${totalsWords(totals)}. The next run sends corrections: ` +
-            `npx halfmonth run ${period}`,
+            `${command('run')} ${period}`,
     );
   }
 }

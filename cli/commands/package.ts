@@ -5,6 +5,7 @@ import type { Context } from '../connection/context.ts';
 import { attemptWords } from '../packages/explain-client.ts';
 import { readPackageId } from '../packages/package-id.ts';
 import { CommandFailed } from '../terminal/errors.ts';
+import { command } from '../terminal/next-command.ts';
 import { plural } from '../terminal/words.ts';
 
 /** Shows one package whole: its state, its last attempts and every decision of a person, its revisions and the current content. */
@@ -16,7 +17,7 @@ export async function run(context: Context, id: string): Promise<undefined> {
   if (!head)
     throw new CommandFailed(
       'NO_PACKAGE',
-      `There is no package ${id}. Why? npx halfmonth explain ${clientId} ${periodId}`,
+      `There is no package ${id}. Why? ${command('explain')} ${clientId} ${periodId}`,
     );
   const kept = await new PackageReader(cloud.tables).revisionsOfClient(periodId, clientId);
   const revisions = kept

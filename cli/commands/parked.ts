@@ -4,6 +4,7 @@ import type { Cloud } from '../connection/cloud.ts';
 import type { Context } from '../connection/context.ts';
 import { watchedPeriods } from '../periods/open-periods.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
+import { command } from '../terminal/next-command.ts';
 import { plural } from '../terminal/words.ts';
 import { packagesOf } from './packages.ts';
 
@@ -36,7 +37,7 @@ export async function run(context: Context, given: string | undefined): Promise<
     return EXIT.done;
   }
   output.line(
-    `${plural(packages.length, 'package')} parked. When the cause is mended: npx halfmonth parked release ID... --reason TEXT`,
+    `${plural(packages.length, 'package')} parked. When the cause is mended: ${command('parked release')} ID... --reason TEXT`,
   );
   return EXIT.foundProblem;
 }

@@ -3,6 +3,7 @@ import type { Context } from '../connection/context.ts';
 import { describeExecution, executionArnOf } from '../executions/executions.ts';
 import { CommandFailed } from '../terminal/errors.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
+import { command } from '../terminal/next-command.ts';
 
 /** Lets a failed or stopped execution go on where it ended. */
 export async function run(context: Context, given: string): Promise<ExitCode> {
@@ -14,7 +15,7 @@ export async function run(context: Context, given: string): Promise<ExitCode> {
     throw new CommandFailed(
       'NOT_REDRIVABLE',
       `${name} is ${status?.toLowerCase()} and cannot be redriven${redriveStatusReason ? `: ${redriveStatusReason}` : ''}. ` +
-        'A new run of the period does what is left: npx halfmonth run PERIOD',
+        `A new run of the period does what is left: ${command('run')} PERIOD`,
     );
   }
   if (!(await context.confirm(`Redrive ${name}? It goes on sending packages.`))) {
@@ -23,6 +24,6 @@ export async function run(context: Context, given: string): Promise<ExitCode> {
   }
   await client.send(new RedriveExecutionCommand({ executionArn }));
   context.output.result({ command: 'redrive', target: cloud.target, executionArn });
-  context.output.line(`${name} goes on. Watch it: npx halfmonth status, npx halfmonth execution ${name}`);
+  context.output.line(`${name} goes on. Watch it: ${command('status')}, ${command('execution')} ${name}`);
   return EXIT.done;
 }

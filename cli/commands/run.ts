@@ -13,6 +13,7 @@ import { periodOrLast } from '../periods/period-of.ts';
 import { lookAhead, runAheadWords } from '../periods/run-ahead.ts';
 import { CommandFailed, WrongUsage } from '../terminal/errors.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
+import { command } from '../terminal/next-command.ts';
 import { plural, timeWords } from '../terminal/words.ts';
 
 interface RunOptions {
@@ -49,12 +50,12 @@ export async function run(context: Context, given: string | undefined, options: 
   output.line(`Started ${name}.`);
   if (!options.follow && !options.preview) {
     output.result({ command: 'run', target: cloud.target, period: period.id, executionArn, input, queue });
-    output.line(`Watch it: npx halfmonth watch ${period.id}`);
+    output.line(`Watch it: ${command('watch')} ${period.id}`);
     return EXIT.done;
   }
   const ended = await followRun(context, cloud, period, executionArn);
   return showEnd(context, cloud, {
-    command: options.preview ? 'run --preview' : 'run --follow',
+    shownBy: options.preview ? 'run --preview' : 'run --follow',
     period,
     executionArn,
     ended,
@@ -82,7 +83,7 @@ function nobody(period: Period, clients: readonly string[]): CommandFailed {
   return new CommandFailed(
     'NO_SUCH_CLIENT',
     `${which} has ${clients.length === 1 ? 'no' : 'any'} usage or package in ${period.id}: ids are told apart by capitals. ` +
-      `See who has: npx halfmonth packages ${period.id}`,
+      `See who has: ${command('packages')} ${period.id}`,
   );
 }
 
@@ -97,7 +98,7 @@ async function followInstead(
   const words = `Run ${lock.runId} has ${period.id} since ${lock.takenAt} and is running.`;
   const canAsk = follows && context.isAsked;
   if (!canAsk) {
-    throw new CommandFailed('PERIOD_LOCKED', `${words} Watch it: npx halfmonth watch ${period.id}`);
+    throw new CommandFailed('PERIOD_LOCKED', `${words} Watch it: ${command('watch')} ${period.id}`);
   }
   if (!(await context.confirm(`${words} Watch that one?`))) {
     context.output.line('Nothing was done.');
@@ -105,7 +106,7 @@ async function followInstead(
   }
   const ended = await followRun(context, cloud, period, lock.executionArn);
   return showEnd(context, cloud, {
-    command: 'run --follow',
+    shownBy: 'run --follow',
     period,
     executionArn: lock.executionArn,
     ended,
@@ -141,7 +142,7 @@ async function runningRun(cloud: Cloud, period: Period): Promise<PeriodLock | un
   const endsAt = endOfPeriod(period, cloud.calendar);
   if (Date.now() < endsAt) {
     throw new WrongUsage(
-      `${period.id} ends at ${timeWords(endsAt)} and cannot be closed before. Look ahead: npx halfmonth run ${period.id} --preview`,
+      `${period.id} ends at ${timeWords(endsAt)} and cannot be closed before. Look ahead: ${command('run')} ${period.id} --preview`,
     );
   }
   const lock = await new RunStore(cloud.tables).loadLock(period.id);

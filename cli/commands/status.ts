@@ -6,10 +6,13 @@ import { summarizeOutstanding } from '../../lib/store/package-reader.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import type { Context } from '../connection/context.ts';
+import { causeOf } from '../executions/failed-chunks.ts';
+import { nextSteps } from '../periods/next-steps.ts';
 import { type OpenPeriod, openPeriods } from '../periods/open-periods.ts';
 import { periodOrLast } from '../periods/period-of.ts';
 import { bar, glanceAtStates, type LatestRun, latestRun, statesWords, sumOf } from '../periods/period-status.ts';
 import { COST_BASIS, runCost } from '../periods/run-cost.ts';
+import { command } from '../terminal/next-command.ts';
 import { dollarsWords, durationWords, plural, timeWords, totalsWords } from '../terminal/words.ts';
 
 const BAR_WIDTH = 30;
@@ -40,7 +43,7 @@ function otherWords(other: OpenPeriod): string {
     ...(packagesParked > 0 ? [`${plural(packagesParked, 'package')} parked`] : []),
     ...(lateEventsNotYetBilled > 0 ? [`${plural(lateEventsNotYetBilled, 'late event')} not yet billed`] : []),
   ];
-  return `also open  ${id}: ${left.join(', ')}; npx halfmonth status ${id}`;
+  return `also open  ${id}: ${left.join(', ')}; ${command('status')} ${id}`;
 }
 
 /** The same as an answer. */
@@ -58,6 +61,16 @@ export async function statusOf(cloud: Cloud, period: Period) {
   const { states, countedAt, isNow } = await glanceAtStates(cloud, period, kept, outstanding.states);
   const { oldestSubmitted: oldest } = outstanding;
   const { record: _record, ...latest } = run ?? { record: undefined };
+  const next = nextSteps({
+    periodId: period.id,
+    hasEnded: Date.now() >= endOfPeriod(period, cloud.calendar),
+    run: run && { ...run, failure: await causeOf(cloud, run) },
+    packages: states,
+    rejectedTotals: certificates[0]?.billed.rejected,
+    late,
+    isCertified: certificates.length > 0,
+    tokenParameter: cloud.outputs.InvoiceApiTokenParameter,
+  });
   return {
     period: period.id,
     closedAt: state?.closedAt ?? null,
@@ -72,6 +85,7 @@ export async function statusOf(cloud: Cloud, period: Period) {
     certificate: certificates[0] ? { runId: certificates[0].run.id, hash: certificates[0].hash } : null,
     estimatedCostUsd: runCost({ packages: sumOf(states) }),
     estimatedCostFrom: COST_BASIS,
+    next,
   };
 }
 
@@ -112,18 +126,20 @@ function show(context: Context, cloud: Cloud, period: Period, status: Awaited<Re
   output.line(
     `cost       ${dollarsWords(status.estimatedCostUsd)} so far, estimated from the number of packages; see docs/cost.md`,
   );
-  if (packages.parked > 0) output.line(`next       npx halfmonth parked ${period.id}`);
+  status.next.forEach((step, index) => {
+    output.line(`${(index === 0 ? 'next' : '').padEnd(11)}${step.why}: ${step.command}`);
+  });
 }
 
 function rejectedWords(count: number, { id }: Period): string {
-  return `REJECTED   ${plural(count, 'package')}: nobody is billed for that usage; npx halfmonth packages ${id} --status rejected`;
+  return `REJECTED   ${plural(count, 'package')}: nobody is billed for that usage; ${command('packages')} ${id} --status rejected`;
 }
 
 function runWords(run: Omit<LatestRun, 'record'> | null, endsAt: number, period: Period): string {
   if (!run) {
     return Date.now() < endsAt
       ? `none; the period ends at ${timeWords(endsAt)}`
-      : `none yet; start one: npx halfmonth run ${period.id}`;
+      : `none yet; start one: ${command('run')} ${period.id}`;
   }
   const took = run.finishedAt ? ` in ${durationWords(Date.parse(run.finishedAt) - Date.parse(run.startedAt))}` : '';
   const failure = run.failure ? `: ${run.failure}` : '';

@@ -3,6 +3,7 @@ import type { Context } from '../connection/context.ts';
 import { describeExecution, executionArnOf } from '../executions/executions.ts';
 import { CommandFailed } from '../terminal/errors.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
+import { command } from '../terminal/next-command.ts';
 
 /** Stops an execution. What it has sent stays sent; a redrive or another run goes on from there. */
 export async function run(context: Context, given: string, options: { reason?: string }): Promise<ExitCode> {
@@ -20,6 +21,6 @@ export async function run(context: Context, given: string, options: { reason?: s
   const cause = options.reason ?? 'no reason given';
   await client.send(new StopExecutionCommand({ executionArn, error: 'StoppedByOperator', cause }));
   context.output.result({ command: 'stop', target: cloud.target, executionArn });
-  context.output.line(`${name} is stopped. To go on: npx halfmonth redrive ${name}`);
+  context.output.line(`${name} is stopped. To go on: ${command('redrive')} ${name}`);
   return EXIT.done;
 }

@@ -9,6 +9,7 @@ import { showEnd } from '../executions/run-end.ts';
 import { periodOrLast } from '../periods/period-of.ts';
 import { CommandFailed } from '../terminal/errors.ts';
 import type { ExitCode } from '../terminal/exit-codes.ts';
+import { command } from '../terminal/next-command.ts';
 
 const PERIOD_ID = /^\d{4}-\d{2}-H[12]$/;
 
@@ -20,7 +21,7 @@ export async function run(context: Context, given: string | undefined): Promise<
       ? await runOfPeriod(cloud, periodOrLast(given, cloud, context.output))
       : await runOfExecution(cloud, given);
   const ended = await followRun(context, cloud, period, executionArn);
-  return showEnd(context, cloud, { command: 'watch', period, executionArn, ended, isPreview });
+  return showEnd(context, cloud, { shownBy: 'watch', period, executionArn, ended, isPreview });
 }
 
 interface FollowedRun {
@@ -38,7 +39,7 @@ async function runOfPeriod(cloud: Cloud, period: Period): Promise<FollowedRun> {
   if (typeof executionArn === 'string') return { period, executionArn, isPreview: false };
   throw new CommandFailed(
     'NO_RUN',
-    `${period.id} has had no run yet. Start one and watch it: npx halfmonth run ${period.id} --follow`,
+    `${period.id} has had no run yet. Start one and watch it: ${command('run')} ${period.id} --follow`,
   );
 }
 

@@ -72,6 +72,11 @@ export class Cloud {
     return new SFNClient(this.#configuration);
   }
 
+  async parameters() {
+    const { SSMClient } = await import('@aws-sdk/client-ssm');
+    return new SSMClient(this.#configuration);
+  }
+
   async metrics() {
     const { CloudWatchClient } = await import('@aws-sdk/client-cloudwatch');
     return new CloudWatchClient(this.#configuration);

@@ -19,13 +19,21 @@ const OUTPUT_OF_VARIABLE: Record<string, keyof CloudOutputs> = {
   SHARED_QUOTA: 'SharedQuota',
 };
 
+/** The stage that is meant where neither --stage nor --local is given. */
+const STAGE_VARIABLE = 'HALFMONTH_STAGE';
+
 /**
  * Finds the cloud that the options mean: `--stage` on AWS, `--local`, or the local cloud that runs when neither is given. Says
  * which one was chosen when nobody chose.
  * @throws WrongUsage, CommandFailed saying what to do when there is none
  */
 export async function connect(options: CommonOptions, output: Output): Promise<Cloud> {
-  const { local, stage, region, profile } = options;
+  const { local, region, profile } = options;
+  // What is typed beats what is set.
+  const usual = local ? undefined : process.env[STAGE_VARIABLE];
+  const stage = options.stage ?? usual;
+  if (usual && !options.stage)
+    output.note(`Stage ${usual}, as ${STAGE_VARIABLE} says (choose with --local or --stage).`);
   if (local && stage) throw new WrongUsage('Give --local or --stage, not both.');
   if (stage) {
     const { connectToStage } = await import('./stage-connection.ts');

@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import * as z from 'zod/mini';
 import { CommandFailed } from '../terminal/errors.ts';
+import { command } from '../terminal/next-command.ts';
 
 const rejectedMessage = z.object({
   rejectionId: z.string(),
@@ -142,7 +143,7 @@ export async function remove(client: SQSClient, QueueUrl: string, receiptHandles
     if (kept) {
       throw new CommandFailed(
         'MESSAGE_KEPT',
-        `The rejected queue did not remove a message (${kept.Code}: ${kept.Message}). See what is left: npx halfmonth rejected`,
+        `The rejected queue did not remove a message (${kept.Code}: ${kept.Message}). See what is left: ${command('rejected')}`,
       );
     }
   }

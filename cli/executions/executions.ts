@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import type { Cloud } from '../connection/cloud.ts';
 import { CommandFailed } from '../terminal/errors.ts';
+import { command } from '../terminal/next-command.ts';
 
 /** The ARN of an execution that was named by its name or its ARN. */
 export function executionArnOf(cloud: Cloud, given: string): string {
@@ -36,7 +37,7 @@ export async function describeExecution(
   const name = executionArn.slice(executionArn.lastIndexOf(':') + 1);
   throw new CommandFailed(
     'NO_EXECUTION',
-    `Step Functions knows no execution ${name} (it forgets them after 90 days). See: npx halfmonth executions`,
+    `Step Functions knows no execution ${name} (it forgets them after 90 days). See: ${command('executions')}`,
   );
 }
 

@@ -1,10 +1,13 @@
 import {
   DescribeExecutionCommand,
   type DescribeExecutionCommandOutput,
+  GetExecutionHistoryCommand,
   type HistoryEvent,
   ListExecutionsCommand,
   type ListExecutionsCommandOutput,
 } from '@aws-sdk/client-sfn';
+import type { Cloud } from '../connection/cloud.ts';
+import { failureWords } from './executions.ts';
 
 /** An execution of one chunk that failed, and why. */
 export interface FailedChunk {
@@ -61,4 +64,22 @@ function failedMapRun(events: readonly HistoryEvent[]): string | undefined {
     if (type === 'ExecutionRedriven') failed = undefined;
   }
   return failed;
+}
+
+/** Newest first, so that the Map that failed is among them. */
+const EVENTS_LOOKED_AT = 200;
+
+/** Why a run ended: what it says itself, or where a Map only says that chunks failed, why the first of them did. */
+export async function causeOf(
+  cloud: Cloud,
+  run: { executionArn: string; status: string; failure?: string | undefined },
+): Promise<string | undefined> {
+  const { executionArn, status, failure } = run;
+  if (status !== 'FAILED' || !failure?.startsWith('States.')) return failure;
+  const client = await cloud.stepFunctions();
+  const { events = [] } = await client.send(
+    new GetExecutionHistoryCommand({ executionArn, reverseOrder: true, maxResults: EVENTS_LOOKED_AT }),
+  );
+  const [first] = (await failedChunks(client, events.toReversed())).chunks;
+  return first ? failureWords(first) : failure;
 }

@@ -4,16 +4,19 @@ import type { RunSummary } from '../../lib/runs/close-period.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import type { Context } from '../connection/context.ts';
-import type { LatestRun } from '../periods/period-status.ts';
+import { type NextStep, stepsAfterFailure } from '../periods/next-steps.ts';
+import { countStates, type LatestRun } from '../periods/period-status.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
+import { command } from '../terminal/next-command.ts';
 import { plural, totalsWords } from '../terminal/words.ts';
+import { causeOf } from './failed-chunks.ts';
 
 const CLIENTS_SHOWN = 50;
 
 /** A run whose execution was followed to its end. */
 export interface EndedRun {
   /** The command that shows it, for `--json`. */
-  command: string;
+  shownBy: string;
   period: Period;
   executionArn: string;
   /** Absent when it never opened its period. */
@@ -25,7 +28,7 @@ export interface EndedRun {
 export async function showEnd(
   context: Context,
   cloud: Cloud,
-  { command, period, executionArn, ended, isPreview }: EndedRun,
+  { shownBy, period, executionArn, ended, isPreview }: EndedRun,
 ): Promise<ExitCode> {
   const { output } = context;
   // Written by close-period.
@@ -33,7 +36,7 @@ export async function showEnd(
   const clients = isPreview && ended?.status === 'SUCCEEDED' ? await previewOf(cloud, ended) : undefined;
   const { record: _record, ...run } = ended ?? { record: undefined };
   output.result({
-    command,
+    command: shownBy,
     target: cloud.target,
     period: period.id,
     executionArn,
@@ -48,8 +51,8 @@ export async function showEnd(
         `The run ${ended?.status.toLowerCase() ?? 'did not start'}: ${ended?.failure ?? 'no reason is known'}`,
       ),
     );
-    output.line(`See: npx halfmonth execution ${executionArn.slice(executionArn.lastIndexOf(':') + 1)}`);
-    output.line(`What to do: npx halfmonth status ${period.id}`);
+    output.line(`See: ${command('execution')} ${executionArn.slice(executionArn.lastIndexOf(':') + 1)}`);
+    for (const step of await stepsOf(cloud, period, ended)) output.line(`${step.why}: ${step.command}`);
     return EXIT.failed;
   }
   if (summary) showSummary(context, summary, isPreview);
@@ -102,4 +105,15 @@ async function previewOf(cloud: Cloud, { runId, record }: LatestRun) {
   for await (const entry of new ChunkSteps(runs, runId, 'preview').listing(Number(record.chunkCount ?? 0)))
     clients.push(entry);
   return clients;
+}
+
+/** What to do about a run that did not succeed. */
+async function stepsOf(cloud: Cloud, period: Period, ended: LatestRun | undefined): Promise<NextStep[]> {
+  if (!ended) return [];
+  return stepsAfterFailure({
+    periodId: period.id,
+    run: { ...ended, failure: await causeOf(cloud, ended) },
+    packages: await countStates(cloud, period),
+    tokenParameter: cloud.outputs.InvoiceApiTokenParameter,
+  });
 }

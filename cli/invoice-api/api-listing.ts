@@ -2,6 +2,7 @@ import type { PackageReport } from '../../lib/invoice-api/invoice-api.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import { CommandFailed } from '../terminal/errors.ts';
+import { command } from '../terminal/next-command.ts';
 import type { Output } from '../terminal/output.ts';
 import { turnId, turnTaker, turnWaitWords } from './api-turns.ts';
 import { listPeriod, PeriodNotListed } from './period-listing.ts';
@@ -23,7 +24,7 @@ export async function listedByApi(cloud: Cloud, periodId: PeriodId, output: Outp
     if (!(error instanceof PeriodNotListed)) throw error;
     throw new CommandFailed(
       'INVOICE_API',
-      `The invoice API at ${cloud.outputs.InvoiceApiUrl} did not list the period: ${error.message}. Try: npx halfmonth doctor`,
+      `The invoice API at ${cloud.outputs.InvoiceApiUrl} did not list the period: ${error.message}. Try: ${command('doctor')}`,
       { cause: error },
     );
   } finally {

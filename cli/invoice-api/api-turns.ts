@@ -4,6 +4,7 @@ import { NO_METRICS } from '../../lib/sending/sending.ts';
 import type { TurnTaker, TurnWait } from '../../lib/sending/turns.ts';
 import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
 import { API_TIMEOUT_MILLISECONDS, type Cloud } from '../connection/cloud.ts';
+import { command } from '../terminal/next-command.ts';
 import { timeWords } from '../terminal/words.ts';
 
 /** This machine's clock, as the quota calendar names it. */
@@ -35,7 +36,7 @@ export function turnWaitWords({ reason, until, open }: TurnWait): string {
     case 'turn':
       return `${holderOf(open?.id ?? '')} has its turn at the invoice API until ${timeWords(open?.until ?? until)} at the latest.`;
     case 'quota':
-      return `the quota of the invoice API is in use; there is room from ${timeWords(until)}. See: npx halfmonth quota`;
+      return `the quota of the invoice API is in use; there is room from ${timeWords(until)}. See: ${command('quota')}`;
   }
 }
 

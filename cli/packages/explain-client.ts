@@ -2,6 +2,7 @@ import type { PackageAttempt, PackageHead } from '../../lib/packages/package.ts'
 import type { Day } from '../../lib/periods/days.ts';
 import type { Period, PeriodId } from '../../lib/periods/periods.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
+import { command } from '../terminal/next-command.ts';
 
 /** One day of a client as it was recorded last, and as it stands now. */
 export interface ExplainedDay {
@@ -72,7 +73,7 @@ function verdictOf(facts: ClientFacts): Verdict {
     if (days.length === 0) {
       return waits(
         `${clientId} has no usage in ${period.id}: nothing was counted, so there is nothing to bill.`,
-        `If there should be some, look for its events among the rejected: npx halfmonth rejected`,
+        `If there should be some, look for its events among the rejected: ${command('rejected')}`,
       );
     }
     if (now < periodEndsAt) {
@@ -83,7 +84,7 @@ function verdictOf(facts: ClientFacts): Verdict {
     }
     return waits(
       `${clientId} has usage in ${period.id} and no package yet: no run has packaged it.`,
-      nextOfRun(facts, `Start one: npx halfmonth run ${period.id}`),
+      nextOfRun(facts, `Start one: ${command('run')} ${period.id}`),
     );
   }
   const worst = heads.find(({ state }) => state === 'parked') ?? heads.find(({ state }) => state !== 'processed');
@@ -97,7 +98,7 @@ function verdictOf(facts: ClientFacts): Verdict {
       `${clientId} is processed for ${period.id}, but ${plural(Math.max(events, facts.openLateEvents), 'event')} came after its package was made.`,
       nextOfRun(
         facts,
-        `The next run of ${period.id} sends a correction: npx halfmonth run ${period.id} --client ${clientId}`,
+        `The next run of ${period.id} sends a correction: ${command('run')} ${period.id} --client ${clientId}`,
       ),
     );
   }
@@ -118,7 +119,7 @@ function verdictOfPackage(head: PackageHead, facts: ClientFacts): Verdict {
         isDone: false,
         needsPerson: true,
         headline: `${packageId} is parked after ${plural(attemptCount, 'attempt')} and waits for a person${because(reason)}`,
-        next: `Mend the cause, then: npx halfmonth parked release ${packageId} --reason TEXT (or give-up), and redrive the run.`,
+        next: `Mend the cause, then: ${command('parked release')} ${packageId} --reason TEXT (or give-up), and redrive the run.`,
       };
     case 'rejected':
       return {
@@ -126,13 +127,13 @@ function verdictOfPackage(head: PackageHead, facts: ClientFacts): Verdict {
         needsPerson: true,
         headline: `${packageId} revision ${head.revision} is rejected${because(reason)}`,
         next:
-          `Mend the cause, then: npx halfmonth parked release ${packageId} --reason TEXT, and redrive the run or start one. ` +
+          `Mend the cause, then: ${command('parked release')} ${packageId} --reason TEXT, and redrive the run or start one. ` +
           'Until then, or until the usage changes, this client is not billed for it.',
       };
     case 'ready':
       return waits(
         `${packageId} revision ${head.revision} is ready and waits for its turn to be sent${because(lastReason(head))}`,
-        nextOfRun(facts, `No run is sending: npx halfmonth run ${facts.period.id}`),
+        nextOfRun(facts, `No run is sending: ${command('run')} ${facts.period.id}`),
       );
     case 'sending':
       return waits(
@@ -142,7 +143,7 @@ function verdictOfPackage(head: PackageHead, facts: ClientFacts): Verdict {
     case 'submitted':
       return waits(
         `${packageId} revision ${head.revision} was accepted by the invoice API${head.submittedAt ? ` at ${iso(head.submittedAt)}` : ''} and is being worked on there.`,
-        nextOfRun(facts, `No run is asking what became of it: npx halfmonth run ${facts.period.id}`),
+        nextOfRun(facts, `No run is asking what became of it: ${command('run')} ${facts.period.id}`),
       );
     case 'processed':
       return waits(`${packageId} is processed.`, '');
@@ -207,10 +208,10 @@ function nextOfRun({ run, clientId }: ClientFacts, otherwise: string): string {
       return `Run ${run.runId} is running, but for other clients only. ${otherwise}`;
     }
     const end = run.expectedEndAt ? `, done about ${run.expectedEndAt}` : '';
-    return `Run ${run.runId} is running and sees to it${end}: npx halfmonth status`;
+    return `Run ${run.runId} is running and sees to it${end}: ${command('status')}`;
   }
   if (run && ['FAILED', 'ABORTED', 'TIMED_OUT'].includes(run.status)) {
-    return `Run ${run.runId} ${run.status.toLowerCase()}. When the cause is mended: npx halfmonth redrive ${run.runId}`;
+    return `Run ${run.runId} ${run.status.toLowerCase()}. When the cause is mended: ${command('redrive')} ${run.runId}`;
   }
   return otherwise;
 }

@@ -9,6 +9,7 @@ import type { Context } from '../connection/context.ts';
 import { latestRun } from '../periods/period-status.ts';
 import { CommandFailed, WrongUsage } from '../terminal/errors.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
+import { command } from '../terminal/next-command.ts';
 import { plural } from '../terminal/words.ts';
 import { type NamedPackage, readPackageId } from './package-id.ts';
 
@@ -79,17 +80,17 @@ async function loadDecidable(
   if (states.includes(head.state)) return head;
   throw new CommandFailed(
     'NOT_PARKED',
-    `${id} is ${head.state}, not ${states.join(' or ')}. Nothing was done. See: npx halfmonth package ${id}`,
+    `${id} is ${head.state}, not ${states.join(' or ')}. Nothing was done. See: ${command('package')} ${id}`,
   );
 }
 
 /** What lets the packages of a period that were decided go on. */
 async function nextStep(cloud: Cloud, periodId: PeriodId): Promise<string> {
   const run = await latestRun(cloud, periodOf(periodId));
-  if (run?.status === 'RUNNING') return `Run ${run.runId} is running and sees to it: npx halfmonth status ${periodId}`;
+  if (run?.status === 'RUNNING') return `Run ${run.runId} is running and sees to it: ${command('status')} ${periodId}`;
   if (run && ['FAILED', 'ABORTED', 'TIMED_OUT'].includes(run.status))
-    return `Let the run go on: npx halfmonth redrive ${run.runId}`;
-  return `Start a run for what is left: npx halfmonth run ${periodId}`;
+    return `Let the run go on: ${command('redrive')} ${run.runId}`;
+  return `Start a run for what is left: ${command('run')} ${periodId}`;
 }
 
 /** The person at this machine, for the record. */

@@ -8,6 +8,7 @@ import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { FOUNDATION_KEY } from '../../lib/store/keys.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import { turnId, turnTaker, turnWaitWords } from '../invoice-api/api-turns.ts';
+import { command } from '../terminal/next-command.ts';
 import { durationWords, plural } from '../terminal/words.ts';
 import { openPeriods } from './open-periods.ts';
 
@@ -44,7 +45,7 @@ async function rejectedPackages(cloud: Cloud) {
   const rejected = (await openPeriods(cloud)).filter(({ packagesRejected }) => packagesRejected > 0);
   if (rejected.length === 0) return { state: 'good', words: 'none in the periods of the last year' } as const;
   const words = rejected.map(({ period, packagesRejected }) => `${packagesRejected} of ${period.id}`).join(', ');
-  const next = `npx halfmonth packages ${rejected[0]?.period.id} --status rejected`;
+  const next = `${command('packages')} ${rejected[0]?.period.id} --status rejected`;
   return { state: 'problem', words: `${words}: nobody is billed for that usage; see ${next}` } as const;
 }
 
@@ -106,7 +107,7 @@ async function queueDepth(cloud: Cloud, QueueUrl: string, what: string, whenAny:
   const inHand = Number(Attributes.ApproximateNumberOfMessagesNotVisible ?? 0);
   const state = waiting + inHand > 0 ? whenAny : 'good';
   const next =
-    state === 'warning' ? '; see npx halfmonth rejected' : state === 'problem' ? '; see docs/runbook.md' : '';
+    state === 'warning' ? `; see ${command('rejected')}` : state === 'problem' ? '; see docs/runbook.md' : '';
   return { state, words: `about ${waiting} messages ${what}, ${inHand} in hand${next}` };
 }
 

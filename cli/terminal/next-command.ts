@@ -1,26 +1,38 @@
+import type { Remedy } from '../../lib/errors/halfmonth-error.ts';
+
 /** The options that say which cloud is meant. */
 const TARGET_OPTIONS = ['--stage', '--region', '--profile'];
-/** A command to try next, as texts name it. */
-const NAMED_COMMAND = /npx halfmonth (?:parked (?:release|give-up)|[a-z]+)/g;
 
 /**
- * Adds to every command that a text proposes which cloud is meant, as the operator said it: what is pasted from a text about a
- * stage must not work on another, or on the local cloud.
+ * A command to type, with the cloud that is meant as the operator said it: what is pasted from a text about a stage must not work
+ * on another, or on the local cloud.
+ * @param words such as `status` or `parked release`; what follows them may stand after the answer
  * @param called the words that this command was called with
  */
-export function withTarget(text: string, called: readonly string[] = process.argv.slice(2)): string {
-  const options = targetOptions(called);
-  return options === '' ? text : text.replaceAll(NAMED_COMMAND, (command) => `${command} ${options}`);
+export function command(words: string, called: readonly string[] = process.argv.slice(2)): string {
+  return ['npx halfmonth', words, ...targetOptions(called)].join(' ');
 }
 
-function targetOptions(called: readonly string[]): string {
+/** How something that a person can do is typed. */
+export function remedyCommand(remedy: Remedy): string {
+  switch (remedy.task) {
+    case 'list-packages':
+      return `${command('packages')} ${remedy.periodId} --status ${remedy.states.join(',')}`;
+    case 'release-rejected':
+      return `${command('parked release')} --rejected ${remedy.periodId} --reason TEXT`;
+    case 'explain-client':
+      return `${command('explain')} CLIENT ${remedy.periodId}`;
+  }
+}
+
+function targetOptions(called: readonly string[]): string[] {
   const given = TARGET_OPTIONS.flatMap((option) => {
     const joined = called.find((word) => word.startsWith(`${option}=`));
     const index = called.indexOf(option);
     const value = joined?.slice(option.length + 1) ?? (index < 0 ? undefined : called[index + 1]);
     return value === undefined ? [] : [`${option} ${quoted(value)}`];
   });
-  return [...given, ...(called.includes('--local') ? ['--local'] : [])].join(' ');
+  return [...given, ...(called.includes('--local') ? ['--local'] : [])];
 }
 
 /** As a shell wants it. */

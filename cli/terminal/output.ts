@@ -1,5 +1,4 @@
 import { styleText } from 'node:util';
-import { withTarget } from './next-command.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -27,12 +26,12 @@ export class Output {
 
   /** A line for a person. */
   line(text = ''): void {
-    if (!this.json) console.log(withTarget(text));
+    if (!this.json) console.log(text);
   }
 
   /** A remark that is not part of the answer: to standard error, so that a pipe gets the answer alone. */
   note(text: string): void {
-    if (!this.json) console.error(styleText('dim', withTarget(text), { stream: process.stderr }));
+    if (!this.json) console.error(styleText('dim', text, { stream: process.stderr }));
   }
 
   /** The answer as JSON; nothing without `--json`. */

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
+import { HalfmonthError } from '../../lib/errors/halfmonth-error.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { withTarget } from './next-command.ts';
+import { command, remedyCommand } from './next-command.ts';
 
 const MISSING_PERMISSION =
   "Your role may not do this. docs/operating.md lists what an operator's role needs; is it the right --profile?";
@@ -19,7 +20,7 @@ const ADVICE: Record<string, string> = {
   AccessDeniedException: MISSING_PERMISSION,
   AccessDenied: MISSING_PERMISSION,
   ThrottlingException: 'AWS asks for a pause: try again in a minute.',
-  ResourceNotFoundException: 'Is the stack deployed in this region? "npx halfmonth doctor" looks.',
+  ResourceNotFoundException: `Is the stack deployed in this region? "${command('doctor')}" looks.`,
   ECONNREFUSED: UNREACHABLE,
   ECONNRESET: UNREACHABLE,
   ENOTFOUND: UNREACHABLE,
@@ -32,12 +33,11 @@ const SHOWN = new Set(['commander.helpDisplayed', 'commander.help', 'commander.v
 
 /** Says what went wrong, why, and what to try next, and answers the exit code. */
 export function reportFailure(error: unknown, json: boolean): ExitCode {
-  const { name, code, message: said } = described(error);
-  const message = withTarget(said);
+  const { name, code, message } = described(error);
   if (SHOWN.has(code)) return EXIT.done;
   const isUsage = code === 'WRONG_USAGE' || code === 'INVALID_PERIOD' || code.startsWith('commander.');
-  const advice = ADVICE[name] ?? ADVICE[code];
-  const next = advice && withTarget(advice);
+  const remedies = error instanceof HalfmonthError ? error.remedies.map(remedyCommand) : [];
+  const next = [ADVICE[name] ?? ADVICE[code], ...remedies.map((typed) => `Try: ${typed}`)].filter(Boolean).join('\n');
   if (json) {
     console.log(JSON.stringify({ schemaVersion: 1, error: { name, code, message, ...(next ? { next } : {}) } }));
   } else if (!code.startsWith('commander.')) {

@@ -1,5 +1,5 @@
 import { firstDifference, sumOfTotals } from '../decimal/meter-sums.ts';
-import { HalfmonthError } from '../errors/halfmonth-error.ts';
+import { HalfmonthError, type Remedy } from '../errors/halfmonth-error.ts';
 import type { MeterTotals } from '../usage/records.ts';
 import type { Certificate, CertificateContent } from './certificate.ts';
 import type { Fault } from './kept-document.ts';
@@ -17,15 +17,17 @@ export interface Disagreement {
 export class AccountUnbalanced extends HalfmonthError {
   readonly code = 'ACCOUNT_UNBALANCED';
   readonly disagreement: Disagreement;
+  override readonly remedies: readonly Remedy[];
 
   constructor(periodId: string, disagreement: Disagreement) {
     const { line, expected, found } = disagreement;
     super(
       `The account of ${periodId} does not balance, so the period was not certified: ${line}: expected ${expected}, found ` +
-        `${found}. Nothing was changed or sent because of it. Look at the clients with "npx halfmonth explain CLIENT ` +
-        `${periodId}", mend or restore what is wrong, and start a new run of the period; a redrive would read the old account.`,
+        `${found}. Nothing was changed or sent because of it. Look at ` +
+        `what is known of the clients, mend or restore what is wrong, and start a new run of the period; a redrive would read the old account.`,
     );
     this.disagreement = disagreement;
+    this.remedies = [{ task: 'explain-client', periodId }];
   }
 }
 

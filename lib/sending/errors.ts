@@ -1,4 +1,8 @@
-import { HalfmonthError } from '../errors/halfmonth-error.ts';
+import { HalfmonthError, type Remedy } from '../errors/halfmonth-error.ts';
+
+const HOW_TO_GO_ON =
+  'See why they failed. When the cause is mended, release them (rejected ones all at once, parked ones by their ids; with a new key ' +
+  'where the API answers a key as before and has billed nothing under it), or raise the limit. Then redrive the execution.';
 
 /** The invoice API answered 401 or 403: the run stops, and goes on by redrive once the token is right. */
 export class InvoiceApiRefusedCredentials extends HalfmonthError {
@@ -29,15 +33,16 @@ export class PackagesParked extends HalfmonthError {
   readonly code = 'PACKAGES_PARKED';
   readonly periodId: string;
   readonly parked: number;
+  override readonly remedies: readonly Remedy[];
 
   constructor(periodId: string, parked: number) {
     super(
       `${parked} package${parked === 1 ? '' : 's'} of ${periodId} ${parked === 1 ? 'is' : 'are'} parked and nothing else ` +
-        `is left to do. See which and why with: npx halfmonth packages ${periodId} --status parked. Release or give them ` +
-        'up, then redrive the execution.',
+        'is left to do. See which they are and why, release or give them up, then redrive the execution.',
     );
     this.periodId = periodId;
     this.parked = parked;
+    this.remedies = [{ task: 'list-packages', periodId, states: ['parked'] }];
   }
 }
 
@@ -46,15 +51,16 @@ export class CanaryFailed extends HalfmonthError {
   readonly code = 'CANARY_FAILED';
   readonly failed: number;
   readonly size: number;
+  override readonly remedies: readonly Remedy[];
 
   constructor(periodId: string, failed: number, size: number, limit: number) {
     super(
       `${failed} of the ${size} packages of ${periodId} that were sent first failed, more than the ` +
-        `${percent(limit)} that sending.failureShareLimit allows. The others were not touched. See why with: npx halfmonth ` +
-        `packages ${periodId} --status rejected,parked. ${howToGoOn(periodId)}`,
+        `${percent(limit)} that sending.failureShareLimit allows. The others were not touched. ${HOW_TO_GO_ON}`,
     );
     this.failed = failed;
     this.size = size;
+    this.remedies = remediesOfFailed(periodId);
   }
 }
 
@@ -63,15 +69,16 @@ export class TooManyPackagesFailed extends HalfmonthError {
   readonly code = 'TOO_MANY_PACKAGES_FAILED';
   readonly failed: number;
   readonly finished: number;
+  override readonly remedies: readonly Remedy[];
 
   constructor(periodId: string, failed: number, finished: number, limit: number) {
     super(
       `${failed} of ${finished} finished packages of ${periodId} were rejected or parked, more than the ` +
-        `${percent(limit)} that sending.failureShareLimit allows. What was not sent yet was left alone. See why with: npx ` +
-        `halfmonth packages ${periodId} --status rejected,parked. ${howToGoOn(periodId)}`,
+        `${percent(limit)} that sending.failureShareLimit allows. What was not sent yet was left alone. ${HOW_TO_GO_ON}`,
     );
     this.failed = failed;
     this.finished = finished;
+    this.remedies = remediesOfFailed(periodId);
   }
 }
 
@@ -105,12 +112,11 @@ export class InvalidTaskInput extends HalfmonthError {
 }
 
 /** A redrive alone would find the same packages failed. */
-function howToGoOn(periodId: string): string {
-  return (
-    `When the cause is mended, let them be sent again with: npx halfmonth parked release --rejected ${periodId} --reason ` +
-    'TEXT (parked ones by their ids; with --new-key where the API answers a key as before and has billed nothing under it); ' +
-    'or raise the limit. Then redrive the execution.'
-  );
+function remediesOfFailed(periodId: string): Remedy[] {
+  return [
+    { task: 'list-packages', periodId, states: ['rejected', 'parked'] },
+    { task: 'release-rejected', periodId },
+  ];
 }
 
 function percent(share: number): string {

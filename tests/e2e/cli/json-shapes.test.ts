@@ -30,6 +30,7 @@ beforeAll(async () => {
   await ask('parked', id);
   await ask('explain', 'acme', id);
   await ask('quota');
+  await ask('token');
   const { executions } = (await ask('executions')) as { executions: { name: string }[] };
   const name = executions[0]?.name ?? '';
   await ask('execution', name);

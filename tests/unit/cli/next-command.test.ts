@@ -1,23 +1,28 @@
 import { describe, expect, test } from '@jest/globals';
-import { withTarget } from '../../../cli/terminal/next-command.ts';
-
-const TEXT = 'See: npx halfmonth status 2026-11-H1, then npx halfmonth parked release ID... --reason TEXT';
+import { command, remedyCommand } from '../../../cli/terminal/next-command.ts';
+import { PackagesParked } from '../../../lib/sending/errors.ts';
 
 describe('a command that a text proposes', () => {
   test('names the stage, region and profile that the operator named', () => {
     const called = ['status', '--stage', 'prod', '--region=eu-central-1', '--profile', "the operator's"];
 
-    expect(withTarget(TEXT, called)).toBe(
-      "See: npx halfmonth status --stage prod --region eu-central-1 --profile 'the operator'\\''s' 2026-11-H1, then " +
-        "npx halfmonth parked release --stage prod --region eu-central-1 --profile 'the operator'\\''s' ID... --reason TEXT",
+    expect(command('parked release', called)).toBe(
+      "npx halfmonth parked release --stage prod --region eu-central-1 --profile 'the operator'\\''s'",
     );
   });
 
   test('says --local where the operator did', () => {
-    expect(withTarget('npx halfmonth doctor', ['status', '--local'])).toBe('npx halfmonth doctor --local');
+    expect(command('doctor', ['status', '--local'])).toBe('npx halfmonth doctor --local');
   });
 
   test('stays as it is where nobody chose', () => {
-    expect(withTarget(TEXT, ['status', '2026-11-H1', '--json'])).toBe(TEXT);
+    expect(command('status', ['status', '2026-11-H1', '--json'])).toBe('npx halfmonth status');
   });
+});
+
+test('an error of the domain says what to do as data, and only the command line how that is typed', () => {
+  const error = new PackagesParked('2026-11-H1', 2);
+
+  expect(error.message).not.toContain('npx');
+  expect(error.remedies.map(remedyCommand)).toEqual(['npx halfmonth packages 2026-11-H1 --status parked']);
 });
