@@ -13,6 +13,7 @@ import { acceptanceWindowAt, type ConsumptionEvent } from '../../lib/events/cons
 import { hexOfIdentity } from '../../lib/events/identity.ts';
 import { readMessage } from '../../lib/events/message.ts';
 import { BillingCalendar } from '../../lib/periods/days.ts';
+import { ControlTotalStore } from '../../lib/store/control-total-store.ts';
 import { DailyRecordStore } from '../../lib/store/daily-record-marks.ts';
 import { PeriodClosingStore } from '../../lib/store/period-closing-store.ts';
 import { UsageSliceStore } from '../../lib/store/usage-slice-store.ts';
@@ -45,6 +46,7 @@ export function ourInstance({ client, tables, concurrency, sliceMinutes }: Insta
     slices: new UsageSliceStore({ client, ...tables }, { calendar, eventMaxAgeDays: MAX_AGE_DAYS }),
     marks: new DailyRecordStore({ client, ...tables }),
     closings: new PeriodClosingStore({ client, ...tables }),
+    control: new ControlTotalStore({ client, ...tables }),
     calendar,
     concurrency,
     now: () => now,

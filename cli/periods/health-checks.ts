@@ -191,7 +191,8 @@ async function schemaVersions(cloud: Cloud) {
   const [certificate] = await new CertificateStore(tables).list(period.id, 1);
   const certified = certificate ? `, certificates of version ${certificate.schemaVersion}` : '';
   if (!foundation) return { state: 'good', words: `nothing has been counted yet${certified}` } as const;
-  const { billingTimeZone: timeZone, sliceMinutes } = foundation;
+  const { billingTimeZone: timeZone } = foundation;
+  const sliceMinutes = foundation.shortSliceMinutes ?? foundation.sliceMinutes;
   if (timeZone !== calendar.timeZone || sliceMinutes !== calendar.sliceMinutes) {
     const words = `counted in ${timeZone} with slices of ${sliceMinutes} min, but deployed with ${calendar.timeZone} and ${calendar.sliceMinutes} min: deploy the settings that were counted with`;
     return { state: 'problem', words } as const;

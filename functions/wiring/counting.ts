@@ -5,23 +5,24 @@ import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import { RejectedQueue } from '../../lib/queues/rejected-queue.ts';
+import { ControlTotalStore } from '../../lib/store/control-total-store.ts';
 import { DailyRecordStore } from '../../lib/store/daily-record-marks.ts';
 import { CapacityMeter, type DynamoDBClient, meterCapacity } from '../../lib/store/dynamodb-client.ts';
 import { ensureFoundation } from '../../lib/store/foundation-store.ts';
 import { ObservationStore, PeriodClosingStore } from '../../lib/store/period-closing-store.ts';
 import { UsageSliceStore } from '../../lib/store/usage-slice-store.ts';
-import {
-  type AggregationOptions,
-  type AggregationOutcome,
-  aggregateBatch,
-  type QueueMessage,
-} from '../../lib/usage/aggregate-batch.ts';
+import { type AggregationOutcome, aggregateBatch, type QueueMessage } from '../../lib/usage/aggregate-batch.ts';
 import { type Observations, periodOfRejected } from '../../lib/usage/observations.ts';
 import { UsageCounter } from '../../lib/usage/usage-counter.ts';
 import { type Environment, readVariables } from './variables.ts';
 
 /** Time kept back at the end of an invocation, to finish what was begun and to answer. */
 const ANSWER_MARGIN_MILLISECONDS = 8_000;
+
+const BYTES_PER_MEGABYTE = 1024 * 1024;
+/** What is remembered takes a fifth of the memory, so that with the batch and the pages at hand it stays within half of it. */
+const SLICES_SHARE_OF_MEMORY = 1 / 6;
+const MARKS_SHARE_OF_MEMORY = 1 / 32;
 
 /** Counts the batches of one function instance; made once, and with it every cache. */
 export interface Ingestion {
@@ -48,6 +49,7 @@ export function createIngestion(environment: Environment, client: DynamoDBClient
     'DAILY_RECORDS_TABLE',
     'RUNS_TABLE',
     'REJECTED_QUEUE_URL',
+    'AWS_LAMBDA_FUNCTION_MEMORY_SIZE',
   );
   const { BILLING_TIME_ZONE, SLICE_MINUTES, EVENT_MAX_AGE_DAYS: eventMaxAgeDays } = variables;
   const tables = {
@@ -57,26 +59,34 @@ export function createIngestion(environment: Environment, client: DynamoDBClient
     runs: variables.RUNS_TABLE,
   };
   const calendar = new BillingCalendar(BILLING_TIME_ZONE, SLICE_MINUTES);
-  const counter = new UsageCounter({
-    slices: new UsageSliceStore(tables, { calendar, eventMaxAgeDays }),
-    marks: new DailyRecordStore(tables),
-    closings: new PeriodClosingStore(tables),
-    calendar,
-    concurrency: variables.WRITE_CONCURRENCY,
-  });
+  const memoryBytes = variables.AWS_LAMBDA_FUNCTION_MEMORY_SIZE * BYTES_PER_MEGABYTE;
+  const slices = new UsageSliceStore(tables, { calendar, eventMaxAgeDays });
+  const marks = new DailyRecordStore(tables, { cacheBytes: memoryBytes * MARKS_SHARE_OF_MEMORY });
+  const foundation = { billingTimeZone: BILLING_TIME_ZONE, sliceMinutes: SLICE_MINUTES };
+  const startCounter = async () => {
+    const { wideSlicesFrom } = await ensureFoundation(tables, foundation, calendar.dayOf(Date.now()));
+    return new UsageCounter({
+      slices,
+      marks,
+      closings: new PeriodClosingStore(tables),
+      control: new ControlTotalStore(tables),
+      calendar,
+      concurrency: variables.WRITE_CONCURRENCY,
+      wideSlicesFrom,
+      cacheBytes: memoryBytes * SLICES_SHARE_OF_MEMORY,
+    });
+  };
   const rejectedEvents = new RejectedQueue(sqs, variables.REJECTED_QUEUE_URL);
   const capacity = new CapacityMeter();
   meterCapacity(client, capacity);
-  const foundation = { billingTimeZone: BILLING_TIME_ZONE, sliceMinutes: SLICE_MINUTES };
   const reporting = new IngestionReports(capacity);
   const observations = new ObservationStore(tables);
-  const options: AggregationOptions = { counter, rejectedEvents, eventMaxAgeDays };
-  let isFounded = false;
+  let counter: UsageCounter | undefined;
   return {
     async handle(records, remainingMilliseconds) {
       const deadline = Date.now() + remainingMilliseconds - ANSWER_MARGIN_MILLISECONDS;
-      if (!isFounded) await ensureFoundation(tables, foundation);
-      isFounded = true;
+      counter ??= await startCounter();
+      const options = { counter, rejectedEvents, eventMaxAgeDays };
       const outcome = await aggregateBatch(options, records.map(queueMessageOf), deadline);
       reporting.report(outcome);
       await reporting.keep(observedByPeriod(outcome, calendar), observations);

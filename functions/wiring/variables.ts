@@ -29,6 +29,8 @@ const VARIABLES = {
   EVENTS_QUEUE_URL: webAddress(),
   EVENTS_DEAD_LETTER_QUEUE_URL: webAddress(),
   QUEUE_WAIT_MINUTES: wholeNumber(0, 1440),
+  // Set by Lambda, in MB (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
+  AWS_LAMBDA_FUNCTION_MEMORY_SIZE: wholeNumber(128),
   POWERTOOLS_SERVICE_NAME: requiredText(),
   CONFIGURATION_HASH: requiredText(),
   BILLING_TIME_ZONE: timeZoneName(),

@@ -1,13 +1,14 @@
 import { type DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import type { PeriodId } from '../periods/periods.ts';
+import { BoundedCache } from '../usage/bounded-cache.ts';
 import { estimatedSlicesOfMarks } from '../usage/slice-marks.ts';
 import type { DailyRecordMarks, DayMark } from '../usage/usage-slices.ts';
 import { clientOfKey, dailyRecordKey, periodPartition } from './keys.ts';
 import { batchGet, queryPages, type RawItem, textOf } from './pages.ts';
 import type { TablesWith } from './tables.ts';
 
-/** The marks that are remembered, some 100 bytes each. */
-const REMEMBERED_MARKS = 200_000;
+/** What is remembered of marks takes so many bytes at most, unless it is said otherwise. */
+const DEFAULT_CACHE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Makes daily records. The first thing that is ever written for a client's day is its record here, with the mark of the slice
@@ -16,37 +17,41 @@ const REMEMBERED_MARKS = 200_000;
 export class DailyRecordStore implements DailyRecordMarks {
   readonly #client: DynamoDBClient;
   readonly #table: string;
-  /** Known to be there, oldest first. */
-  readonly #known = new Set<string>();
+  /** Known to be there. */
+  readonly #known: BoundedCache<true>;
   readonly #underWay = new Map<string, Promise<void>>();
 
-  constructor({ client, dailyRecords }: TablesWith<'dailyRecords'>) {
+  constructor(
+    { client, dailyRecords }: TablesWith<'dailyRecords'>,
+    { cacheBytes = DEFAULT_CACHE_BYTES }: { cacheBytes?: number } = {},
+  ) {
     this.#client = client;
     this.#table = dailyRecords;
+    this.#known = new BoundedCache(cacheBytes, () => 0);
   }
 
   async learn(marks: readonly DayMark[]): Promise<void> {
-    const unknown = marks.filter((mark) => !this.#known.has(nameOf(mark)));
+    const unknown = marks.filter((mark) => !this.#known.get(nameOf(mark)));
     const days = new Map(
       unknown.map(({ clientId, day }) => dailyRecordKey(clientId, day)).map((key) => [key.sk, key] as const),
     );
     for (const item of await batchGet(this.#client, this.#table, [...days.values()], {
       projection: 'sk, sliceMarks',
     })) {
-      for (const mark of item.sliceMarks?.NS ?? []) this.#remember(`${item.sk?.S} ${mark}`);
+      for (const mark of item.sliceMarks?.NS ?? []) this.#known.keep(`${item.sk?.S} ${mark}`, true);
     }
   }
 
   async ensure(mark: DayMark): Promise<void> {
     const name = nameOf(mark);
-    if (this.#known.has(name)) return;
+    if (this.#known.get(name)) return;
     let writing = this.#underWay.get(name);
     if (!writing) {
       writing = this.#write(mark).finally(() => this.#underWay.delete(name));
       this.#underWay.set(name, writing);
     }
     await writing;
-    this.#remember(name);
+    this.#known.keep(name, true);
   }
 
   async #write({ clientId, day, mark }: DayMark): Promise<void> {
@@ -65,14 +70,6 @@ export class DailyRecordStore implements DailyRecordMarks {
         },
       }),
     );
-  }
-
-  #remember(name: string): void {
-    this.#known.add(name);
-    for (const oldest of this.#known) {
-      if (this.#known.size <= REMEMBERED_MARKS) break;
-      this.#known.delete(oldest);
-    }
   }
 }
 

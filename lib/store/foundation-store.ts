@@ -1,5 +1,12 @@
-import { ConditionalCheckFailedException, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import {
+  ConditionalCheckFailedException,
+  GetItemCommand,
+  PutItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
+import { addDays, type Day } from '../periods/days.ts';
+import { type PeriodId, periodOf } from '../periods/periods.ts';
 import { FOUNDATION_KEY } from './keys.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -7,6 +14,15 @@ import type { TablesWith } from './tables.ts';
 export interface Foundation {
   billingTimeZone: string;
   sliceMinutes: number;
+}
+
+/** The foundation as it was laid. */
+export interface LaidFoundation extends Foundation {
+  /**
+   * From this day on events look into wide slices first, and control totals are kept; before every day unless an earlier version
+   * laid the foundation. Absent until the first function of this version counts.
+   */
+  wideSlicesFrom?: Day;
 }
 
 /** The settings differ from those that usage has been counted by. Counting on would look for the same event elsewhere. */
@@ -26,12 +42,24 @@ export class FoundationChanged extends HalfmonthError {
   }
 }
 
+const FIRST_DAY: Day = '0000-01-01';
+
 /**
- * Lays the foundation when there is none, and compares with it when there is: one read a cold start.
+ * Lays the foundation when there is none, and compares with it when there is: one read a cold start. One that an earlier version
+ * laid is taken over: wide slices begin on the day after tomorrow, which no instance of that version lives to see, nor has it counted
+ * anything of it, since events are at most an hour ahead.
+ * @param today in the billing time zone
  * @throws FoundationChanged
  */
-export async function ensureFoundation(tables: TablesWith<'runs'>, given: Foundation): Promise<void> {
-  compare((await readFoundation(tables)) ?? (await layFoundation(tables, given)), given);
+export async function ensureFoundation(
+  tables: TablesWith<'runs'>,
+  given: Foundation,
+  today: Day,
+): Promise<Required<LaidFoundation>> {
+  const laid = (await readFoundation(tables)) ?? (await layFoundation(tables, given));
+  compare(laid, given);
+  const { wideSlicesFrom } = laid;
+  return wideSlicesFrom === undefined ? takeOver(tables, laid, addDays(today, 2)) : { ...laid, wideSlicesFrom };
 }
 
 /**
@@ -51,13 +79,51 @@ function compare(laid: Foundation, given: Foundation): void {
   }
 }
 
-async function readFoundation({ client, runs }: TablesWith<'runs'>): Promise<Foundation | undefined> {
-  const { Item } = await client.send(new GetItemCommand({ TableName: runs, Key: KEY, ConsistentRead: true }));
-  if (!Item) return undefined;
-  return { billingTimeZone: Item.billingTimeZone?.S ?? '', sliceMinutes: Number(Item.sliceMinutes?.N) };
+/** Whether all of a period was counted by versions that keep control totals. */
+export function isControlled({ wideSlicesFrom }: LaidFoundation, period: PeriodId): boolean {
+  return wideSlicesFrom !== undefined && periodOf(period).from >= wideSlicesFrom;
 }
 
-async function layFoundation(tables: TablesWith<'runs'>, given: Foundation): Promise<Foundation> {
+/** The foundation as it is now; none while nothing has been counted. */
+export async function readFoundation({ client, runs }: TablesWith<'runs'>): Promise<LaidFoundation | undefined> {
+  const { Item } = await client.send(new GetItemCommand({ TableName: runs, Key: KEY, ConsistentRead: true }));
+  if (!Item) return undefined;
+  const wideSlicesFrom = Item.wideSlicesFrom?.S;
+  return {
+    billingTimeZone: Item.billingTimeZone?.S ?? '',
+    sliceMinutes: Number((Item.shortSliceMinutes ?? Item.sliceMinutes)?.N),
+    ...(wideSlicesFrom === undefined ? {} : { wideSlicesFrom }),
+  };
+}
+
+/**
+ * From now on the length of slices stands under another name, so that a version which knows of no wide slices refuses to count
+ * (its `FOUNDATION_CHANGED` says NaN) instead of counting an event again that stands in one.
+ */
+async function takeOver(
+  tables: TablesWith<'runs'>,
+  laid: LaidFoundation,
+  wideSlicesFrom: Day,
+): Promise<Required<LaidFoundation>> {
+  try {
+    await tables.client.send(
+      new UpdateItemCommand({
+        TableName: tables.runs,
+        Key: KEY,
+        UpdateExpression: 'SET wideSlicesFrom = :from, shortSliceMinutes = :minutes REMOVE sliceMinutes',
+        ConditionExpression: 'attribute_not_exists(wideSlicesFrom)',
+        ExpressionAttributeValues: { ':from': { S: wideSlicesFrom }, ':minutes': { N: String(laid.sliceMinutes) } },
+      }),
+    );
+    return { ...laid, wideSlicesFrom };
+  } catch (error) {
+    if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    // Another process was first, a moment ago.
+    return { ...laid, wideSlicesFrom, ...(await readFoundation(tables)) };
+  }
+}
+
+async function layFoundation(tables: TablesWith<'runs'>, given: Foundation): Promise<LaidFoundation> {
   try {
     await tables.client.send(
       new PutItemCommand({
@@ -65,12 +131,13 @@ async function layFoundation(tables: TablesWith<'runs'>, given: Foundation): Pro
         Item: {
           ...KEY,
           billingTimeZone: { S: given.billingTimeZone },
-          sliceMinutes: { N: String(given.sliceMinutes) },
+          shortSliceMinutes: { N: String(given.sliceMinutes) },
+          wideSlicesFrom: { S: FIRST_DAY },
         },
         ConditionExpression: 'attribute_not_exists(pk)',
       }),
     );
-    return given;
+    return { ...given, wideSlicesFrom: FIRST_DAY };
   } catch (error) {
     if (!(error instanceof ConditionalCheckFailedException)) throw error;
     // Another process was first, a moment ago.

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Day } from '../periods/days.ts';
 import { type PeriodId, periodIdOfDay } from '../periods/periods.ts';
+import { isWide, type SliceName } from '../usage/slice-path.ts';
 
 /**
  * A period's clients are spread over this many partition keys, so that neither counting nor packaging is bound to the
@@ -62,8 +63,8 @@ export function dayOfKey(sortKey: string): Day {
   return sortKey.slice(start, start + DAY_LENGTH);
 }
 
-/** Usage slice: `<client>#<day>#<slice>#<page>`, so that one query yields a client's slices in the order of time. */
-export function usageSliceKey(clientId: string, day: Day, slice: number, page: number): PrimaryKey {
+/** Usage slice: `<client>#<day>#<slice>#<page>`, so that one query yields a client's slices day by day. */
+export function usageSliceKey(clientId: string, day: Day, slice: SliceName, page: number): PrimaryKey {
   return {
     pk: clientPartition(periodIdOfDay(day), clientId),
     sk: usageSlicePrefix(clientId, day, slice) + pad(page, 5),
@@ -75,9 +76,9 @@ export function pageOfKey(sortKey: string): number {
   return Number(sortKey.slice(sortKey.lastIndexOf(SEPARATOR) + 1));
 }
 
-/** What the sort keys of one slice's pages begin with. */
-export function usageSlicePrefix(clientId: string, day: Day, slice: number): string {
-  return [clientId, day, pad(slice, 4), ''].join(SEPARATOR);
+/** What the sort keys of one slice's pages begin with: the number of a short slice has four digits, a wide one has its name. */
+export function usageSlicePrefix(clientId: string, day: Day, slice: SliceName): string {
+  return [clientId, day, isWide(slice) ? slice : pad(slice, 4), ''].join(SEPARATOR);
 }
 
 /** Daily record: `<client>#<day>`. */

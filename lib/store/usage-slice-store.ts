@@ -7,6 +7,7 @@ import {
 import { normalize } from '../decimal/decimal.ts';
 import { bytesOfIdentity, identityOfBytes } from '../events/identity.ts';
 import type { BillingCalendar, Day } from '../periods/days.ts';
+import { IdentitySet } from '../usage/identity-set.ts';
 import type { PageChange, SliceId, SlicePage } from '../usage/slice-page.ts';
 import type { ChangeOutcome, LateEntry, PageId, UsageSlices } from '../usage/usage-slices.ts';
 import { EXPIRY_MARGIN_DAYS } from '../usage/usage-slices.ts';
@@ -148,6 +149,7 @@ function attributesOf(page: SlicePage): RawItem {
     countedAt: { N: String(page.countedAt) },
     ...(page.sealed ? { sealed: { BOOL: true } } : {}),
     ...(page.lasting ? { lasting: { BOOL: true } } : {}),
+    ...(page.changeId === undefined ? {} : { changeId: { S: page.changeId } }),
   };
 }
 
@@ -157,12 +159,13 @@ function pageOf(item: RawItem): SlicePage {
     number: pageOfKey(sortKey),
     version: numberOf(item, 'version', 0),
     sealed: item.sealed?.BOOL === true,
-    identities: new Set((item.identities?.BS ?? []).map(identityOfBytes)),
+    identities: IdentitySet.of((item.identities?.BS ?? []).map(identityOfBytes)),
     totals: new Map(Object.entries(item.totals?.M ?? {}).map(([meter, { N = '0' }]) => [meter, normalize(N)])),
     firstEventAt: Date.parse(textOf(item, 'firstEventAt')),
     lastEventAt: Date.parse(textOf(item, 'lastEventAt')),
     countedAt: numberOf(item, 'countedAt', 0),
     late: new Set((item.late?.L ?? []).map(identityOfLateItem)),
     lasting: item.lasting?.BOOL === true,
+    changeId: item.changeId?.S,
   };
 }

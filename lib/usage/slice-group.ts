@@ -1,15 +1,20 @@
 import type { ConsumptionEvent } from '../events/consumption-event.ts';
 import type { Identity } from '../events/identity.ts';
-import type { BillingCalendar } from '../periods/days.ts';
+import type { BillingCalendar, Day } from '../periods/days.ts';
 import type { SliceId } from './slice-page.ts';
+import { type SliceLength, sliceOfLength } from './slice-path.ts';
 
-/** The distinct events of a batch that belong to one slice, and the messages they came in. */
+/** An event of a batch, and the messages it came in: if it is not counted, each of them has to come again. */
+export interface DistinctEvent {
+  event: ConsumptionEvent;
+  messages: number[];
+}
+
+/** The distinct events of a batch that look for their place in one slice. */
 export interface SliceGroup extends SliceId {
   /** Unique for the slice. */
   key: string;
-  events: ConsumptionEvent[];
-  /** Also those messages that only repeat an event: if it is not counted, they have to come again too. */
-  messages: Set<number>;
+  entries: DistinctEvent[];
   /** Events left out because the batch holds them already. */
   repeated: number;
 }
@@ -20,24 +25,36 @@ export interface DeliveredEvent {
   message: number;
 }
 
-/** Groups a batch by client, day and slice: each group becomes, as a rule, one write. */
-export function groupBySlice(delivered: Iterable<DeliveredEvent>, calendar: BillingCalendar): SliceGroup[] {
-  const groups = new Map<string, { group: SliceGroup; identities: Set<Identity> }>();
-  for (const { event, message } of delivered) {
-    const { day, slice } = calendar.positionOf(event.instant);
-    const key = `${event.clientId}#${day}#${slice}`;
-    let entry = groups.get(key);
-    if (!entry) {
-      const group = { key, clientId: event.clientId, day, slice, events: [], messages: new Set<number>(), repeated: 0 };
-      entry = { group, identities: new Set() };
-      groups.set(key, entry);
+/** Groups events by client, day and the slice of a length: each group becomes, as a rule, one write at most. */
+export function groupBySlice(
+  events: Iterable<DistinctEvent>,
+  length: SliceLength,
+  calendar: BillingCalendar,
+): SliceGroup[] {
+  const groups = new Map<string, { group: SliceGroup; byIdentity: Map<Identity, DistinctEvent> }>();
+  for (const entry of events) {
+    const position = calendar.positionOf(entry.event.instant);
+    const slice = sliceOfLength(length, position, calendar.sliceMinutes);
+    const { clientId } = entry.event;
+    const key = `${clientId}#${position.day}#${slice}`;
+    let known = groups.get(key);
+    if (!known) {
+      known = { group: { key, clientId, day: position.day, slice, entries: [], repeated: 0 }, byIdentity: new Map() };
+      groups.set(key, known);
     }
-    entry.group.messages.add(message);
-    if (entry.identities.has(event.identity)) entry.group.repeated += 1;
-    else {
-      entry.identities.add(event.identity);
-      entry.group.events.push(event);
+    const same = known.byIdentity.get(entry.event.identity);
+    if (same) {
+      same.messages.push(...entry.messages);
+      known.group.repeated += 1;
+    } else {
+      known.byIdentity.set(entry.event.identity, entry);
+      known.group.entries.push(entry);
     }
   }
   return [...groups.values()].map(({ group }) => group);
+}
+
+/** Whether a day's events look into wide slices first; those of earlier days were counted before there were any. */
+export function hasWideSlices(day: Day, wideSlicesFrom: Day): boolean {
+  return day >= wideSlicesFrom;
 }

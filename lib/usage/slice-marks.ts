@@ -1,19 +1,26 @@
+import { isWide, type SliceName, STRETCH_MINUTES, stretchOf } from './slice-path.ts';
+
 /**
- * A mark is a number in the daily record's set: "in this stretch of the day there are slices, and one of them has reached
- * this many pages". It lets the planner weigh a client-day without reading its slices, at a handful of writes a day.
+ * A mark is a number in the daily record's set: "in this stretch of the day there are short slices, and one of them has reached
+ * this many pages", or "there are wide slices". It lets the planner weigh a client-day without reading its slices, at a handful of
+ * writes a day.
  */
 export type SliceMark = number;
-
-/** A stretch of the day that is marked once. Longer ones cost fewer writes and make the estimate coarser. */
-export const STRETCH_MINUTES = 240;
 
 /** Page counts are marked by powers of two; 2^64 pages are out of reach. */
 const POWERS = 64;
 
+/** The day as a whole has a page. No day has so many stretches that it could be taken for one of theirs. */
+const DAY_MARK: SliceMark = 1_000 * POWERS;
+/** Its stretches have pages of their own: one mark for all of them. */
+const STRETCHES_MARK: SliceMark = 1_001 * POWERS;
+/** A day of 25 hours has this many. */
+const MOST_STRETCHES = Math.ceil((25 * 60) / STRETCH_MINUTES);
+
 /** The mark for a slice that has come to hold `pages` pages. Grows with the logarithm of `pages`. */
-export function sliceMarkOf(slice: number, pages: number, sliceMinutes: number): SliceMark {
-  const stretch = Math.floor((slice * sliceMinutes) / STRETCH_MINUTES);
-  return stretch * POWERS + Math.ceil(Math.log2(Math.max(pages, 1)));
+export function sliceMarkOf(slice: SliceName, pages: number, sliceMinutes: number): SliceMark {
+  if (isWide(slice)) return slice === 'day' ? DAY_MARK : STRETCHES_MARK;
+  return stretchOf(slice, sliceMinutes) * POWERS + Math.ceil(Math.log2(Math.max(pages, 1)));
 }
 
 /**
@@ -22,10 +29,15 @@ export function sliceMarkOf(slice: number, pages: number, sliceMinutes: number):
  */
 export function estimatedSlicesOfMarks(marks: Iterable<SliceMark>, sliceMinutes: number): number {
   const pagesByStretch = new Map<number, number>();
+  let wide = 0;
   for (const mark of marks) {
-    const stretch = Math.floor(mark / POWERS);
-    pagesByStretch.set(stretch, Math.max(pagesByStretch.get(stretch) ?? 1, 2 ** (mark % POWERS)));
+    if (mark === DAY_MARK) wide += 1;
+    else if (mark === STRETCHES_MARK) wide += MOST_STRETCHES;
+    else {
+      const stretch = Math.floor(mark / POWERS);
+      pagesByStretch.set(stretch, Math.max(pagesByStretch.get(stretch) ?? 1, 2 ** (mark % POWERS)));
+    }
   }
   const slicesPerStretch = Math.max(1, STRETCH_MINUTES / sliceMinutes);
-  return [...pagesByStretch.values()].reduce((sum, pages) => sum + slicesPerStretch * pages, 0);
+  return [...pagesByStretch.values()].reduce((sum, pages) => sum + slicesPerStretch * pages, wide);
 }

@@ -2,12 +2,14 @@ import { type Decimal, DecimalSum } from '../decimal/decimal.ts';
 import type { ConsumptionEvent } from '../events/consumption-event.ts';
 import { IDENTITY_BYTES, type Identity } from '../events/identity.ts';
 import type { Day } from '../periods/days.ts';
+import { type Identities, IdentitySet } from './identity-set.ts';
+import { isWide, type SliceName } from './slice-path.ts';
 
 /** Which slice of which client's day. */
 export interface SliceId {
   clientId: string;
   day: Day;
-  slice: number;
+  slice: SliceName;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface SlicePage {
   /** 0: the page does not exist yet. Grows by one with each change. */
   version: number;
   sealed: boolean;
-  identities: ReadonlySet<Identity>;
+  identities: Identities;
   totals: ReadonlyMap<string, Decimal>;
   /** Milliseconds since the epoch; meaningless while the page has no events. */
   firstEventAt: number;
@@ -33,6 +35,8 @@ export interface SlicePage {
    * the running period do, and take no events any more once it has ended.
    */
   lasting: boolean;
+  /** Names the change that made the page what it is: whoever's it is knows its own by it. Earlier versions wrote none. */
+  changeId?: string | undefined;
 }
 
 /** What one conditional write makes of a page. */
@@ -45,11 +49,13 @@ export interface PageChange {
 /** DynamoDB counts an item's bytes in steps of this many, each a write unit. */
 const WRITE_UNIT_BYTES = 1024;
 /** Keys with a client id of usual length, version, counters and names of attributes. */
-const BASE_BYTES = 210;
+const BASE_BYTES = 230;
 /** What a late event takes besides its meter and quantity. */
 const LATE_EVENT_BYTES = 140;
 /** Far below DynamoDB's 400 KB; a write that fails its condition costs the item's size, so it is not made larger. */
 export const MAXIMUM_PAGE_BYTES = 128 * 1024;
+/** A wide slice's page is read for every slice behind it, so it takes no more than one read unit does. */
+export const MAXIMUM_WIDE_PAGE_BYTES = 4 * 1024;
 
 /**
  * How many events a page takes once its period has ended: so few that each of them could still be listed as late in it, should
@@ -60,18 +66,22 @@ export const MAXIMUM_EVENTS_AFTER_PERIOD_END = 1_000;
 /** Where a period stands when an event of it is counted; an event of a closed one is late. */
 export type PeriodPhase = 'running' | 'ended' | 'closed';
 
+const NO_IDENTITIES = IdentitySet.of([]);
+const NO_LATE: ReadonlySet<Identity> = new Set();
+const NO_TOTALS: ReadonlyMap<string, Decimal> = new Map();
+
 /** A page that nobody has written yet. */
 export function emptyPage(number: number): SlicePage {
   return {
     number,
     version: 0,
     sealed: false,
-    identities: new Set(),
-    totals: new Map(),
+    identities: NO_IDENTITIES,
+    totals: NO_TOTALS,
     firstEventAt: Number.POSITIVE_INFINITY,
     lastEventAt: Number.NEGATIVE_INFINITY,
     countedAt: 0,
-    late: new Set(),
+    late: NO_LATE,
     lasting: false,
   };
 }
@@ -95,12 +105,14 @@ export function bytesOfPage(page: SlicePage): number {
  *
  * @param phase how far the events' period has got
  * @param now milliseconds since the epoch
+ * @param slice whose page it is
  */
 export function planChange(
   page: SlicePage,
   events: readonly ConsumptionEvent[],
-  { phase, now }: { phase: PeriodPhase; now: number },
+  { phase, now, slice = 0 }: { phase: PeriodPhase; now: number; slice?: SliceName },
 ): PageChange {
+  const maximumBytes = isWide(slice) ? MAXIMUM_WIDE_PAGE_BYTES : MAXIMUM_PAGE_BYTES;
   if (phase !== 'running' && page.version > 0 && !page.lasting) {
     return { events: [], after: { ...page, version: page.version + 1, sealed: true } };
   }
@@ -117,7 +129,7 @@ export function planChange(
       IDENTITY_BYTES +
       (isNewMeter ? meter.length + quantity.length + 2 : 0) +
       (late ? LATE_EVENT_BYTES + meter.length + quantity.length : 0);
-    if (taken.length > 0 && (bytes + cost > MAXIMUM_PAGE_BYTES || taken.length >= room)) break;
+    if (taken.length > 0 && (bytes + cost > maximumBytes || taken.length >= room)) break;
     bytes += cost;
     taken.push(event);
     const sum = sums.get(meter);
@@ -131,7 +143,7 @@ export function planChange(
     number: page.number,
     version: page.version + 1,
     sealed: !isWhole || isDearerThanNewPage(bytes, bytes - before),
-    identities: new Set([...page.identities, ...taken.map(({ identity }) => identity)]),
+    identities: IdentitySet.union([page.identities, IdentitySet.of(taken.map(({ identity }) => identity))]),
     totals,
     firstEventAt: taken.reduce((first, { instant }) => Math.min(first, instant), page.firstEventAt),
     lastEventAt: taken.reduce((last, { instant }) => Math.max(last, instant), page.lastEventAt),

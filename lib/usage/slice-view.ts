@@ -1,12 +1,25 @@
 import type { Identity } from '../events/identity.ts';
+import { BoundedCache } from './bounded-cache.ts';
+import { type Identities, IdentitySet } from './identity-set.ts';
 import { emptyPage, type SlicePage } from './slice-page.ts';
+
+/** So many sets of sealed pages are looked through one by one before they become one. */
+const SETS_LOOKED_THROUGH = 8;
+
+/** What a view takes with one page of one meter and no identity: objects, maps and their first places. */
+const VIEW_BYTES = 800;
+/** Its 16 characters, and its share of an index. */
+const BYTES_PER_IDENTITY = 32;
+const BYTES_PER_LATE_EVENT = 90;
+const BYTES_PER_METER = 150;
 
 /**
  * What this process knows of one slice: every identity of the sealed pages, and the one page that can still change. Sealed
  * pages never change, so what is known of them stays true; what is known of the open page is put to the test by its version.
  */
 export class SliceView {
-  readonly #sealed = new Set<Identity>();
+  #sealed: Identities[] = [];
+  #sealedSize = 0;
   #open: SlicePage = emptyPage(0);
 
   /** The first page that is not known to be sealed; its version is 0 while it is not known to exist. */
@@ -14,14 +27,20 @@ export class SliceView {
     return this.#open;
   }
 
-  /** How many identities are held, for the cache's accounts. */
-  get size(): number {
-    return this.#sealed.size + this.#open.identities.size + 1;
+  /** What it takes in memory, near enough. */
+  get bytes(): number {
+    const { identities, late, totals } = this.#open;
+    return (
+      VIEW_BYTES +
+      (this.#sealedSize + identities.size) * BYTES_PER_IDENTITY +
+      late.size * BYTES_PER_LATE_EVENT +
+      totals.size * BYTES_PER_METER
+    );
   }
 
   /** Whether an event with this identity is counted already, as far as is known. */
   holds(identity: Identity): boolean {
-    return this.#open.identities.has(identity) || this.#sealed.has(identity);
+    return this.#open.identities.has(identity) || this.#sealed.some((identities) => identities.has(identity));
   }
 
   /** Takes in a page as it was read or written: the open one, or one that follows. */
@@ -31,44 +50,30 @@ export class SliceView {
       this.#open = page;
       return;
     }
-    for (const identity of page.identities) this.#sealed.add(identity);
+    this.#sealed.push(page.identities);
+    this.#sealedSize += page.identities.size;
+    if (this.#sealed.length > SETS_LOOKED_THROUGH) this.#sealed = [IdentitySet.union(this.#sealed)];
     this.#open = emptyPage(page.number + 1);
   }
 
-  /** The open page turned out not to exist. */
-  forgetOpen(): void {
-    this.#open = emptyPage(this.#open.number);
+  /**
+   * Takes in what a query found from the open page on, in order. A query is no snapshot: a page can be shown as it was before
+   * another instance sealed it, and the page that this instance began then beside it. What follows an open page is left for later;
+   * the open page's version refuses whoever goes by it.
+   */
+  absorbAll(pages: readonly SlicePage[]): void {
+    if (pages.length === 0) this.#open = emptyPage(this.#open.number);
+    for (const page of pages) {
+      if (page.number !== this.#open.number) break;
+      this.absorb(page);
+    }
   }
 }
 
-/** Views of the slices met last, bounded by the identities they hold: some 60 bytes each. */
-export class SliceCache {
-  readonly #views = new Map<string, { view: SliceView; size: number }>();
-  readonly #maximumIdentities: number;
-  #identities = 0;
-
-  constructor(maximumIdentities: number) {
-    this.#maximumIdentities = maximumIdentities;
-  }
-
-  get(key: string): SliceView | undefined {
-    return this.#views.get(key)?.view;
-  }
-
-  /** Keeps a view as the one used last, and lets go of the ones not used for longest. */
-  keep(key: string, view: SliceView): void {
-    this.drop(key);
-    this.#views.set(key, { view, size: view.size });
-    this.#identities += view.size;
-    for (const oldest of this.#views.keys()) {
-      if (this.#identities <= this.#maximumIdentities) break;
-      this.drop(oldest);
-    }
-  }
-
-  drop(key: string): void {
-    this.#identities -= this.#views.get(key)?.size ?? 0;
-    this.#views.delete(key);
+/** Views of the slices met last, bounded by what they take in memory. */
+export class SliceCache extends BoundedCache<SliceView> {
+  constructor(maximumBytes: number) {
+    super(maximumBytes, (view) => view.bytes);
   }
 }
 

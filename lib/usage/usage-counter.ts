@@ -1,11 +1,21 @@
 import pLimit from 'p-limit';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
-import type { BillingCalendar } from '../periods/days.ts';
+import type { ConsumptionEvent } from '../events/consumption-event.ts';
+import type { BillingCalendar, Day } from '../periods/days.ts';
 import { endOfPeriod, type PeriodId, periodIdOfDay, periodOf } from '../periods/periods.ts';
+import { ControlTally } from './control-tally.ts';
+import type { ControlTotals } from './control-total.ts';
 import { markMissedLateEvents } from './late-marking.ts';
-import { SliceCounter } from './slice-counter.ts';
-import { type DeliveredEvent, groupBySlice, type SliceGroup } from './slice-group.ts';
+import { SliceCounter, type WrittenEvents } from './slice-counter.ts';
+import {
+  type DeliveredEvent,
+  type DistinctEvent,
+  groupBySlice,
+  hasWideSlices,
+  type SliceGroup,
+} from './slice-group.ts';
 import { sliceMarkOf } from './slice-marks.ts';
+import { isWide, SLICE_LENGTHS, type SliceLength } from './slice-path.ts';
 import { SliceCache, SliceView, Staleness } from './slice-view.ts';
 import type { DailyRecordMarks, PageId, PeriodClosings, UsageSlices } from './usage-slices.ts';
 
@@ -33,98 +43,140 @@ export interface UsageCounterOptions {
   slices: UsageSlices;
   marks: DailyRecordMarks;
   closings: PeriodClosings;
+  control: ControlTotals;
   calendar: BillingCalendar;
   /** Writes under way at once. */
   concurrency: number;
   /** Milliseconds since the epoch. */
   now?: () => number;
-  /** How many identities are kept in memory, some 60 bytes each. */
-  cachedIdentities?: number;
+  /** Days before it have short slices only; without, none has. */
+  wideSlicesFrom?: Day;
+  /** What is remembered of slices takes so many bytes at most. */
+  cacheBytes?: number;
 }
 
 /** A period counts as ended this long before its end: no clock is so far off, and no write takes so long. */
 const BEFORE_END_MILLISECONDS = 15 * 60_000;
-const DEFAULT_CACHED_IDENTITIES = 1_000_000;
+const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
+const FIRST_DAY: Day = '0000-01-01';
+/** Slices whose pages are read ahead and held at once: two requests' worth, 16 MB each at most. */
+const GROUPS_IN_PORTION = 200;
 
 /** Counts batches of events. Lives as long as the process: what it remembers saves reads, and is never trusted unchecked. */
 export class UsageCounter {
   readonly #options: Required<UsageCounterOptions>;
   readonly #slices: SliceCounter;
   readonly #cache: SliceCache;
+  readonly #control: ControlTally;
   readonly #staleness = new Staleness();
 
   constructor(options: UsageCounterOptions) {
-    this.#options = { now: Date.now, cachedIdentities: DEFAULT_CACHED_IDENTITIES, ...options };
-    const { slices, marks, calendar, now, cachedIdentities } = this.#options;
+    this.#options = { now: Date.now, wideSlicesFrom: FIRST_DAY, cacheBytes: DEFAULT_CACHE_BYTES, ...options };
+    const { slices, marks, control, calendar, now, cacheBytes } = this.#options;
     this.#slices = new SliceCounter({ slices, marks, sliceMinutes: calendar.sliceMinutes, now });
-    this.#cache = new SliceCache(cachedIdentities);
+    this.#cache = new SliceCache(cacheBytes);
+    this.#control = new ControlTally(control);
   }
 
   /**
    * Counts a batch. A group that fails fails its own messages only.
    * @param deadline no group is begun after this instant, in milliseconds since the epoch
    */
-  async count(delivered: Iterable<DeliveredEvent>, deadline = Number.POSITIVE_INFINITY): Promise<BatchOutcome> {
-    const groups = groupBySlice(delivered, this.#options.calendar);
-    const fresh = await this.#readAhead(groups);
-    const outcome: BatchOutcome = {
-      counted: 0,
-      duplicates: 0,
-      duplicatesByPeriod: new Map(),
-      late: 0,
-      conflicts: 0,
-      failedMessages: new Set(),
-      failures: [],
-    };
-    for (const group of groups) addDuplicates(outcome, group, group.repeated);
-    const limit = pLimit(this.#options.concurrency);
-    const unmarked = await limit.map(groups, (group) => this.#attempt(group, fresh, deadline, outcome));
-    await this.#markWhatWasClosedMeanwhile(
-      unmarked.filter((group) => group !== undefined),
-      outcome,
-    );
-    return outcome;
+  async count(delivered: readonly DeliveredEvent[], deadline = Number.POSITIVE_INFINITY): Promise<BatchOutcome> {
+    const batch = new Batch(deadline);
+    if (delivered.length === 0) return batch.outcome;
+    const entries = delivered.map(({ event, message }) => ({ event, messages: [message] }));
+    try {
+      const begun = await this.#control.begin(this.#byPeriod(delivered));
+      await this.#countAll(entries, batch);
+      await begun.settle(batch.written);
+    } catch (error) {
+      // A batch that the control total was not told of is not counted: nobody would miss it if it were lost later.
+      batch.fail(entries, error);
+    }
+    return batch.outcome;
   }
 
-  /** Counts a group; answers it when its period has ended but was not known to be closed. */
-  async #attempt(
-    group: SliceGroup,
-    fresh: ReadonlyMap<string, SliceView>,
-    deadline: number,
-    outcome: BatchOutcome,
-  ): Promise<SliceGroup | undefined> {
-    return this.#guard(group, outcome, async () => {
+  #byPeriod(delivered: readonly DeliveredEvent[]): Map<PeriodId, ConsumptionEvent[]> {
+    const byPeriod = new Map<PeriodId, ConsumptionEvent[]>();
+    for (const { event } of delivered) {
+      const period = this.#periodOf(event);
+      const events = byPeriod.get(period);
+      if (events) events.push(event);
+      else byPeriod.set(period, [event]);
+    }
+    return byPeriod;
+  }
+
+  #periodOf({ instant }: ConsumptionEvent): PeriodId {
+    return periodIdOfDay(this.#options.calendar.dayOf(instant));
+  }
+
+  /** From wide slices to short ones: what a slice has no room for goes on to the one behind it. */
+  async #countAll(entries: DistinctEvent[], batch: Batch): Promise<void> {
+    const unmarked: SliceGroup[] = [];
+    let left = entries;
+    for (const length of SLICE_LENGTHS) {
+      const [here, later] = this.#lookingInto(length, left);
+      const groups = groupBySlice(here, length, this.#options.calendar);
+      for (const group of groups) batch.addDuplicates(group, group.repeated);
+      const outcomes = await this.#countGroups(groups, batch);
+      left = [...later, ...outcomes.flatMap((outcome) => outcome?.left ?? [])];
+      unmarked.push(...outcomes.flatMap((outcome) => outcome?.unmarked ?? []));
+    }
+    await this.#markWhatWasClosedMeanwhile(unmarked, batch);
+  }
+
+  /** Days that were begun by an earlier version have short slices only. */
+  #lookingInto(length: SliceLength, entries: DistinctEvent[]): [DistinctEvent[], DistinctEvent[]] {
+    const { calendar, wideSlicesFrom } = this.#options;
+    if (length === 'short' || wideSlicesFrom === FIRST_DAY) return [entries, []];
+    const isIn = ({ event }: DistinctEvent) => hasWideSlices(calendar.dayOf(event.instant), wideSlicesFrom);
+    return [entries.filter(isIn), entries.filter((entry) => !isIn(entry))];
+  }
+
+  /** Portion by portion, so that however many slices a batch reaches, few of their pages are held; the next is read meanwhile. */
+  async #countGroups(groups: readonly SliceGroup[], batch: Batch): Promise<(Attempt | undefined)[]> {
+    const portions: SliceGroup[][] = [];
+    for (let start = 0; start < groups.length; start += GROUPS_IN_PORTION) {
+      portions.push(groups.slice(start, start + GROUPS_IN_PORTION));
+    }
+    const outcomes: (Attempt | undefined)[] = [];
+    const limit = pLimit(this.#options.concurrency);
+    let reading = this.#readAhead(portions[0] ?? []);
+    for (const [number, portion] of portions.entries()) {
+      const fresh = await reading;
+      reading = this.#readAhead(portions[number + 1] ?? []);
+      outcomes.push(...(await limit.map(portion, (group) => this.#attempt(group, fresh, batch))));
+    }
+    return outcomes;
+  }
+
+  async #attempt(group: SliceGroup, fresh: ReadonlyMap<string, SliceView>, batch: Batch): Promise<Attempt | undefined> {
+    return this.#guard(group, batch, async () => {
       const { slices, closings, now } = this.#options;
-      if (now() > deadline)
+      if (now() > batch.deadline)
         throw new OutOfTime('The invocation ran out of time before all of its groups were counted.');
       const period = this.#endedPeriodOf(group);
       const closedAt = period === undefined ? undefined : await closings.closedAt(period);
       const isLate = closedAt !== undefined;
       const { view, isFresh } = await this.#viewOf(group, fresh);
-      const { counted, duplicates, conflicts } = await this.#slices.count(
-        group,
-        view,
-        isFresh,
-        isLate ? 'closed' : period === undefined ? 'running' : 'ended',
-      );
+      const written: WrittenEvents = { counted: [], unsure: [] };
+      const phase = isLate ? 'closed' : period === undefined ? 'running' : 'ended';
+      const counting = this.#slices.count(group, view, isFresh, phase, written);
+      const { duplicates, left, conflicts } = await counting.finally(() => batch.addWritten(group, written));
       this.#cache.keep(group.key, view);
       if (!isFresh) this.#staleness.observe(conflicts > 0);
-      outcome.counted += counted;
-      addDuplicates(outcome, group, duplicates.length);
-      outcome.conflicts += conflicts;
-      if (!isLate) return period === undefined ? undefined : group;
-      outcome.late += counted;
+      batch.addDuplicates(group, duplicates.length);
+      batch.outcome.conflicts += conflicts;
+      if (!isLate) return { left, unmarked: period === undefined ? undefined : group };
+      batch.outcome.late += written.counted.length;
       if (duplicates.length > 0) {
-        const missed = { ...group, events: duplicates };
-        outcome.late += await markMissedLateEvents(
-          slices,
-          missed,
-          { period: periodIdOfDay(group.day), closedAt },
-          now(),
-        );
+        const closed = { period: periodIdOfDay(group.day), closedAt };
+        batch.outcome.late += await markMissedLateEvents(slices, group, duplicates, closed, now());
         this.#cache.drop(group.key);
       }
-      return undefined;
+      return { left, unmarked: undefined };
     });
   }
 
@@ -132,46 +184,43 @@ export class UsageCounter {
    * After the writes: if a period was closed while they were made, they may have missed its package. A run closes the period
    * first and reads the slices then; we write first and ask then. So either it reads our events, or we see its closing.
    */
-  async #markWhatWasClosedMeanwhile(groups: readonly SliceGroup[], outcome: BatchOutcome): Promise<void> {
+  async #markWhatWasClosedMeanwhile(groups: readonly SliceGroup[], batch: Batch): Promise<void> {
     const { slices, closings, concurrency, now } = this.#options;
     const askOnce = new Map<PeriodId, Promise<number | undefined>>();
     const limit = pLimit(concurrency);
     await limit.map(groups, (group) =>
-      this.#guard(group, outcome, async () => {
+      this.#guard(group, batch, async () => {
         const period = periodIdOfDay(group.day);
         const asked = askOnce.get(period) ?? closings.closedAtNow(period);
         askOnce.set(period, asked);
         const closedAt = await asked;
         if (closedAt === undefined) return;
-        outcome.late += await markMissedLateEvents(slices, group, { period, closedAt }, now());
+        const events = group.entries.map(({ event }) => event);
+        batch.outcome.late += await markMissedLateEvents(slices, group, events, { period, closedAt }, now());
         this.#cache.drop(group.key);
       }),
     );
   }
 
-  async #guard<Result>(
-    group: SliceGroup,
-    outcome: BatchOutcome,
-    step: () => Promise<Result>,
-  ): Promise<Result | undefined> {
+  async #guard<Result>(group: SliceGroup, batch: Batch, step: () => Promise<Result>): Promise<Result | undefined> {
     try {
       return await step();
     } catch (error) {
       this.#cache.drop(group.key);
-      for (const message of group.messages) outcome.failedMessages.add(message);
-      outcome.failures.push(error instanceof Error ? error : new Error(String(error)));
+      batch.fail(group.entries, error);
       return undefined;
     }
   }
 
-  /** Reads what is not known of a batch's slices and daily records, a hundred a request, before groups ask one by one. */
+  /** Reads what is not known of slices and daily records, a hundred a request, before groups ask one by one. Never throws. */
   async #readAhead(groups: readonly SliceGroup[]): Promise<Map<string, SliceView>> {
     const { slices, marks, calendar } = this.#options;
     const trusted = this.#staleness.isLow;
     const wanted = new Map<PageId, SliceGroup>();
     for (const group of groups) {
       const known = this.#cache.get(group.key);
-      if (!known || !trusted) wanted.set({ ...group, page: known?.open.number ?? 0 }, group);
+      const isFull = known && isWide(group.slice) && known.open.number > 0;
+      if (!known || !(trusted || isFull)) wanted.set({ ...group, page: known?.open.number ?? 0 }, group);
     }
     const views = new Map<string, SliceView>();
     try {
@@ -206,7 +255,8 @@ export class UsageCounter {
     const read = fresh.get(group.key);
     if (read) {
       // The page that was read ahead was sealed: what follows it has not been read.
-      if (read.open.number > 0 && read.open.version === 0) await this.#slices.refresh(group, read);
+      const isBehindRead = !isWide(group.slice) && read.open.number > 0 && read.open.version === 0;
+      if (isBehindRead) await this.#slices.refresh(group, read);
       return { view: read, isFresh: true };
     }
     const known = this.#cache.get(group.key);
@@ -234,9 +284,49 @@ export class UsageCounter {
   }
 }
 
-function addDuplicates(outcome: BatchOutcome, { day }: SliceGroup, duplicates: number): void {
-  if (duplicates === 0) return;
-  const period = periodIdOfDay(day);
-  outcome.duplicates += duplicates;
-  outcome.duplicatesByPeriod.set(period, (outcome.duplicatesByPeriod.get(period) ?? 0) + duplicates);
+/** What counting a group left: events for the slices behind it, and the group, when its period has ended and is not known closed. */
+interface Attempt {
+  left: DistinctEvent[];
+  unmarked: SliceGroup | undefined;
+}
+
+/** A batch on its way, and what has become of it so far. */
+class Batch {
+  readonly deadline: number;
+  readonly written = new Map<PeriodId, WrittenEvents>();
+  readonly outcome: BatchOutcome = {
+    counted: 0,
+    duplicates: 0,
+    duplicatesByPeriod: new Map(),
+    late: 0,
+    conflicts: 0,
+    failedMessages: new Set(),
+    failures: [],
+  };
+
+  constructor(deadline: number) {
+    this.deadline = deadline;
+  }
+
+  addDuplicates({ day }: SliceGroup, duplicates: number): void {
+    if (duplicates === 0) return;
+    const period = periodIdOfDay(day);
+    const { duplicatesByPeriod } = this.outcome;
+    this.outcome.duplicates += duplicates;
+    duplicatesByPeriod.set(period, (duplicatesByPeriod.get(period) ?? 0) + duplicates);
+  }
+
+  addWritten({ day }: SliceGroup, { counted, unsure }: WrittenEvents): void {
+    const period = periodIdOfDay(day);
+    const sums = this.written.get(period) ?? { counted: [], unsure: [] };
+    this.written.set(period, sums);
+    for (const event of counted) sums.counted.push(event);
+    for (const event of unsure) sums.unsure.push(event);
+    this.outcome.counted += counted.length;
+  }
+
+  fail(entries: readonly DistinctEvent[], error: unknown): void {
+    for (const { messages } of entries) for (const message of messages) this.outcome.failedMessages.add(message);
+    this.outcome.failures.push(error instanceof Error ? error : new Error(String(error)));
+  }
 }

@@ -1,11 +1,13 @@
-import { QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { sum } from '../../lib/decimal/decimal.ts';
 import type { ConsumptionEvent } from '../../lib/events/consumption-event.ts';
 import { hexOfIdentity, identityOf } from '../../lib/events/identity.ts';
 import { lastEndedPeriod, type PeriodId, periodIdOfDay } from '../../lib/periods/periods.ts';
-import { clientPartition, periodKey } from '../../lib/store/keys.ts';
+import { readControlTotal } from '../../lib/store/control-total-store.ts';
+import { clientPartition, controlTotalPrefix, periodKey } from '../../lib/store/keys.ts';
+import { holdAgainstControl } from '../../lib/usage/control-total.ts';
 import type { UsageCounter } from '../../lib/usage/usage-counter.ts';
 import { createCounter, UTC_CALENDAR } from '../fixtures/counting.ts';
 import { FAULTS, type Fault, FaultyClient } from '../fixtures/faulty-client.ts';
@@ -98,7 +100,7 @@ const history: fc.Arbitrary<History> = fc.integer({ min: 1, max: 40 }).chain((si
   }),
 );
 
-const seen = { sealed: 0, conflicts: 0, failed: 0, crashes: 0, late: 0 };
+const seen = { sealed: 0, deep: 0, conflicts: 0, failed: 0, crashes: 0, late: 0, controlled: 0, unsure: 0 };
 let historiesPlayed = 0;
 
 test(`whatever happens, totals are the sums over distinct events, in ${HISTORIES} histories`, async () => {
@@ -108,7 +110,7 @@ test(`whatever happens, totals are the sums over distinct events, in ${HISTORIES
       await new Play(given, historiesPlayed).run();
     }),
     // On failure the report names seed and path; the limit ends the search for a smaller example before the test times out.
-    { numRuns: HISTORIES, interruptAfterTimeLimit: 240_000, markInterruptAsFailure: true },
+    { numRuns: HISTORIES, interruptAfterTimeLimit: 480_000, markInterruptAsFailure: true },
   );
 
   // The histories did go through what they are about.
@@ -117,7 +119,11 @@ test(`whatever happens, totals are the sums over distinct events, in ${HISTORIES
   expect(seen.failed).toBeGreaterThan(200);
   expect(seen.crashes).toBeGreaterThan(100);
   expect(seen.late).toBeGreaterThan(100);
-}, 300_000);
+  expect(seen.deep).toBeGreaterThan(50);
+  // Most of what is counted is controlled to the digit.
+  expect(seen.controlled).toBeGreaterThan(1_000);
+  expect(seen.unsure).toBeGreaterThan(100);
+}, 540_000);
 
 /** One history, with clients and a period state of its own. */
 class Play {
@@ -147,6 +153,7 @@ class Play {
 
   async run(): Promise<void> {
     await this.#setClosed(undefined);
+    for (const period of this.#periods) await forgetControlTotals(period);
     const again: Delivery[] = [];
     for (const [number, round] of this.#history.rounds.entries()) {
       const closing = number === this.#history.closing ? this.#closeAndPackage() : undefined;
@@ -221,6 +228,7 @@ class Play {
     const slices = await this.#readSlices();
     const counted = slices.flatMap(({ identities }) => identities);
     seen.sealed += slices.filter(({ isSealed }) => isSealed).length;
+    seen.deep += slices.filter(({ isShort }) => isShort).length;
 
     expect(counted.sort()).toEqual(expected.map(({ identity }) => hexOfIdentity(identity)).sort());
     expect(totalsOf(slices.flatMap(({ totals }) => totals))).toEqual(
@@ -228,6 +236,7 @@ class Play {
     );
     for (const { events, identities } of slices) expect(events).toBe(identities.length);
     this.#checkBooks(slices);
+    for (const period of this.#periods) await this.#checkControlTotal(period, slices);
     await this.#checkDailyRecords(expected);
   }
 
@@ -244,6 +253,28 @@ class Play {
       expect(slice.late).toEqual(expect.arrayContaining(missing));
     }
     if (!this.#packaged) expect(late).toEqual([]);
+  }
+
+  /** What ingestion counted, and by how much it may be wrong, is told apart from the tables. */
+  async #checkControlTotal(period: PeriodId, slices: readonly StoredSlice[]): Promise<void> {
+    const control = await readControlTotal(tables, period);
+    const members = slices.filter((slice) => slice.period === period);
+    const byMeter = Map.groupBy(
+      members.flatMap(({ totals }) => totals),
+      ({ meter }) => meter,
+    );
+    const totals = [...byMeter].map(([meter, amounts]) => [meter, sum(amounts.map(({ quantity }) => quantity))]);
+    const actual = {
+      events: members.reduce((events, slice) => events + slice.events, 0),
+      totals: Object.fromEntries(totals),
+    };
+    expect(holdAgainstControl(control, control, actual)).toEqual({ events: undefined, groups: [] });
+    seen.controlled += control.events;
+    seen.unsure += control.unsureEvents;
+  }
+
+  get #periods(): PeriodId[] {
+    return [this.#period, periodIdOfDay(UTC_CALENDAR.dayOf(Date.now()))];
   }
 
   async #checkDailyRecords(expected: readonly ConsumptionEvent[]): Promise<void> {
@@ -285,6 +316,7 @@ class Play {
       for (const item of Items) {
         slices.push({
           period,
+          isShort: /#\d{4}#\d{5}$/.test(item.sk?.S ?? ''),
           identities: (item.identities?.BS ?? []).map((bytes) => Buffer.from(bytes).toString('hex')),
           events: Number(item.events?.N),
           isSealed: item.sealed?.BOOL === true,
@@ -301,6 +333,7 @@ class Play {
 /** A page of a slice as the table holds it. */
 interface StoredSlice {
   period: PeriodId;
+  isShort: boolean;
   identities: string[];
   events: number;
   isSealed: boolean;
@@ -312,4 +345,20 @@ interface StoredSlice {
 function totalsOf(amounts: { clientId: string; meter: string; quantity: string }[]): Record<string, string> {
   const groups = Map.groupBy(amounts, ({ clientId, meter }) => `${clientId} ${meter}`);
   return Object.fromEntries([...groups].map(([name, members]) => [name, sum(members.map(({ quantity }) => quantity))]));
+}
+
+async function forgetControlTotals(period: PeriodId): Promise<void> {
+  const { pk, sk } = periodKey(period, controlTotalPrefix());
+  const { Items = [] } = await tables.client.send(
+    new QueryCommand({
+      TableName: tables.runs,
+      ConsistentRead: true,
+      KeyConditionExpression: 'pk = :pk AND begins_with(sk, :prefix)',
+      ExpressionAttributeValues: { ':pk': { S: pk }, ':prefix': { S: sk } },
+      ProjectionExpression: 'pk, sk',
+    }),
+  );
+  for (const { pk = { S: '' }, sk = { S: '' } } of Items) {
+    await tables.client.send(new DeleteItemCommand({ TableName: tables.runs, Key: { pk, sk } }));
+  }
 }

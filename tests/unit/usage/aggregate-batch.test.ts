@@ -21,6 +21,7 @@ function counterThatFailsFor(...clients: string[]): UsageCounter {
     },
     marks: { learn: async () => {}, ensure: async () => {} },
     closings: { closedAt: async () => undefined, closedAtNow: async () => undefined },
+    control: { put: async () => {} },
     calendar: UTC_CALENDAR,
     concurrency: 4,
     now: () => NOW,

@@ -19,13 +19,21 @@ test('a page out of order is refused', () => {
   expect(() => new SliceView().absorb(pageOf(1, [], false))).toThrow(RangeError);
 });
 
-test('the cache lets go of what was not used for longest when it holds too many identities', () => {
-  const cache = new SliceCache(10);
+test('a query that shows a page as it was before another instance sealed it, and the next beside it, breaks nothing', () => {
+  const view = new SliceView();
+  view.absorbAll([pageOf(0, ['a'], true), pageOf(1, ['b'], false), pageOf(2, ['c'], false)]);
+
+  expect(['a', 'b', 'c'].map((identity) => view.holds(identity))).toEqual([true, true, false]);
+  expect(view.open.number).toBe(1);
+});
+
+test('the cache lets go of what was not used for longest when it takes too many bytes', () => {
   const viewOf = (identities: string[]) => {
     const view = new SliceView();
     view.absorb(pageOf(0, identities, false));
     return view;
   };
+  const cache = new SliceCache(3 * viewOf(['a', 'b', 'c']).bytes);
   cache.keep('first', viewOf(['a', 'b', 'c']));
   cache.keep('second', viewOf(['d', 'e', 'f']));
   cache.keep('first', viewOf(['a', 'b', 'c', 'g']));
