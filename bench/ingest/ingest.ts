@@ -14,7 +14,7 @@ const program = new Command('bench:ingest')
   .option('--faults', 'let one request in 25 be lost, unanswered or throttled')
   .option('--seed <number>', 'of the workload and the faults', Number, 1)
   .option('--pollers <number>', 'of the event source; each collects batches of its own', Number, 1)
-  .option('--window <seconds>', 'collecting time of a typical or hot batch; default: config/prod.yml', Number)
+  .option('--window <seconds>', 'collecting time of a batch; default: config/prod.yml', Number)
   .option('--density <name>', 'only this one: sparse, typical or hot')
   .option('--way <name>', 'only this one: ours, transaction or powertools')
   .parse();
@@ -35,7 +35,7 @@ const INSTANCES = 2;
 const OTHERS_HOT_MINUTES = 1 / 3;
 
 const DENSITIES: Density[] = [
-  { name: 'sparse', clients: 2_000, eventsPerClientMinute: 1, minutes: 10, windowSeconds: 60, inFlight: 1 },
+  { name: 'sparse', clients: 2_000, eventsPerClientMinute: 1, minutes: 20, windowSeconds, inFlight: 1 },
   { name: 'typical', clients: 300, eventsPerClientMinute: 7, minutes: 15, windowSeconds, inFlight: 1 },
   { name: 'hot', clients: 1, eventsPerClientMinute: 60_000, minutes: 5, windowSeconds, inFlight: INSTANCES },
 ];

@@ -10,16 +10,17 @@ export type SliceMark = number;
 /** Page counts are marked by powers of two; 2^64 pages are out of reach. */
 const POWERS = 64;
 
-/** The day as a whole has a page. No day has so many stretches that it could be taken for one of theirs. */
-const DAY_MARK: SliceMark = 1_000 * POWERS;
-/** Its stretches have pages of their own: one mark for all of them. */
-const STRETCHES_MARK: SliceMark = 1_001 * POWERS;
-/** A day of 25 hours has this many. */
-const MOST_STRETCHES = Math.ceil((25 * 60) / STRETCH_MINUTES);
+/**
+ * The day has wide slices: one mark for all of them, since each costs a write. No day has so many stretches that it could be taken
+ * for one of theirs.
+ */
+const WIDE_MARK: SliceMark = 1_000 * POWERS;
+/** The day's own page, and one for each stretch of a day of 25 hours. */
+const MOST_WIDE_SLICES = 1 + Math.ceil((25 * 60) / STRETCH_MINUTES);
 
 /** The mark for a slice that has come to hold `pages` pages. Grows with the logarithm of `pages`. */
 export function sliceMarkOf(slice: SliceName, pages: number, sliceMinutes: number): SliceMark {
-  if (isWide(slice)) return slice === 'day' ? DAY_MARK : STRETCHES_MARK;
+  if (isWide(slice)) return WIDE_MARK;
   return stretchOf(slice, sliceMinutes) * POWERS + Math.ceil(Math.log2(Math.max(pages, 1)));
 }
 
@@ -31,8 +32,7 @@ export function estimatedSlicesOfMarks(marks: Iterable<SliceMark>, sliceMinutes:
   const pagesByStretch = new Map<number, number>();
   let wide = 0;
   for (const mark of marks) {
-    if (mark === DAY_MARK) wide += 1;
-    else if (mark === STRETCHES_MARK) wide += MOST_STRETCHES;
+    if (mark === WIDE_MARK) wide = MOST_WIDE_SLICES;
     else {
       const stretch = Math.floor(mark / POWERS);
       pagesByStretch.set(stretch, Math.max(pagesByStretch.get(stretch) ?? 1, 2 ** (mark % POWERS)));

@@ -161,12 +161,14 @@ export class UsageCounter {
       const closedAt = period === undefined ? undefined : await closings.closedAt(period);
       const isLate = closedAt !== undefined;
       const { view, isFresh } = await this.#viewOf(group, fresh);
+      const wasFull = isFull(group, view);
       const written: WrittenEvents = { counted: [], unsure: [] };
       const phase = isLate ? 'closed' : period === undefined ? 'running' : 'ended';
       const counting = this.#slices.count(group, view, isFresh, phase, written);
       const { duplicates, left, conflicts } = await counting.finally(() => batch.addWritten(group, written));
       this.#cache.keep(group.key, view);
-      if (!isFresh) this.#staleness.observe(conflicts > 0);
+      // A full page says nothing of how often others write: nobody does.
+      if (!isFresh && !wasFull) this.#staleness.observe(conflicts > 0);
       batch.addDuplicates(group, duplicates.length);
       batch.outcome.conflicts += conflicts;
       if (!isLate) return { left, unmarked: period === undefined ? undefined : group };
@@ -219,8 +221,7 @@ export class UsageCounter {
     const wanted = new Map<PageId, SliceGroup>();
     for (const group of groups) {
       const known = this.#cache.get(group.key);
-      const isFull = known && isWide(group.slice) && known.open.number > 0;
-      if (!known || !(trusted || isFull)) wanted.set({ ...group, page: known?.open.number ?? 0 }, group);
+      if (!known || !(trusted || isFull(group, known))) wanted.set({ ...group, page: known?.open.number ?? 0 }, group);
     }
     const views = new Map<string, SliceView>();
     try {
@@ -282,6 +283,11 @@ export class UsageCounter {
     }
     return end;
   }
+}
+
+/** Whether a wide slice takes no more: its one page is known to be sealed. */
+function isFull({ slice }: SliceGroup, view: SliceView): boolean {
+  return isWide(slice) && view.open.number > 0;
 }
 
 /** What counting a group left: events for the slices behind it, and the group, when its period has ended and is not known closed. */

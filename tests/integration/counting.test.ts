@@ -116,7 +116,7 @@ test('single events, arrays, repeats and bad elements mix freely', async () => {
 });
 
 test('what is delivered again, to this instance or a new one, changes nothing, and is rejected under the same id', async () => {
-  const records = [consumptionEventText({ time: recently() }), '[]'].map((body) => sqsRecord(body));
+  const records = [consumptionEventText({ time: recently() }), '[1]'].map((body) => sqsRecord(body));
   const first = ingestion();
   await first.handle(records, PLENTY_OF_TIME);
   const before = await scan(tables.client, tables.usageSlices);
@@ -135,7 +135,7 @@ test('the daily record is there with the first event, and says how many slices t
 
   const [record = {}] = await scan(tables.client, tables.dailyRecords);
   expect(record).toMatchObject({ clientId: { S: 'client-1' }, day: { S: recently().slice(0, 10) } });
-  expect(estimatedSlicesOfMarks((record.sliceMarks?.NS ?? []).map(Number), 5)).toBe(1);
+  expect(estimatedSlicesOfMarks((record.sliceMarks?.NS ?? []).map(Number), 5)).toBe(8);
 });
 
 test('5,000 meters of one client in one batch are all counted', async () => {
