@@ -32,11 +32,12 @@ export class ControlTotalStore implements ControlTotals {
   async put(period: PeriodId, { events, unsureEvents, groups }: ControlTotal): Promise<void> {
     const { pk, sk } = periodKey(period, controlTotalPrefix() + this.#instance);
     this.#sequence += 1;
+    const sequence = this.#sequence;
     const values = {
       events: { N: String(events) },
       unsureEvents: { N: String(unsureEvents) },
       groups: { M: Object.fromEntries([...groups].map(([group, sum]) => [group, attributeOf(sum)])) },
-      sequence: { N: String(this.#sequence) },
+      sequence: { N: String(sequence) },
     };
     const names = Object.keys(values);
     try {
@@ -51,11 +52,13 @@ export class ControlTotalStore implements ControlTotals {
           ExpressionAttributeValues: Object.fromEntries(
             Object.entries(values).map(([name, value]) => [`:${name}`, value]),
           ),
+          ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
         }),
       );
     } catch (error) {
-      // An earlier attempt of this request took effect, or a later one has.
       if (!(error instanceof ConditionalCheckFailedException)) throw error;
+      // An earlier attempt of this request took effect, or a later one has: only the item itself is believed.
+      if (numberOf(error.Item ?? {}, 'sequence', 0) < sequence) throw error;
     }
   }
 }

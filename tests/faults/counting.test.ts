@@ -1,13 +1,13 @@
-import { DeleteItemCommand, QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { sum } from '../../lib/decimal/decimal.ts';
 import type { ConsumptionEvent } from '../../lib/events/consumption-event.ts';
 import { hexOfIdentity, identityOf } from '../../lib/events/identity.ts';
 import { lastEndedPeriod, type PeriodId, periodIdOfDay } from '../../lib/periods/periods.ts';
-import { readControlTotal } from '../../lib/store/control-total-store.ts';
-import { clientPartition, controlTotalPrefix, periodKey } from '../../lib/store/keys.ts';
-import { holdAgainstControl } from '../../lib/usage/control-total.ts';
+import { ControlTotalStore, readControlTotal } from '../../lib/store/control-total-store.ts';
+import { clientPartition, periodKey } from '../../lib/store/keys.ts';
+import { type ControlTotal, holdAgainstControl } from '../../lib/usage/control-total.ts';
 import type { UsageCounter } from '../../lib/usage/usage-counter.ts';
 import { createCounter, UTC_CALENDAR } from '../fixtures/counting.ts';
 import { FAULTS, type Fault, FaultyClient } from '../fixtures/faulty-client.ts';
@@ -133,9 +133,11 @@ class Play {
   readonly #counters = new Map<number, UsageCounter>();
   /** What the run that closed the period found in the slices; undefined while none has. */
   #packaged: Set<string> | undefined;
+  readonly #number: number;
   #faultsUsed = 0;
 
   constructor(given: History, number: number) {
+    this.#number = number;
     this.#history = given;
     const now = Date.now();
     const ended = lastEndedPeriod(now, UTC_CALENDAR);
@@ -153,7 +155,6 @@ class Play {
 
   async run(): Promise<void> {
     await this.#setClosed(undefined);
-    for (const period of this.#periods) await forgetControlTotals(period);
     const again: Delivery[] = [];
     for (const [number, round] of this.#history.rounds.entries()) {
       const closing = number === this.#history.closing ? this.#closeAndPackage() : undefined;
@@ -178,7 +179,9 @@ class Play {
     process.restart(withFaults ? { next: () => this.#nextFault() } : undefined);
     let counter = this.#counters.get(worker);
     if (!counter) {
-      counter = createCounter({ ...tables, client: process.client });
+      const store = new ControlTotalStore({ ...tables, client: process.client });
+      const control = { put: (period: PeriodId, total: ControlTotal) => store.put(this.#ownOf(period), total) };
+      counter = createCounter({ ...tables, client: process.client }, { control });
       this.#counters.set(worker, counter);
     }
     const delivered = events.flatMap((index, message) => {
@@ -257,7 +260,7 @@ class Play {
 
   /** What ingestion counted, and by how much it may be wrong, is told apart from the tables. */
   async #checkControlTotal(period: PeriodId, slices: readonly StoredSlice[]): Promise<void> {
-    const control = await readControlTotal(tables, period);
+    const control = await readControlTotal(tables, this.#ownOf(period));
     const members = slices.filter((slice) => slice.period === period);
     const byMeter = Map.groupBy(
       members.flatMap(({ totals }) => totals),
@@ -271,6 +274,11 @@ class Play {
     expect(holdAgainstControl(control, control, actual)).toEqual({ events: undefined, groups: [] });
     seen.controlled += control.events;
     seen.unsure += control.unsureEvents;
+  }
+
+  /** Control totals are of a whole period; histories share two of them, so each keeps its totals under a name of its own. */
+  #ownOf(period: PeriodId): PeriodId {
+    return `${period}-history-${this.#number}`;
   }
 
   get #periods(): PeriodId[] {
@@ -345,20 +353,4 @@ interface StoredSlice {
 function totalsOf(amounts: { clientId: string; meter: string; quantity: string }[]): Record<string, string> {
   const groups = Map.groupBy(amounts, ({ clientId, meter }) => `${clientId} ${meter}`);
   return Object.fromEntries([...groups].map(([name, members]) => [name, sum(members.map(({ quantity }) => quantity))]));
-}
-
-async function forgetControlTotals(period: PeriodId): Promise<void> {
-  const { pk, sk } = periodKey(period, controlTotalPrefix());
-  const { Items = [] } = await tables.client.send(
-    new QueryCommand({
-      TableName: tables.runs,
-      ConsistentRead: true,
-      KeyConditionExpression: 'pk = :pk AND begins_with(sk, :prefix)',
-      ExpressionAttributeValues: { ':pk': { S: pk }, ':prefix': { S: sk } },
-      ProjectionExpression: 'pk, sk',
-    }),
-  );
-  for (const { pk = { S: '' }, sk = { S: '' } } of Items) {
-    await tables.client.send(new DeleteItemCommand({ TableName: tables.runs, Key: { pk, sk } }));
-  }
 }
