@@ -167,6 +167,11 @@ export interface InvoiceApiFacts {
   namesSubmission: boolean;
   /** How long the API remembers an idempotency key, in milliseconds. */
   keyRetentionMilliseconds: number;
+  /**
+   * Whether `submit` itself finds out what an earlier request came to before it asks for anything again: then it may be called as often
+   * as need be, whatever the API has forgotten, and nobody asks `statusOf` first.
+   */
+  looksUp?: boolean;
 }
 
 /** What may be asked of a status read besides. */

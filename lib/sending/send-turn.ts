@@ -196,7 +196,8 @@ export class SendTurn {
       attemptCount: before.attemptCount + 1,
       firstSentAt: before.firstSentAt ?? clock.now(),
       leaseUntil: this.#leaseEnd(),
-      mayHaveArrived: before.state === 'sending' || mayHaveArrived(before),
+      // An adapter that looks up by itself is never in doubt of an earlier request.
+      mayHaveArrived: !this.#sending.api.facts.looksUp && (before.state === 'sending' || mayHaveArrived(before)),
       ...(before.missing ? { missing: { ...before.missing, sinceSent: 0 } } : {}),
     });
     return leased && { before, leased, body };

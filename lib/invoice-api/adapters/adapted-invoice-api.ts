@@ -77,7 +77,8 @@ export function adaptedInvoiceApi(adapter: InvoiceApiAdapter, options: AdaptedIn
   };
 
   return {
-    facts: adapter.facts,
+    // Steps say what is known, keys and numbers keep what was done: see each adapter's own.
+    facts: { ...adapter.facts, looksUp: true },
     close: () => connections.close(),
 
     async obstacle(request) {

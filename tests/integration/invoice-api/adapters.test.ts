@@ -1,6 +1,10 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { wholeRun } from '../../../lib/sending/selection.ts';
+import { countPackages } from '../../../lib/store/package-reader.ts';
 import type { VendorFault } from '../../../local/vendor-apis/vendor-api.ts';
 import { TEST_PERIOD } from '../../fixtures/invoice-api.ts';
+import { makePackages, runSending, sendingOn, testRun } from '../../fixtures/sending.ts';
+import { startTestTables } from '../../fixtures/tables.ts';
 import { drive, packageRequest, startVendor, type TestVendor, VENDORS } from '../../fixtures/vendors.ts';
 
 const started: TestVendor[] = [];
@@ -155,5 +159,23 @@ describe.each(Object.keys(VENDORS))('the adapter for %s', (name) => {
       [`${TEST_PERIOD}.acme`, 'processed', 1],
       [`${TEST_PERIOD}.other`, 'processed', 1],
     ]);
+  });
+
+  test('the sender bills every package exactly once while a seventh of all requests go wrong', async () => {
+    const tables = await startTestTables();
+    const kinds: VendorFault[] = ['lost', 'answer-lost', 'server-error'];
+    const { api, vendor } = await start({
+      faultOf: (_request, number) => (number % 7 === 0 ? kinds[(number / 7) % kinds.length] : undefined),
+    });
+    try {
+      await makePackages(tables, 12);
+      await runSending(sendingOn(tables, api, { attemptsLimit: 30 }));
+      const { states } = await countPackages(tables, wholeRun(testRun()));
+      expect(states).toMatchObject({ processed: 12 });
+    } finally {
+      await tables.stop();
+    }
+    expect(vendor.rules.billed()).toEqual({ [kit.itemOf('api_calls')]: '150' });
+    expect(vendor.rules.packages()).toHaveLength(12);
   });
 });

@@ -89,4 +89,23 @@ describe('a submission of several requests', () => {
       reason: 'the client unmapped has no customer',
     });
   });
+
+  test('an adapter that looks up by itself is asked to submit again, however old the key, and its refusal is final', async () => {
+    const twoDaysAgo = Date.now() - 48 * 3600 * 1000;
+    const old = { everSent: true, mayHaveArrived: true, firstSentAt: twoDaysAgo };
+    for (const clientId of ['late', 'refused']) await makePackage(tables, clientId, old);
+    const { api, asked } = threeStepApi();
+    const neverAsked = async () => {
+      throw new Error('nobody asks what became of packages here');
+    };
+    const submit: InvoiceApi['submit'] = async (request) =>
+      request.body.includes('refused')
+        ? { kind: 'invalid', exchange, reason: 'no such customer' }
+        : api.submit(request);
+    const looking = { ...api, submit, statusOf: neverAsked, facts: { ...api.facts, looksUp: true } };
+    await runSending(sendingOn(tables, looking));
+    expect(asked[0]?.firstSentAt).toBe(twoDaysAgo);
+    expect(await head('late')).toMatchObject({ state: 'processed' });
+    expect(await head('refused')).toMatchObject({ state: 'rejected', reason: 'no such customer' });
+  });
 });
