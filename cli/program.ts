@@ -153,9 +153,14 @@ export function buildProgram(): Command {
     .addOption(yes())
     .action(lazily(() => import('./commands/stop.ts')));
 
-  command(program, 'quota', 'The quota calendar as a picture: booked, free, blocked', ['halfmonth quota']).action(
-    lazily(() => import('./commands/quota.ts')),
-  );
+  command(program, 'quota', 'The quota calendar as a picture: booked, free, blocked', [
+    'halfmonth quota',
+    'halfmonth quota --unblock --reason "their support has lifted it"',
+  ])
+    .option('--unblock', 'go on although the invoice API asked everybody to stay away; needs --reason')
+    .option('--reason <text>', 'why; kept with the calendar')
+    .addOption(yes())
+    .action(lazily(() => import('./commands/quota.ts')));
 
   command(program, 'token', "Where the invoice API's token is kept; with --put a new one from standard input", [
     'halfmonth token',

@@ -3,10 +3,12 @@ import { endOfPeriod, type Period } from '../../lib/periods/periods.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
 import { summarizeOutstanding } from '../../lib/store/package-reader.ts';
+import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import type { Context } from '../connection/context.ts';
 import { causeOf } from '../executions/failed-chunks.ts';
+import { blockOf, blockWords } from '../invoice-api/calendar-picture.ts';
 import { nextSteps } from '../periods/next-steps.ts';
 import { type OpenPeriod, openPeriods } from '../periods/open-periods.ts';
 import { periodOrLast } from '../periods/period-of.ts';
@@ -49,12 +51,13 @@ function otherWords(other: OpenPeriod): string {
 /** The same as an answer. */
 export async function statusOf(cloud: Cloud, period: Period) {
   const runs = new RunStore(cloud.tables);
-  const [run, state, late, certificates, outstanding] = await Promise.all([
+  const [run, state, late, certificates, outstanding, quotaCalendar] = await Promise.all([
     latestRun(cloud, period),
     runs.loadPeriodState(period.id),
     new LateLedger(cloud.tables).notYetBilled(period.id),
     new CertificateStore(cloud.tables).list(period.id, 1),
     summarizeOutstanding(cloud.tables, period.id),
+    new QuotaCalendarStore(cloud.tables, 'invoice-api').load(),
   ]);
   // A run for a few clients counted those alone.
   const kept = run?.clients ? undefined : run?.counts;
@@ -82,6 +85,7 @@ export async function statusOf(cloud: Cloud, period: Period) {
     outstandingNow: outstanding.states,
     lateUsageNotYetBilled: late,
     oldestUnprocessed: oldest ? { ...oldest, ageSeconds: Math.round((Date.now() - oldest.submittedAt) / 1000) } : null,
+    block: blockOf(quotaCalendar, Date.now()),
     certificate: certificates[0] ? { runId: certificates[0].run.id, hash: certificates[0].hash } : null,
     estimatedCostUsd: runCost({ packages: sumOf(states) }),
     estimatedCostFrom: COST_BASIS,
@@ -105,6 +109,11 @@ function show(context: Context, cloud: Cloud, period: Period, status: Awaited<Re
     output.line(
       `  so counted by the run; counting anew takes too long for a glance. Left now: ${sumOf(status.outstandingNow) === 0 ? 'nothing' : statesWords(status.outstandingNow)}`,
     );
+  }
+  const { blockedUntil, blockedBy } = status.block;
+  if (blockedUntil !== undefined) {
+    const words = blockWords({ blockedUntil, ...(blockedBy === undefined ? {} : { blockedBy }) });
+    output.line(output.style('red', `blocked    nothing is sent ${words}; npx halfmonth quota`));
   }
   if (run?.status === 'RUNNING' && run.forecast) {
     const { expectedEndAt, deadline, isBeforeDeadline } = run.forecast;

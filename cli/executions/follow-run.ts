@@ -96,7 +96,12 @@ async function linesOf(
     ),
     ...(run?.forecast ? [`  sending ends about ${run.forecast.expectedEndAt}`] : []),
     ...(picture.blockedUntil
-      ? [output.style('red', `  the API asked us to wait until ${new Date(picture.blockedUntil).toISOString()}`)]
+      ? [
+          output.style(
+            'red',
+            `  nothing is sent until ${new Date(picture.blockedUntil).toISOString()}${picture.blockedBy ? `, after: ${picture.blockedBy}` : ''}`,
+          ),
+        ]
       : []),
     output.style('dim', '  Ctrl-C ends the watching, not the run.'),
   ];

@@ -1,5 +1,6 @@
 import type { QuotaCalendar } from '../../lib/quota/calendar.ts';
 import { limitsOf, type Quota } from '../../lib/quota/quota.ts';
+import { timeWords } from '../terminal/words.ts';
 
 /** What one stretch of time looks like. `now` is in the first cell. */
 export interface PictureCell {
@@ -26,6 +27,8 @@ export interface CalendarPicture {
   now: number;
   windows: WindowUse[];
   blockedUntil?: number;
+  /** Who said so, in words for a person. */
+  blockedBy?: string;
   sending?: { kind: string; requests: number; until: number };
   cells: PictureCell[];
 }
@@ -53,7 +56,7 @@ export function pictureOf(
   return {
     now,
     windows,
-    ...(calendar.blockedUntil > now ? { blockedUntil: calendar.blockedUntil } : {}),
+    ...blockOf(calendar, now),
     ...(open ? { sending: { kind: open.kind, requests: open.requests, until: open.until } } : {}),
     cells: Array.from({ length: cells }, (_, index): PictureCell => {
       const from = now + index * cellMilliseconds;
@@ -87,6 +90,20 @@ export function spentIn(
     const left = calendar.past.filter(({ at }) => at >= from && at < until);
     return { from, until, requests: left.reduce((sum, { count }) => sum + count, 0) };
   });
+}
+
+/** The block that holds now, with who said it; nothing when there is none. */
+export function blockOf(
+  { blockedUntil, blockedBy }: QuotaCalendar,
+  now: number,
+): { blockedUntil?: number; blockedBy?: string } {
+  if (blockedUntil <= now) return {};
+  return { blockedUntil, ...(blockedBy === undefined ? {} : { blockedBy }) };
+}
+
+/** Until when nobody sends, and who said so. */
+export function blockWords({ blockedUntil, blockedBy }: { blockedUntil: number; blockedBy?: string }): string {
+  return `until ${timeWords(blockedUntil)}, after: ${blockedBy ?? 'the invoice API asked for it'}`;
 }
 
 function freesAtOf({ freesAt = 0 }: WindowUse): number {

@@ -9,6 +9,8 @@ export class PeriodNotListed extends HalfmonthError {
   readonly code = 'PERIOD_NOT_LISTED';
 }
 
+/** With 500 reports a page, as many packages as nobody bills: an API that goes on for longer goes on for ever. */
+const MOST_PAGES = 20_000;
 /** Few, so that a run that waits for its turn meanwhile waits for seconds. */
 const PAGES_IN_A_TURN = 10;
 /** Answers in a row without a page, before listing is given up. */
@@ -44,9 +46,10 @@ export async function listPeriod(
     return true;
   };
   let cursor: string | undefined;
+  const seen = new Set<string>();
   for (let failures = 0; ; ) {
     const from = cursor;
-    const work = (turn: TurnUnderWay) => pagesOf(taker.api, periodId, from, turn, packages);
+    const work = (turn: TurnUnderWay) => pagesOf(taker.api, periodId, from, turn, { packages, seen });
     const answer = await inTurnAfterWaiting(taker, request, work, mayWait);
     if ('gaveUp' in answer) throw new PeriodNotListed('there was no turn');
     const { isWhole, pages, unusable, isBlocked, ...reached } = answer.result;
@@ -62,13 +65,20 @@ export async function listPeriod(
   }
 }
 
+/** What is known of a listing so far. */
+interface Listing {
+  packages: PackageReport[];
+  /** The cursors that have led to a page. */
+  seen: Set<string>;
+}
+
 /** As many pages as one turn allows, added to those there are. */
 async function pagesOf(
   api: Pick<InvoiceApi, 'listPeriod'>,
   periodId: PeriodId,
   from: string | undefined,
   { pacer, health }: TurnUnderWay,
-  packages: PackageReport[],
+  { packages, seen }: Listing,
 ): Promise<PagesOfTurn> {
   let cursor = from;
   for (let pages = 0; ; pages++) {
@@ -84,5 +94,8 @@ async function pagesOf(
     packages.push(...outcome.packages);
     cursor = outcome.nextCursor;
     if (cursor === undefined) return { cursor, pages: pages + 1, isWhole: true, isBlocked: false };
+    if (seen.has(cursor)) throw new PeriodNotListed('the API leads in a circle: it gave the same nextCursor twice');
+    if (seen.size >= MOST_PAGES) throw new PeriodNotListed(`the API has more than ${MOST_PAGES} pages`);
+    seen.add(cursor);
   }
 }

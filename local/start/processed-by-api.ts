@@ -9,6 +9,7 @@ import type { ProcessedContent } from './package-findings.ts';
 
 const TIMEOUT_MILLISECONDS = 30_000;
 const TRIES = 10;
+const MOST_PAGES = 20_000;
 const PAUSE_MILLISECONDS = 1_000;
 const LONGEST_PAUSE_MILLISECONDS = 60_000;
 
@@ -32,8 +33,14 @@ export async function processedIds(
   });
   const processed = new Map<string, PackageReport>();
   try {
+    const seen = new Set<string>();
     let cursor: string | undefined;
     do {
+      // An API that leads in a circle, or ever further, would be asked for ever.
+      if (cursor !== undefined && (seen.has(cursor) || seen.size >= MOST_PAGES)) {
+        throw new ListingFailed(`The invoice API's listing of ${periodId} does not end, so nothing can be compared.`);
+      }
+      if (cursor !== undefined) seen.add(cursor);
       const page = await pageOf(() => api.listPeriod(periodId, cursor), signal);
       for (const report of page.packages) if (report.status === 'processed') processed.set(report.id, report);
       cursor = page.nextCursor;

@@ -1,7 +1,10 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { type QuotaOptions, run as quotaCommand } from '../../../cli/commands/quota.ts';
 import { run as reconcile } from '../../../cli/commands/reconcile.ts';
 import type { Cloud } from '../../../cli/connection/cloud.ts';
 import type { Context } from '../../../cli/connection/context.ts';
+import { turnTaker } from '../../../cli/invoice-api/api-turns.ts';
+import { listPeriod } from '../../../cli/invoice-api/period-listing.ts';
 import { CHECKS } from '../../../cli/periods/health-checks.ts';
 import { BillingCalendar } from '../../../lib/periods/days.ts';
 import { closeTurn, EMPTY_CALENDAR, openTurn } from '../../../lib/quota/calendar.ts';
@@ -126,6 +129,75 @@ test('doctor does not ask an API that asked everybody to stay away, and keeps no
   });
   expect(started.simulator.report().requests.total).toBe(0);
   expect((await calendar().load()).booked).toEqual([]);
+});
+
+describe('quota --unblock', () => {
+  const DAYS = 6 * 86_400_000;
+  const SAID = 'HTTP 429, Retry-After: 518400: Come back next week';
+
+  /** The command on a calendar that is blocked for days, with a person who answers as told. */
+  async function unblock(options: QuotaOptions, answer: boolean) {
+    const blockedUntil = Date.now() + DAYS;
+    await calendar().change(() => ({
+      calendar: { ...EMPTY_CALENDAR, blockedUntil, blockedBy: SAID, blocksInARow: 3 },
+    }));
+    const asked: string[] = [];
+    const context = {
+      cloud: async () => ({ tables, quota: NO_QUOTA, target: { kind: 'local', name: 'test', region: 'eu-central-1' } }),
+      output: { result: () => {}, line: (text: string) => notes.push(text), style: (_: string, text: string) => text },
+      confirm: async (question: string) => {
+        asked.push(question);
+        return answer;
+      },
+    } as unknown as Context;
+    const exitCode = await quotaCommand(context, options);
+    return { exitCode, asked, left: await calendar().load() };
+  }
+
+  test('says who asked everybody to stay away, asks, lifts it and keeps the reason', async () => {
+    const { exitCode, asked, left } = await unblock({ unblock: true, reason: ' it was a mistake ' }, true);
+    expect(exitCode).toBe(0);
+    expect(asked).toEqual([expect.stringContaining(SAID)]);
+    expect(left).toMatchObject({
+      blockedUntil: 0,
+      blocksInARow: 0,
+      lifted: { reason: 'it was a mistake', blockedBy: SAID, at: expect.any(Number) },
+    });
+  });
+
+  test('changes nothing when the person says no', async () => {
+    const { exitCode, left } = await unblock({ unblock: true, reason: 'perhaps' }, false);
+    expect(exitCode).not.toBe(0);
+    expect(left).toMatchObject({ blockedBy: SAID, blocksInARow: 3 });
+  });
+
+  test('needs a reason; the picture tells who said it and how to lift it', async () => {
+    await expect(unblock({ unblock: true }, true)).rejects.toThrow('--reason');
+    await unblock({}, true);
+    expect(notes.join('\n')).toContain(SAID);
+    expect(notes.join('\n')).toContain('npx halfmonth quota --unblock');
+  });
+});
+
+test.each([
+  ['in a circle', () => 'a', 'leads in a circle'],
+  ['from one to the other and back', (asked: number) => (asked % 2 ? 'a' : 'b'), 'leads in a circle'],
+])('a listing that leads %s ends, with the reason', async (_what, cursorOf, reason) => {
+  let asked = 0;
+  const api = {
+    listPeriod: async () => {
+      asked += 1;
+      return {
+        kind: 'listed' as const,
+        exchange: { latencyMilliseconds: 1 },
+        packages: [],
+        nextCursor: cursorOf(asked),
+      };
+    },
+  };
+  const taker = { ...turnTaker({ tables, quota: NO_QUOTA }), api };
+  await expect(listPeriod(taker, TEST_PERIOD, 'listing/1')).rejects.toThrow(reason);
+  expect(asked).toBeLessThan(5);
 });
 
 test('doctor asks where there is room, and the calendar knows of its request', async () => {
