@@ -38,6 +38,9 @@ export function readable(text: string): string {
 const TELLING =
   /^(title|detail|details|message|messages|msg|reason|description|hint|cause|fault|faults|error|errors|problem|problems)$/;
 
+/** The names of what is for programs. */
+const CODED = /^(type|code|status|number|id|link|url)$/;
+
 function jsonSentences(text: string): string | undefined {
   if (!/^[{["]/.test(text)) return undefined;
   let json: unknown;
@@ -79,8 +82,8 @@ function gather(value: unknown, { sentences, label, isTelling, depth }: Gatherin
     const tells = TELLING.test(plain(name));
     // Beside a sentence, other strings are codes and addresses; alone, as in `{ customer: ['not_found'] }`, they are what is said.
     const isLeaf = typeof one === 'string';
-    const takes = tells || (isTelling && !(isLeaf && isTold));
-    const named = tells ? about || label : name;
+    const takes = tells || (isTelling && !(isLeaf && (isTold || CODED.test(plain(name)))));
+    const named = tells || !takes ? about || label : name;
     gather(one, { sentences, label: named, isTelling: takes, depth: depth + 1 });
   }
 }
