@@ -9,6 +9,7 @@ import { periodOf } from '../../lib/periods/periods.ts';
 import { ChunkSteps } from '../../lib/runs/chunk-steps.ts';
 import { type PlanAnswer, plan } from '../../lib/runs/plan.ts';
 import type { RunContext } from '../../lib/runs/run.ts';
+import { readControlTotal } from '../../lib/store/control-total-store.ts';
 import { RecordWeights } from '../../lib/store/daily-record-marks.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import { startDynamoDbEngine } from '../../local/engines/dynamodb-engine.ts';
@@ -160,6 +161,7 @@ async function measureOn(tables: BenchTables, clientDays: number, hasRounds: boo
       {
         runs,
         weights: new RecordWeights({ client, dailyRecords: tables.dailyRecords }, 5),
+        controlTotal: (periodId) => readControlTotal({ client, runs: tables.runs }, periodId),
         recordsPerSecond: recordsPerChunk,
         targetSeconds: 1,
         now: () => Date.parse(run.startedAt),

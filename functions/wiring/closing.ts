@@ -2,6 +2,7 @@ import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { type ClosePeriodResources, type RunSummary, sendingForecasts } from '../../lib/runs/close-period.ts';
 import type { Notifications } from '../../lib/runs/notifications.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
+import { readControlTotal } from '../../lib/store/control-total-store.ts';
 import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
 import { ObservationStore } from '../../lib/store/period-closing-store.ts';
@@ -37,6 +38,7 @@ export function closingResources(environment: Environment): ClosePeriodResources
     certificates: new CertificateStore(tables),
     observations: new ObservationStore(tables),
     late: new LateLedger(tables),
+    controlTotal: (periodId) => readControlTotal(tables, periodId),
     timeZone: variables.BILLING_TIME_ZONE,
     configurationHash: variables.CONFIGURATION_HASH,
     forecastSending: sendingForecasts(

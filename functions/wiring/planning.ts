@@ -1,4 +1,5 @@
 import type { PlanResources } from '../../lib/runs/plan.ts';
+import { readControlTotal } from '../../lib/store/control-total-store.ts';
 import { RecordWeights } from '../../lib/store/daily-record-marks.ts';
 import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
@@ -25,6 +26,7 @@ export function planningResources(environment: Environment): PlanResources {
   return {
     runs: new RunStore(tables),
     weights: new RecordWeights(tables, variables.SLICE_MINUTES),
+    controlTotal: (periodId) => readControlTotal(tables, periodId),
     recordsPerSecond: variables.PACKAGING_RECORDS_PER_SECOND,
     targetSeconds: variables.PACKAGING_TARGET_SECONDS,
     now: Date.now,

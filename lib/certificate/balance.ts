@@ -36,6 +36,21 @@ type Line = (certificate: CertificateContent) => Disagreement | undefined;
 /** In the order of the data's way: the first one that disagrees is the one to look at. */
 const LINES: Line[] = [
   ({ usage }) => sameCount('events in slices = events in daily records', usage.slices.events, usage.days.events),
+  ({ usage: { control, days } }) =>
+    control && days.events < control.events
+      ? {
+          line: 'events in daily records, by the control total of ingestion',
+          expected: `at least ${control.events}`,
+          found: String(days.events),
+        }
+      : undefined,
+  ({ usage: { control } }) => {
+    const [difference] = control?.differences ?? [];
+    if (!difference) return undefined;
+    const { meters, least, most, found } = difference;
+    const line = `sum of days of ${meters.join(', ') || 'some meter'}, by the control total of ingestion`;
+    return { line, expected: least === most ? least : `${least} to ${most}`, found };
+  },
   ({ usage }) => sameTotals('sum of slices = sum of days', usage.slices.totals, usage.days.totals),
   ({ usage, billed }) =>
     sameTotals(

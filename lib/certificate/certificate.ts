@@ -34,6 +34,24 @@ export const certificateSchema = z.strictObject({
     days: usage,
     /** At least so many were seen by counting: one that nobody wrote down because of a crash is not among them. */
     observed: z.strictObject({ duplicates: count, rejected: count }),
+    /**
+     * What ingestion says it has counted, from its own batches and from no table that the run reads. Absent where it did not count
+     * all of it (a run for some clients, a period that an earlier version has counted in part).
+     */
+    control: z.optional(
+      z.strictObject({
+        /** Events when the run began to read: the daily records must hold at least these. */
+        events: count,
+        /** Events that were counted until the account was balanced: they are in it, or late. */
+        meanwhile: count,
+        /** Events of which counting had no answer: the tolerance. */
+        unsure: count,
+        /** Meters whose daily records lie outside of what was counted; held against each other where nothing came meanwhile. */
+        differences: z.array(
+          z.strictObject({ meters: z.array(z.string()), least: decimal, most: decimal, found: decimal }),
+        ),
+      }),
+    ),
   }),
   /**
    * Messages that had not been counted when the run began to package; one may hold many events, of any period. What of them

@@ -6,9 +6,11 @@ import type { CertificateStore } from '../store/certificate-store.ts';
 import type { LateLedger, OpenLateUsage } from '../store/late-ledger.ts';
 import type { ObservationStore } from '../store/period-closing-store.ts';
 import type { RunStore } from '../store/run-store.ts';
+import { holdAgainstControl } from '../usage/control-total.ts';
 import type { MeterTotals } from '../usage/records.ts';
 import type { RunAccount } from './chunk-steps.ts';
 import type { ChunkSums } from './chunk-sums.ts';
+import { loadControl, type ReadControlTotal } from './control.ts';
 import type { QueueLook } from './look-at-queue.ts';
 import type { RunContext } from './run.ts';
 
@@ -18,6 +20,7 @@ export interface CertifyResources {
   certificates: CertificateStore;
   observations: ObservationStore;
   late: Pick<LateLedger, 'notYetBilled'>;
+  controlTotal: ReadControlTotal;
   timeZone: string;
   configurationHash: string;
 }
@@ -61,6 +64,7 @@ export async function certifyRun(
         await observations.load(run.period.id),
         wasClosedBefore,
         await late.notYetBilled(run.period.id, undefined, run.clients),
+        await controlOf(run, findings, resources),
       ),
       previous: before ? { periodId: before.period.id, runId: before.run.id, hash: before.hash } : null,
     },
@@ -79,11 +83,36 @@ async function queueOf(run: RunContext, runs: RunStore): Promise<Pick<Certificat
   return { queue: { lookedAt, waiting, inFlight, deadLetters } };
 }
 
+/** What ingestion counted of the period, held against its days; nothing where it did not count all of them. */
+async function controlOf(
+  run: RunContext,
+  { account }: RunFindings,
+  { runs, controlTotal }: CertifyResources,
+): Promise<Certificate['usage']['control']> {
+  const before = await loadControl(runs, run.runId);
+  if (!before) return undefined;
+  const after = await controlTotal(run.period.id);
+  const { events, groups } = holdAgainstControl(before, after, { events: account.events, totals: account.days });
+  if (events && events.actual > events.most) return undefined;
+  const meanwhile = after.events - before.events;
+  return {
+    events: before.events,
+    meanwhile,
+    unsure: after.unsureEvents,
+    differences: (meanwhile === 0 ? groups : []).map(({ meters, expected, actual }) => ({
+      meters,
+      ...expected,
+      found: actual,
+    })),
+  };
+}
+
 function sumsOf(
   { made, account, lists }: RunFindings,
   observed: { duplicates: number; rejected: number },
   wasClosedBefore: boolean,
   late: OpenLateUsage,
+  control: Certificate['usage']['control'],
 ) {
   const { processed, rejected, parked, outstanding } = account.packages;
   return {
@@ -93,6 +122,7 @@ function sumsOf(
       slices: { events: made.events, totals: withoutZeros(made.usage) },
       days: { events: account.events, totals: account.days },
       observed,
+      ...(control ? { control } : {}),
     },
     packages: {
       total: processed + rejected + parked + outstanding,

@@ -11,6 +11,7 @@ import type { MeterTotals } from '../usage/records.ts';
 import { certifyRun } from './certify-run.ts';
 import { ChunkSteps } from './chunk-steps.ts';
 import type { ChunkSums } from './chunk-sums.ts';
+import type { ReadControlTotal } from './control.ts';
 import { ClientsLeft, LeftClients, type LeftClientsFound } from './left-clients.ts';
 import { keepPeriodLock } from './period-lock.ts';
 import { assertKnownRun, type PlanPurpose, type RunContext } from './run.ts';
@@ -26,6 +27,7 @@ export interface ClosePeriodResources {
   certificates: CertificateStore;
   observations: ObservationStore;
   late: Pick<LateLedger, 'notYetBilled'>;
+  controlTotal: ReadControlTotal;
   timeZone: string;
   /** SHA-256, in hex, of the stage's settings. */
   configurationHash: string;

@@ -11,6 +11,7 @@ import type { RecordWeights } from '../store/daily-record-marks.ts';
 import { BUCKETS, bucketOf } from '../store/keys.ts';
 import type { RunStore, StoredChunk } from '../store/run-store.ts';
 import { ChunkSteps } from './chunk-steps.ts';
+import { keepControl, type ReadControlTotal } from './control.ts';
 import { keepPeriodLock } from './period-lock.ts';
 import { assertKnownRun, type PlanPurpose, type RunContext } from './run.ts';
 
@@ -36,6 +37,7 @@ export interface PlanAnswer {
 export interface PlanResources {
   runs: RunStore;
   weights: RecordWeights;
+  controlTotal: ReadControlTotal;
   /** Records that one worker processes a second, as `bench:package` measures it. */
   recordsPerSecond: number;
   /** How long one chunk should take. */
@@ -65,6 +67,7 @@ export async function plan(event: PlanEvent, resources: PlanResources): Promise<
   if (run.mode === 'close' && !run.clients) {
     // Before anything is read: what is counted from now on is late, whether or not this run still sees it.
     await runs.markClosed(run.period.id, run.runId, new Date(now()).toISOString());
+    await keepControl(runs, run.runId, await resources.controlTotal(run.period.id));
   }
   const purpose = run.mode === 'preview' ? 'preview' : 'package';
   const chunks = run.clients ? namedChunks(run.clients) : await measuredChunks(event, resources);

@@ -3,8 +3,11 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ChunkWork } from '../../lib/runs/chunk-work.ts';
 import { packageClient } from '../../lib/runs/package-client.ts';
 import { type ClientRecords, readClients } from '../../lib/store/client-reader.ts';
+import { ControlTotalStore } from '../../lib/store/control-total-store.ts';
 import { DailyRecordWriter } from '../../lib/store/daily-records.ts';
 import { bucketOf, dailyRecordKey, usageSliceKey } from '../../lib/store/keys.ts';
+import { meterGroupOf } from '../../lib/usage/control-total.ts';
+import { scan } from '../fixtures/counting.ts';
 import { PackagingWorld } from '../fixtures/packaging.ts';
 import { startTestTables, type TestTables } from '../fixtures/tables.ts';
 
@@ -121,6 +124,59 @@ test('a client that fails fails alone, and a new run closes the period once it i
   await tables.client.send(new DeleteItemCommand({ TableName: tables.dailyRecords, Key: broken }));
   for (const { runId } of await world.runs.listRunRecords(PERIOD)) world.statuses.set(world.arnOf(runId), 'FAILED');
   expect(await world.close()).toMatchObject({ usage: { calls: '18' }, packages: { processed: 3 } });
+});
+
+describe('the control total of ingestion', () => {
+  const counted = (events: number, calls: string) =>
+    new ControlTotalStore(tables).put(PERIOD, {
+      events,
+      unsureEvents: 0,
+      groups: new Map([[meterGroupOf('calls'), { counted: calls, unsure: '0' }]]),
+    });
+
+  test('is in the certificate where the tables hold what was counted', async () => {
+    await use('ada', ['5', '6']);
+    await counted(2, '11');
+    await world.close();
+
+    const [run] = await world.runs.listRunRecords(PERIOD);
+    const certificate = await world.certificates.load(PERIOD, run?.startedAt ?? '', run?.runId ?? '');
+    expect(certificate?.usage.control).toEqual({ events: 2, meanwhile: 0, unsure: 0, differences: [] });
+  });
+
+  test('keeps a period uncertified of which a slice was lost before any run read it', async () => {
+    await use('ada', ['5', '6']);
+    await counted(2, '11');
+    const { pk, sk } = usageSliceKey('ada', '2026-11-03', 1, 0);
+    const [slice] = (await scan(tables.client, tables.usageSlices)).filter((item) => item.sk?.S?.includes('#0001#'));
+    await tables.client.send(
+      new DeleteItemCommand({
+        TableName: tables.usageSlices,
+        Key: { pk: slice?.pk ?? { S: pk }, sk: slice?.sk ?? { S: sk } },
+      }),
+    );
+
+    await expect(world.close()).rejects.toMatchObject({
+      code: 'ACCOUNT_UNBALANCED',
+      disagreement: { line: expect.stringContaining('control total'), expected: 'at least 2', found: '1' },
+    });
+  });
+
+  test('keeps a period uncertified whose quantities are others than were counted', async () => {
+    await use('ada', ['5']);
+    await counted(1, '6');
+
+    await expect(world.close()).rejects.toMatchObject({
+      disagreement: { line: expect.stringContaining('sum of days of calls'), expected: '6', found: '5' },
+    });
+  });
+
+  test('says nothing of a period that was counted in part without it', async () => {
+    await use('ada', ['5', '6']);
+    await counted(1, '5');
+
+    expect(await world.close()).toMatchObject({ certificateHash: expect.any(String) });
+  });
 });
 
 describe('a client that is too heavy for one call of a worker', () => {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { MAXIMUM_DOCUMENT_BYTES } from '../../lib/packages/lines.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import { plan } from '../../lib/runs/plan.ts';
+import { readControlTotal } from '../../lib/store/control-total-store.ts';
 import { RecordWeights } from '../../lib/store/daily-record-marks.ts';
 import { DailyRecordWriter } from '../../lib/store/daily-records.ts';
 import { dailyRecordKey } from '../../lib/store/keys.ts';
@@ -358,6 +359,7 @@ test('a planner whose state machine would not call it again goes on to the end',
     {
       runs: world.runs,
       weights: new RecordWeights(tables, 5),
+      controlTotal: (periodId) => readControlTotal(tables, periodId),
       recordsPerSecond: 1_000,
       targetSeconds: 1,
       remainingMilliseconds: () => 0,
