@@ -18,6 +18,23 @@ const LOG_RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ] as const;
 
+/** What decides how long slices must live. */
+interface AgeLimits {
+  billing: { graceHours: number };
+  operations: { closeWithinHours: number };
+}
+
+/** The longest half of a month. */
+const PERIOD_DAYS = 16;
+
+/**
+ * Slices of a period's first day must be there when the latest close that is tolerated reads them. They live 15 days longer than
+ * this, for a run that fails and is redriven, which Step Functions allows for 14.
+ */
+function leastEventMaxAgeDays({ billing, operations }: AgeLimits): number {
+  return PERIOD_DAYS + Math.ceil((billing.graceHours + operations.closeWithinHours) / 24);
+}
+
 /** The settings of one stage, as a person writes them in `config/<stage>.yml`. */
 export const settingsSchema = z
   .strictObject({
@@ -103,6 +120,12 @@ export const settingsSchema = z
       /** A period should be closed this long after its schedule. */
       closeWithinHours: count.max(14 * 24),
     }),
+  })
+  .refine((settings) => settings.billing.eventMaxAgeDays >= leastEventMaxAgeDays(settings), {
+    path: ['billing', 'eventMaxAgeDays'],
+    error: ({ input }) =>
+      `must be at least ${leastEventMaxAgeDays(input as AgeLimits)}: 16 days of a period, billing.graceHours and ` +
+      'operations.closeWithinHours, or slices could expire before a run has read them',
   })
   .refine(({ invoiceApi, sending }) => sending.timeoutSeconds >= 2 * invoiceApi.requestTimeoutSeconds + 20, {
     path: ['sending', 'timeoutSeconds'],

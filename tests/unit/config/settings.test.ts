@@ -70,6 +70,15 @@ describe('a fault is named with its file and its path', () => {
     expect(message).toContain('sending.canary');
   });
 
+  test('an age limit with which slices expire before the latest close that is tolerated has read them', () => {
+    const least = (eventMaxAgeDays: number) => ({
+      billing: { eventMaxAgeDays, graceHours: 26 },
+      operations: { closeWithinHours: 48 },
+    });
+    expect(faultsOf(settings(least(19)))).toMatch(/billing\.eventMaxAgeDays: must be at least 20: /);
+    expect(() => parseSettings(settings(least(20)), 'config/test.yml')).not.toThrow();
+  });
+
   test('an empty file', () => {
     expect(faultsOf(null)).toMatch(/\(top\)/);
   });
