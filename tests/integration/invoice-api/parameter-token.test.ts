@@ -23,7 +23,12 @@ async function arrange(value?: string) {
   });
   stop = server.stop;
   const token = parameterToken(name, { ...LOCAL_CLIENT, endpoint: server.endpoint });
-  return { name, state, token, rotateTo: (next: string) => Object.assign(parameters, { [name]: next }) };
+  return {
+    name,
+    state,
+    token,
+    rotateTo: (next: string) => store.PutParameter?.({ Name: name, Value: next, Overwrite: true }),
+  };
 }
 
 describe('the token from Parameter Store', () => {
