@@ -31,8 +31,7 @@ export default defineAdapter({
       tokenUrl: 'https://identity.xero.com/connect/token',
       scope: 'accounting.transactions',
     },
-    // A custom connection is of one organisation and sends it empty.
-    headers: { 'xero-tenant-id': settings.tenantId ?? '' },
+    headers: { 'xero-tenant-id': settings.tenantId },
     meters: new Set(Object.keys(settings.meters)),
     obstacle: tooManyDigits,
     step: (submission) => nextStep(submission, settings),
