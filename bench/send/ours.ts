@@ -56,7 +56,7 @@ export async function measureOurs(profile: ProfileName, seed: number, tables: Be
     },
     api,
     remainingMilliseconds: () => LAMBDA_SECONDS * 1000,
-    countPackages: (selection) => countPackages(tables, selection),
+    countPackages: (selection, since) => countPackages(tables, selection, since === undefined ? {} : { since }),
     notifications: { notify: async () => {} },
   };
   const lambda = { milliseconds: 0, calls: 0 };

@@ -65,7 +65,7 @@ export async function runOf(cloud: Cloud, found: RunRecord, periodId: PeriodId):
 /** Counts packages by state from their heads: consistent, and a few seconds for a million. */
 export async function countStates(cloud: Cloud, period: Period, signal?: AbortSignal): Promise<StateCounts> {
   const selection = { periodId: period.id, buckets: { from: 0, to: BUCKETS - 1 } };
-  return (await countPackages(cloud.tables, selection, signal)).states;
+  return (await countPackages(cloud.tables, selection, signal ? { signal } : {})).states;
 }
 
 /** How long a glance may take before what the run wrote down will do, in milliseconds. */

@@ -55,7 +55,7 @@ export function sendingFrom(
     transitions: new PackageTransitions(tables),
     runs: new RunStore(tables),
     metrics,
-    countPackages: (selection) => countPackages(tables, selection),
+    countPackages: (selection, since) => countPackages(tables, selection, since === undefined ? {} : { since }),
   };
 }
 

@@ -73,6 +73,11 @@ export interface PackageHead {
   refusal?: { state: 'rejected' | 'parked'; reason: string };
   /** The API did not list the current submission: how often in all, and since it was last sent; `at` in milliseconds since the epoch. */
   missing?: { times: number; sinceSent: number; at: number };
+  /** Milliseconds since the epoch: nothing is done about it before; `due` says what then. Absent: as soon as may be. */
+  dueAt?: number;
+  due?: 'send' | 'read';
+  /** The API turned it away, without taking it: so often in a row, since then (milliseconds since the epoch); `isSuspect`: while it answered others. */
+  turnedAway?: { times: number; since: number; isSuspect?: true };
   /** What is odd about a package that goes on all the same, for a person. */
   remark?: string;
   /** How far the current submission has come, where the API takes several requests for one. */

@@ -45,6 +45,15 @@ export interface QuotaCalendar {
   answeredAt?: number;
   /** The last block that a person lifted. */
   lifted?: LiftedBlock;
+  /** When a send was last answered usably; absent when none ever was, or where an earlier release wrote the calendar. */
+  sendsAnsweredAt?: number;
+  /** The package that alone had the failures in a row. */
+  onlyFailing?: string;
+  /**
+   * How status reads fare: reads that work say nothing about sends. Absent where an earlier release wrote the calendar; the members
+   * above are of sends.
+   */
+  reads?: { blocksInARow: number; failuresInARow: number };
 }
 
 /** A block that a person lifted before its time. */
@@ -54,6 +63,22 @@ export interface LiftedBlock {
   reason: string;
   blockedUntil: number;
   blockedBy?: string;
+}
+
+/** How requests of one kind have fared in the turns before. */
+export interface KindHealth {
+  blocksInARow: number;
+  failuresInARow: number;
+  /** When such a request was last answered usably. */
+  lastAnsweredAt?: number | undefined;
+  onlyFailing?: string | undefined;
+}
+
+/** How requests of one kind have fared so far. */
+export function healthOf(calendar: QuotaCalendar, kind: RequestKind): KindHealth {
+  const { blocksInARow, failuresInARow, sendsAnsweredAt, onlyFailing } = calendar;
+  if (kind === 'status') return calendar.reads ?? { blocksInARow: 0, failuresInARow: 0 };
+  return { blocksInARow, failuresInARow, lastAnsweredAt: sendsAnsweredAt, onlyFailing };
 }
 
 export const EMPTY_CALENDAR: QuotaCalendar = {
@@ -150,7 +175,8 @@ function nextLook(
 export function liftBlock(calendar: QuotaCalendar, reason: string, now: number): QuotaCalendar {
   const { blockedBy, blockedUntil, ...rest } = calendar;
   const lifted = { at: now, reason, blockedUntil, ...(blockedBy === undefined ? {} : { blockedBy }) };
-  return { ...rest, blockedUntil: 0, blocksInARow: 0, failuresInARow: 0, lifted };
+  const reads = { blocksInARow: 0, failuresInARow: 0 };
+  return { ...rest, blockedUntil: 0, blocksInARow: 0, failuresInARow: 0, reads, lifted };
 }
 
 /** Takes a booking back, so that nobody makes room for a turn that will not come. */
@@ -206,6 +232,8 @@ export interface TurnReport {
   answered: boolean;
   /** How many requests in a row have had no usable answer by now, those of the turns before included. */
   failuresInARow: number;
+  /** The package that alone had these failures. */
+  onlyFailing?: string;
 }
 
 /** Ends a turn and records what it sent, also when it has been taken for crashed meanwhile: that counts twice, safely. */
@@ -220,6 +248,12 @@ export function closeTurn(
   const isBlockedByTurn = (report.blockedUntil ?? 0) > calendar.blockedUntil;
   const said = isBlockedByTurn ? report.blockedBy : blockedBy;
   const answeredAt = report.answeredAt ?? calendar.answeredAt;
+  const before = healthOf(calendar, turn.kind);
+  const health = {
+    blocksInARow:
+      report.blockedUntil === undefined ? (report.answered ? 0 : before.blocksInARow) : before.blocksInARow + 1,
+    failuresInARow: report.failuresInARow,
+  };
   return {
     ...rest,
     ...(open && !isOurs ? { open } : {}),
@@ -227,10 +261,15 @@ export function closeTurn(
     blockedUntil: Math.max(calendar.blockedUntil, report.blockedUntil ?? 0),
     ...(said === undefined ? {} : { blockedBy: said }),
     ...(answeredAt === undefined ? {} : { answeredAt }),
-    blocksInARow:
-      report.blockedUntil === undefined ? (report.answered ? 0 : calendar.blocksInARow) : calendar.blocksInARow + 1,
-    failuresInARow: report.failuresInARow,
+    ...(turn.kind === 'status' ? { reads: health } : { ...health, ...heardOfSends(calendar, report) }),
   };
+}
+
+/** Stored as it is, so nothing is undefined in it: an empty text stands for no package. */
+function heardOfSends(calendar: QuotaCalendar, report: TurnReport) {
+  const { onlyFailing = '' } = report;
+  const answeredAt = report.answeredAt ?? calendar.sendsAnsweredAt;
+  return { onlyFailing, ...(answeredAt === undefined ? {} : { sendsAnsweredAt: answeredAt }) };
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Exchange } from '../invoice-api/invoice-api.ts';
-import { LONGEST_PAUSE_MILLISECONDS, type QuotaCalendar } from '../quota/calendar.ts';
+import { type KindHealth, LONGEST_PAUSE_MILLISECONDS, type QuotaCalendar } from '../quota/calendar.ts';
 import type { Clock, Pacer } from '../quota/pacer.ts';
 import { limitsOf, type Quota } from '../quota/quota.ts';
 
@@ -24,6 +24,8 @@ const UNAVAILABLE_IN_A_ROW = 2;
 const FAILURES_IN_A_ROW = 5;
 /** So many answers in a row that nothing is there, when the API never answered anything else, are a wrong address. */
 const WRONG_ADDRESSES_IN_A_ROW = 3;
+/** Failures that are of no package in particular. */
+const SEVERAL = '*';
 /** When it is so after a block too, it is an outage: shorter blocks would be over before the next attempt. Doubles each time. */
 const FIRST_OUTAGE_BLOCK_MILLISECONDS = 60_000;
 
@@ -44,6 +46,9 @@ export class ApiHealth {
   #wrongAddresses = 0;
   #wrongAddress: string | undefined;
   #answered = false;
+  #lastAnsweredAt: number | undefined;
+  /** The packages that have had the failures in a row. */
+  readonly #failing = new Set<string>();
   #isDown = false;
   throttled = 0;
   unknown = 0;
@@ -53,7 +58,7 @@ export class ApiHealth {
     pacer: Pacer,
     clock: Clock,
     quota: Quota,
-    before: Pick<QuotaCalendar, 'blocksInARow' | 'failuresInARow' | 'answeredAt' | 'past'>,
+    before: KindHealth & Pick<QuotaCalendar, 'answeredAt' | 'past'>,
   ) {
     this.#pacer = pacer;
     this.#clock = clock;
@@ -62,6 +67,9 @@ export class ApiHealth {
     // An earlier release kept no `answeredAt`: what has left and did not fail was answered.
     const left = before.past.reduce((sum, { count }) => sum + count, 0);
     this.#everAnswered = before.answeredAt !== undefined || left > before.failuresInARow;
+    this.#lastAnsweredAt = before.lastAnsweredAt;
+    // Failures of an earlier release's turns, and of several packages, are of nobody in particular.
+    if (before.failuresInARow > 0) this.#failing.add(before.onlyFailing || SEVERAL);
     const windows = limitsOf(quota)
       .map(({ milliseconds }) => milliseconds)
       .filter((milliseconds) => milliseconds <= LONGEST_FIRST_BLOCK_MILLISECONDS);
@@ -103,20 +111,45 @@ export class ApiHealth {
     return this.#isDown;
   }
 
-  heard({ kind, cause, exchange, retryAfterMilliseconds, reason }: Heard): void {
+  /** When a request of this kind was last answered usably, in this turn or before; milliseconds since the epoch. */
+  get lastAnsweredAt(): number | undefined {
+    return this.#lastAnsweredAt;
+  }
+
+  /** The package that alone has had the failures in a row; undefined when there are several or none. */
+  get onlyFailing(): string | undefined {
+    const [only] = this.#failing;
+    return this.#failing.size === 1 ? only : undefined;
+  }
+
+  /**
+   * @param packageId which one it was about, if it was about one
+   * @param isSuspect whether that one is known to be turned away while others are not: then it says nothing about the API
+   */
+  heard(outcome: Heard, packageId = SEVERAL, isSuspect = false): void {
+    const { kind, cause, exchange, retryAfterMilliseconds, reason } = outcome;
     this.#noteAddress(cause === 'wrong-address' ? reason : undefined);
     if (kind === 'throttled') this.throttled += 1;
     if (kind === 'unknown') this.unknown += 1;
+    if (kind === 'credentials-refused') return;
     if (kind !== 'throttled' && kind !== 'unknown') {
       this.#failuresInARow = 0;
+      this.#failing.clear();
       this.#answered = true;
       this.#answeredAt = this.#clock.now();
+      this.#lastAnsweredAt = this.#answeredAt;
       return;
     }
+    // A rate limit is everybody's, whichever package meets it.
+    const isLimit = kind === 'throttled' && exchange.httpStatus !== 503;
+    if (isSuspect && !isLimit) return;
+    this.#failing.add(packageId);
     this.#failuresInARow += 1;
-    const isUnavailable = exchange.httpStatus === 503;
-    const enough = kind === 'unknown' ? FAILURES_IN_A_ROW : isUnavailable ? UNAVAILABLE_IN_A_ROW : 1;
-    if (this.#failuresInARow >= enough) this.#block(kind, retryAfterMilliseconds, reason);
+    const enough = kind === 'unknown' ? FAILURES_IN_A_ROW : isLimit ? 1 : UNAVAILABLE_IN_A_ROW;
+    if (this.#failuresInARow < enough) return;
+    // The API answered the others: it is this package that it has no answer for, and that one waits alone.
+    if (!isLimit && this.isAlone(packageId)) return;
+    this.#block(kind, retryAfterMilliseconds, reason);
   }
 
   #noteAddress(wrong: string | undefined): void {
@@ -124,6 +157,11 @@ export class ApiHealth {
     if (this.#everAnswered || this.#answeredAt !== undefined || this.#wrongAddresses < WRONG_ADDRESSES_IN_A_ROW) return;
     this.#wrongAddress = wrong;
     this.#pacer.stop();
+  }
+
+  /** Whether all failures in a row are of this package, at an API that has answered others before. */
+  isAlone(packageId: string): boolean {
+    return this.#lastAnsweredAt !== undefined && packageId !== SEVERAL && this.onlyFailing === packageId;
   }
 
   #grownBlock(kind: string): number {

@@ -16,7 +16,7 @@ import {
   saveJudgement,
   wholeRun,
 } from './selection.ts';
-import { wholeSecond } from './send-chunk.ts';
+import { LONGEST_WAIT_IN_SENDING_MILLISECONDS, wholeSecond } from './send-chunk.ts';
 import type { Deciding } from './sending.ts';
 
 const assessInput = z.object({
@@ -60,39 +60,43 @@ export async function assess(input: unknown, deciding: Deciding): Promise<Assess
   if (round > ROUNDS_PER_EXECUTION) throw new TooManyRounds(run.period.id, round);
   const canary = await loadCanary(run, deciding.runs);
   if (canary && !canary.passed) {
-    const { states, ...lease } = await deciding.countPackages(canarySelection(run, canary));
-    if (states.ready + states.sending + states.submitted > 0) {
-      return nextStep(deciding, round, { states, ...lease }, [CANARY_CHUNK]);
-    }
-    await judgeCanary(run, canary, states, deciding);
+    const counts = await deciding.countPackages(canarySelection(run, canary), startOf(run));
+    const { ready, sending, submitted } = counts.states;
+    if (ready + sending + submitted > 0) return nextStep(deciding, round, counts, [CANARY_CHUNK]);
+    await judgeCanary(run, canary, counts, deciding);
   }
-  const counts = await deciding.countPackages(wholeRun(run));
+  const counts = await deciding.countPackages(wholeRun(run), startOf(run));
   await keepCounts(run, counts.states, deciding);
-  await judgeFailures(run, counts.states, deciding);
+  await judgeFailures(run, counts, deciding);
   if (await judgementIsDue(run, deciding.runs)) await saveJudgement(run, { isDue: false }, deciding.runs);
   const { ready, sending, submitted, parked } = counts.states;
   if (ready + sending + submitted === 0 && parked > 0) {
     await tell(deciding, { type: 'Packages Parked', detail: { ...named(run), parked } });
     throw new PackagesParked(run.period.id, parked);
   }
-  return nextStep(deciding, round, counts, bucketChunks(submitted, deciding.settings.packagesPerChunk));
+  return nextStep(deciding, round, counts, bucketChunks(submitted + ready, deciding.settings.packagesPerChunk));
+}
+
+/** When the run was started, in the form in which attempts say when they were made. */
+function startOf({ startedAt }: RunContext): string {
+  return new Date(startedAt).toISOString();
 }
 
 function nextStep(
   { clock, settings }: Deciding,
   round: number,
-  { states, firstLeaseEndsAt }: PackageCounts,
+  { states, firstLeaseEndsAt, dueLater }: PackageCounts,
   checkChunks: string[],
 ): Assessment {
   const now = clock.now();
   const hasAbandoned = firstLeaseEndsAt !== undefined && firstLeaseEndsAt < now;
-  const checkAt =
-    states.submitted > 0 || firstLeaseEndsAt === undefined
-      ? now + settings.pollStartMilliseconds
-      : firstLeaseEndsAt + 1;
-  const isWaiting = states.submitted + states.sending > 0;
+  // What has a time of its own, and a late one, is sent while the run waits for the others.
+  const later = dueLater.filter((dueAt) => dueAt > now + LONGEST_WAIT_IN_SENDING_MILLISECONDS);
+  const wakeAt = Math.min(...later, firstLeaseEndsAt === undefined ? Number.POSITIVE_INFINITY : firstLeaseEndsAt + 1);
+  const checkAt = states.submitted > 0 || !Number.isFinite(wakeAt) ? now + settings.pollStartMilliseconds : wakeAt;
+  const isWaiting = states.submitted + states.sending + later.length > 0;
   return {
-    next: states.ready > 0 || hasAbandoned ? 'send' : isWaiting ? 'wait' : 'done',
+    next: states.ready > later.length || hasAbandoned ? 'send' : isWaiting ? 'wait' : 'done',
     round,
     checkAt: wholeSecond(checkAt + 999),
     checkChunks,
@@ -109,11 +113,10 @@ function keepCounts(run: RunContext, states: PackageCounts['states'], { runs, cl
 async function judgeCanary(
   run: RunContext,
   canary: Canary,
-  states: PackageCounts['states'],
+  { ofRun: { failed } }: PackageCounts,
   deciding: Deciding,
 ): Promise<void> {
   const { failureShareLimit } = deciding.settings;
-  const failed = states.rejected + states.parked;
   if (failed / canary.size > failureShareLimit) {
     await tell(deciding, { type: 'Canary Stopped', detail: { ...named(run), failed, size: canary.size } });
     throw new CanaryFailed(run.period.id, failed, canary.size, failureShareLimit);
@@ -121,10 +124,10 @@ async function judgeCanary(
   await saveCanary(run, { ...canary, passed: true }, deciding.runs);
 }
 
-async function judgeFailures(run: RunContext, states: PackageCounts['states'], deciding: Deciding): Promise<void> {
+async function judgeFailures(run: RunContext, { states, ofRun }: PackageCounts, deciding: Deciding): Promise<void> {
   const { failureShareLimit } = deciding.settings;
-  const failed = states.rejected + states.parked;
-  const finished = failed + states.processed;
+  const { failed } = ofRun;
+  const finished = failed + ofRun.processed;
   const isAtEnd = states.ready + states.sending + states.submitted === 0;
   const isTooFew = finished < FINISHED_FOR_A_SHARE;
   if (failed === 0 || failed / finished <= failureShareLimit || (isTooFew && !isAtEnd)) return;

@@ -9,8 +9,8 @@ export interface Transition {
   attempt: PackageAttempt;
 }
 
-/** A lease is over: nothing of it stays on the head. */
-const UNLEASED = { leaseUntil: undefined } satisfies HeadChange;
+/** A lease is over: nothing of it stays on the head, nor of what it was due for. */
+const UNLEASED = { leaseUntil: undefined, dueAt: undefined, due: undefined } satisfies HeadChange;
 
 /** Nothing is open about the submission any more. */
 const SETTLED = {
@@ -20,6 +20,7 @@ const SETTLED = {
   refusal: undefined,
   missing: undefined,
   remark: undefined,
+  turnedAway: undefined,
 } satisfies HeadChange;
 
 /** Another submission is another key: what the one before had come to says nothing about it. */
@@ -62,12 +63,15 @@ export function asked(head: PackageHead, now: number): HeadChange {
   return { ...UNLEASED, state: 'submitted', submittedAt: head.submittedAt ?? head.firstSentAt ?? now };
 }
 
-/** What sending came to, for the head as it was when it was leased. `now` is in milliseconds since the epoch. */
+/**
+ * What sending came to, for the head as it was when it was leased. `now` is in milliseconds since the epoch.
+ * @param limits.isSuspect whether the API turns away this package while it answers others: then being turned away is an attempt
+ */
 export function afterSending(
   head: PackageHead,
   heard: Exclude<SubmitOutcome, Stepped>,
   body: string,
-  attemptsLimit: number,
+  { attemptsLimit, isSuspect = false }: { attemptsLimit: number; isSuspect?: boolean },
   now: number,
 ): Transition {
   const outcome = aboutPackage(head, heard);
@@ -87,8 +91,14 @@ export function afterSending(
     }
     case 'throttled':
     case 'credentials-refused': {
+      const { times = 0, since = now } = head.turnedAway ?? {};
+      const turnedAway = { times: times + 1, since };
+      if (isSuspect) {
+        const { change, ...rest } = again(head, attempt(outcome.kind, outcome.reason), attemptsLimit);
+        return { change: { ...change, turnedAway: { ...turnedAway, isSuspect: true } }, ...rest };
+      }
       // The API did no work on it, so it does not count against the limit.
-      const change = { ...UNLEASED, state: 'ready', attemptCount: head.attemptCount - 1 } as const;
+      const change = { ...UNLEASED, state: 'ready', attemptCount: head.attemptCount - 1, turnedAway } as const;
       return { change, attempt: attempt(outcome.kind, outcome.reason) };
     }
     case 'in-flight':
@@ -116,7 +126,10 @@ function afterAcceptance(
   const { change, ...rest } = withStatus(head, { status }, attempt, attemptsLimit);
   if (change.state !== 'submitted') return { change, ...rest };
   const known = replayed ? { attemptCount: head.attemptCount - 1, submittedAt: head.submittedAt ?? now } : {};
-  return { change: { ...change, submittedAt: now, ...known, mayHaveArrived: true, remark: undefined }, ...rest };
+  return {
+    change: { ...change, submittedAt: now, ...known, mayHaveArrived: true, remark: undefined, turnedAway: undefined },
+    ...rest,
+  };
 }
 
 /** Final only when no earlier request may have arrived: a proxy on the way may refuse what the API has taken long since. */
@@ -252,7 +265,7 @@ export function abandoned(head: PackageHead, now: number): Transition {
 export function released(head: PackageHead, reason: string, now: number, isNewKey = false): Transition {
   const key = isNewKey
     ? { ...FRESH_SUBMISSION, submission: head.submission + 1 }
-    : { submission: head.submission, missing: undefined, refusal: undefined, remark: undefined };
+    : { submission: head.submission, ...LISTED, turnedAway: undefined };
   return {
     change: { ...UNLEASED, ...key, state: 'ready', attemptCount: 0, reason: undefined },
     attempt: attemptOf(head, 'release', isNewKey ? 'ready:new-key' : 'ready', now, undefined, reason),

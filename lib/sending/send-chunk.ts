@@ -45,6 +45,8 @@ export const TURNS_PER_CHUNK = 1_500;
 const FAILURES_WORTH_A_LOOK = 20;
 /** Sending gets so many times the time that reading between its turns took: two percent are what may be lost. */
 const TURN_TO_READING = 50;
+/** Packages that come back later than this are left to be sent while the run waits, so that no other chunk waits for them. */
+export const LONGEST_WAIT_IN_SENDING_MILLISECONDS = 60_000;
 /** The chunk of all packages. */
 const EVERYTHING = `0-${BUCKETS - 1}`;
 
@@ -97,7 +99,8 @@ export async function sendChunk(input: unknown, sending: SendingWithApi): Promis
   if (result.wrongAddress !== undefined) throw new InvoiceApiNotThere(result.wrongAddress);
   const sent = { ...withTurn(state, result), turns };
   if (isForAssess(sent, sending)) return endForAssess(sent, sending);
-  if (!result.remaining) return { ...sent, remaining: 0, done: true };
+  const areLate = result.notBefore > sending.clock.now() + LONGEST_WAIT_IN_SENDING_MILLISECONDS;
+  if (!result.remaining || areLate) return { ...sent, remaining: 0, done: true };
   return nextTurn(await bookNext(sent, result, sending));
 }
 

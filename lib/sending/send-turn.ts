@@ -42,6 +42,10 @@ const LONGEST_SUBMISSION_STEPS = 1_000;
 const PREPARING_AHEAD = 8;
 const FIRST_BACKOFF_MILLISECONDS = 1_000;
 const LONGEST_BACKOFF_MILLISECONDS = 60_000;
+const LONGEST_LONE_BACKOFF_MILLISECONDS = 3_600_000;
+/** Once is chance, and so is twice. */
+const TURNED_AWAY_FOR_A_SUSPICION = 2;
+const ANSWERED_JUST_BEFORE_MILLISECONDS = 60_000;
 const FORGOTTEN =
   'The API may have forgotten the key of an earlier request that may have arrived, so it is asked first.';
 
@@ -57,6 +61,8 @@ export class SendTurn {
   readonly #preparing = pLimit(PREPARING_AHEAD);
   readonly #retries: { at: number; candidate: OutstandingPackage }[] = [];
   readonly #result: SendTurnResult = { settled: 0, rejected: 0, remaining: false, notBefore: 0 };
+  /** What packages were told since anything was answered: that we have no right to ask. */
+  readonly #refusals = new Map<string, string>();
   #notYetLeft = 0;
   #failure: { error: unknown } | undefined;
 
@@ -74,7 +80,8 @@ export class SendTurn {
     this.#health = health;
     this.#isEnough = isEnough;
     this.#tuner = new ConcurrencyTuner(sending.settings.maximumConcurrency);
-    this.#requestSlots = pLimit(this.#tuner.concurrency);
+    // One request finds out whether failures before this turn are over.
+    this.#requestSlots = pLimit(health.failuresInARow > 0 ? 1 : this.#tuner.concurrency);
   }
 
   /**
@@ -100,10 +107,12 @@ export class SendTurn {
     if (this.#failure) throw this.#failure.error;
     const { wrongAddress } = this.#health;
     if (wrongAddress !== undefined) this.#result.wrongAddress = wrongAddress;
-    if (this.#retries.length > 0) {
-      this.#result.remaining = true;
+    // One package's time to come back is nobody else's: it counts when only such are left.
+    if (this.#retries.length > 0 && !this.#result.remaining)
       this.#result.notBefore = Math.min(...this.#retries.map(({ at }) => at));
-    }
+    if (this.#retries.length > 0) this.#result.remaining = true;
+    const [refusal] = this.#refusals.values();
+    if (refusal !== undefined && !this.#health.answered) this.#result.credentialsRefused ??= refusal;
     return this.#result;
   }
 
@@ -163,7 +172,8 @@ export class SendTurn {
   }
 
   /** Takes a package for ourselves; nothing when it is not to be sent, or somebody else was faster. */
-  async #prepare({ clientId, part }: OutstandingPackage): Promise<PreparedPackage | undefined> {
+  async #prepare(candidate: OutstandingPackage): Promise<PreparedPackage | undefined> {
+    const { clientId, part } = candidate;
     if (this.#isOver()) {
       this.#result.remaining = true;
       return undefined;
@@ -172,6 +182,10 @@ export class SendTurn {
     const { periodId } = this.#selection;
     const before = await packages.loadHead(periodId, clientId, part);
     if (!before || !this.#isToBeSent(before)) return undefined;
+    if (before.state === 'ready' && (before.dueAt ?? 0) > clock.now()) {
+      this.#retries.push({ at: before.dueAt ?? 0, candidate });
+      return undefined;
+    }
     if (before.attemptCount >= settings.attemptsLimit && before.state === 'sending') {
       const { change, attempt } = abandoned(before, clock.now());
       await transitions.apply(before, change, attempt);
@@ -196,6 +210,8 @@ export class SendTurn {
       attemptCount: before.attemptCount + 1,
       firstSentAt: before.firstSentAt ?? clock.now(),
       leaseUntil: this.#leaseEnd(),
+      dueAt: undefined,
+      due: undefined,
       // An adapter that looks up by itself is never in doubt of an earlier request.
       mayHaveArrived: !this.#sending.api.facts.looksUp && (before.state === 'sending' || mayHaveArrived(before)),
       ...(before.missing ? { missing: { ...before.missing, sinceSent: 0 } } : {}),
@@ -280,7 +296,7 @@ export class SendTurn {
       // Renewing takes time, and what leaves after the turn might meet the next one's.
       if (this.#pacer.isOver) return undefined;
       const outcome = await submit({ onLeft: departure.left });
-      this.#health.heard(outcome);
+      this.#health.heard(outcome, prepared.leased.packageId, this.#isSuspect(prepared.leased));
       this.#tuner.completed({
         latencyMilliseconds: outcome.exchange.latencyMilliseconds,
         failed: outcome.kind === 'unknown' || outcome.kind === 'throttled',
@@ -295,25 +311,56 @@ export class SendTurn {
   async #record(candidate: OutstandingPackage, prepared: PreparedPackage, outcome: Submitted): Promise<void> {
     const { transitions, clock, settings, metrics } = this.#sending;
     metrics.milliseconds('InvoiceApiLatency', outcome.exchange.latencyMilliseconds);
-    if (outcome.kind === 'credentials-refused') this.#result.credentialsRefused ??= outcome.reason;
-    const { change, attempt } = afterSending(
-      prepared.leased,
-      outcome,
-      prepared.body,
-      settings.attemptsLimit,
-      clock.now(),
-    );
+    const isSuspect = this.#isSuspect(prepared.leased);
+    this.#noteRefusal(prepared.leased.packageId, outcome, isSuspect);
+    const limits = { attemptsLimit: settings.attemptsLimit, isSuspect };
+    const { change, attempt } = afterSending(prepared.leased, outcome, prepared.body, limits, clock.now());
+    const at = this.#retryAt(prepared, outcome);
+    // While everybody stays away, or the run stops, that decides when it is sent, and not a time of its own.
+    const isApis = outcome.kind === 'throttled' && (this.#health.blockedUntil ?? 0) > clock.now();
+    const isOwn = isSuspect || (outcome.kind !== 'credentials-refused' && !isApis);
+    const due = change.state === 'ready' && isOwn ? ({ dueAt: at, due: 'send' } as const) : {};
     // Nobody changes a head that we have on lease, unless we took longer than that: then their change stands.
-    await transitions.apply(prepared.leased, change, attempt);
-    if (change.state === 'ready') this.#retries.push({ at: this.#retryAt(prepared, outcome), candidate });
+    await transitions.apply(prepared.leased, { ...change, ...due }, attempt);
+    if (change.state === 'ready') this.#retries.push({ at, candidate });
     else this.#result.settled += 1;
     if (change.state === 'rejected' || change.state === 'parked') this.#result.rejected += 1;
   }
 
+  /** Credentials are wrong when two packages in a row are refused, or one and nothing is answered; else it is the package. */
+  #noteRefusal(packageId: string, outcome: Submitted, isSuspect: boolean): void {
+    if (outcome.kind === 'throttled' || outcome.kind === 'unknown') return;
+    if (outcome.kind !== 'credentials-refused') this.#refusals.clear();
+    else if (!isSuspect) this.#refusals.set(packageId, outcome.reason);
+    const [reason] = this.#refusals.values();
+    if (reason !== undefined && this.#refusals.size > 1) this.#result.credentialsRefused ??= reason;
+  }
+
+  /** Whether the API turns a package away again and again while it answers others. */
+  #isSuspect({ turnedAway, packageId }: PackageHead): boolean {
+    const answeredAt = this.#health.lastAnsweredAt;
+    if (!turnedAway || answeredAt === undefined || turnedAway.times < TURNED_AWAY_FOR_A_SUSPICION) return false;
+    if (turnedAway.isSuspect) return true;
+    const isOnlyOneRefused = this.#refusals.size === 1 && this.#refusals.has(packageId);
+    const slack = isOnlyOneRefused || this.#health.isAlone(packageId) ? ANSWERED_JUST_BEFORE_MILLISECONDS : 0;
+    return answeredAt > turnedAway.since - slack;
+  }
+
   #retryAt({ leased }: PreparedPackage, outcome: Submitted): number {
     const asked = 'retryAfterMilliseconds' in outcome ? outcome.retryAfterMilliseconds : undefined;
-    const grown = Math.min(LONGEST_BACKOFF_MILLISECONDS, FIRST_BACKOFF_MILLISECONDS * 2 ** (leased.attemptCount - 1));
-    return this.#sending.clock.now() + (asked ?? grown);
+    const tries = leased.attemptCount - 1 + (leased.turnedAway?.times ?? 0);
+    // The last one to be answered nothing may have met an outage: its attempts are to outlast one.
+    const longest = this.#health.isAlone(leased.packageId)
+      ? LONGEST_LONE_BACKOFF_MILLISECONDS
+      : LONGEST_BACKOFF_MILLISECONDS;
+    const grown = Math.min(
+      longest,
+      FIRST_BACKOFF_MILLISECONDS * (longest > LONGEST_BACKOFF_MILLISECONDS ? 4 : 2) ** tries,
+    );
+    const now = this.#sending.clock.now();
+    // After a block another package finds out whether it is over: one alone would spend its attempts on that.
+    const from = outcome.kind === 'unknown' ? Math.max(now, this.#health.blockedUntil ?? 0) : now;
+    return asked === undefined ? from + grown : now + asked;
   }
 
   /** We know that it never left, so it is as if we had never taken it. */

@@ -70,5 +70,6 @@ export function keyRetention({ settings, api }: Pick<SendingWithApi, 'settings' 
 /** What the tasks that decide need besides. */
 export interface Deciding extends Sending {
   notifications: Notifications;
-  countPackages(selection: PackageSelection): Promise<PackageCounts>;
+  /** @param since when the run was started, in RFC 3339, UTC */
+  countPackages(selection: PackageSelection, since?: string): Promise<PackageCounts>;
 }

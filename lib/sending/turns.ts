@@ -2,6 +2,7 @@ import {
   type CalendarMoment,
   cancelTurn,
   closeTurn,
+  healthOf,
   type OpenTurn,
   openTurn,
   type QuotaCalendar,
@@ -64,7 +65,10 @@ export async function inTurn<Result>(
   if ('waitUntil' in opened) return opened;
   const pacer = new Pacer(opened.turn, opened.calendar.past, settings.quota, clock);
   pacer.holdUntil(opened.calendar.blockedUntil);
-  const health = new ApiHealth(pacer, clock, settings.quota, opened.calendar);
+  const health = new ApiHealth(pacer, clock, settings.quota, {
+    ...opened.calendar,
+    ...healthOf(opened.calendar, request.kind),
+  });
   try {
     return { result: await work({ pacer, health }) };
   } finally {
@@ -74,7 +78,7 @@ export async function inTurn<Result>(
 
 async function close(sending: TurnTaker, turn: OpenTurn, { pacer, health }: TurnUnderWay): Promise<void> {
   const { calendar, metrics } = sending;
-  const { blockedUntil, blockedBy, answered, answeredAt, failuresInARow } = health;
+  const { blockedUntil, blockedBy, answered, answeredAt, failuresInARow, onlyFailing } = health;
   const report = {
     sent: pacer.sent,
     answered,
@@ -82,6 +86,7 @@ async function close(sending: TurnTaker, turn: OpenTurn, { pacer, health }: Turn
     ...(blockedUntil === undefined ? {} : { blockedUntil }),
     ...(blockedBy === undefined ? {} : { blockedBy }),
     ...(answeredAt === undefined ? {} : { answeredAt }),
+    ...(onlyFailing === undefined ? {} : { onlyFailing }),
   };
   await calendar.change((current) => ({ calendar: closeTurn(current, turn, report, momentOf(sending)) }));
   metrics.count(turn.kind === 'send' ? 'PackagesSent' : 'StatusReads', pacer.sent.length);

@@ -76,20 +76,27 @@ export class PackageReader {
 export interface PackageCounts {
   states: Record<PackageState, number>;
   firstLeaseEndsAt?: number;
+  /** When each package that is ready, but not before some later moment, is due: milliseconds since the epoch. */
+  dueLater: number[];
+  /** What this run brought to an end, as far as the API decided: what people gave up and earlier runs did is not in it. */
+  ofRun: { processed: number; failed: number };
 }
 
 /**
  * Counts packages by state from their heads, read consistently: the `outstanding` index may lag behind, and a run must
  * not end because a package was not yet in it.
- * @param signal ends the counting; what was asked for then fails
+ * @param options.signal ends the counting; what was asked for then fails
+ * @param options.since what came to an end after it is the run's: when the run was started, in RFC 3339, UTC
  */
 export async function countPackages(
   tables: TablesWith<'packages'>,
   { periodId, buckets, clients }: PackageSelection,
-  signal?: AbortSignal,
+  { signal, since = '' }: { signal?: AbortSignal; since?: string } = {},
 ): Promise<PackageCounts> {
   const counts: PackageCounts = {
     states: { ready: 0, sending: 0, submitted: 0, processed: 0, rejected: 0, parked: 0 },
+    dueLater: [],
+    ofRun: { processed: 0, failed: 0 },
   };
   const prefixes = clients
     ? clients.map((clientId) => ({ bucket: bucketOf(clientId), prefix: headPrefix(clientId) }))
@@ -99,39 +106,51 @@ export async function countPackages(
   const iterator = ranges.values();
   const worker = async (): Promise<void> => {
     for (const { bucket, prefix } of iterator) {
-      await countRange(tables, periodPartition(periodId, bucket), prefix, counts, signal);
+      await countRange(tables, { partition: periodPartition(periodId, bucket), prefix, since, signal }, counts);
     }
   };
   await Promise.all(Array.from({ length: BUCKETS }, worker));
   return counts;
 }
 
+interface RangeToCount {
+  partition: string;
+  prefix: string;
+  since: string;
+  signal: AbortSignal | undefined;
+}
+
 async function countRange(
   { client, packages }: TablesWith<'packages'>,
-  partition: string,
-  prefix: string,
+  { partition, prefix, since, signal }: RangeToCount,
   counts: PackageCounts,
-  signal: AbortSignal | undefined,
 ): Promise<void> {
   const query = {
     TableName: packages,
     KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
     ExpressionAttributeNames: { '#state': 'state' },
     ExpressionAttributeValues: { ':pk': partition, ':from': prefix, ':to': `${prefix}${AFTER_EVERYTHING}` },
-    ProjectionExpression: '#state, leaseUntil',
+    ProjectionExpression: '#state, leaseUntil, dueAt, attempts',
     ConsistentRead: true,
   };
   const pages = paginateQuery({ client: documentClientOf(client) }, query, signal ? { abortSignal: signal } : {});
   for await (const { Items = [] } of pages) {
-    for (const item of Items) {
-      // Heads alone have this prefix, and every head has a state.
-      const { state, leaseUntil } = item as { state: PackageState; leaseUntil?: number };
-      counts.states[state] += 1;
-      if (state === 'sending' && leaseUntil !== undefined) {
-        counts.firstLeaseEndsAt = Math.min(counts.firstLeaseEndsAt ?? leaseUntil, leaseUntil);
-      }
-    }
+    // Heads alone have this prefix, and every head has a state.
+    for (const item of Items) countOne(item as CountedHead, since, counts);
   }
+}
+
+type CountedHead = Pick<PackageHead, 'state' | 'leaseUntil' | 'dueAt' | 'attempts'>;
+
+function countOne({ state, leaseUntil, dueAt, attempts }: CountedHead, since: string, counts: PackageCounts): void {
+  counts.states[state] += 1;
+  if (state === 'sending' && leaseUntil !== undefined)
+    counts.firstLeaseEndsAt = Math.min(counts.firstLeaseEndsAt ?? leaseUntil, leaseUntil);
+  if (state === 'ready' && dueAt !== undefined) counts.dueLater.push(dueAt);
+  const last = attempts?.at(-1);
+  if (!last || last.at < since || last.action === 'give-up') return;
+  if (state === 'processed') counts.ofRun.processed += 1;
+  if (state === 'rejected' || state === 'parked') counts.ofRun.failed += 1;
 }
 
 type OutstandingState = (typeof OUTSTANDING_STATES)[number];

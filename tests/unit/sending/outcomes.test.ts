@@ -34,7 +34,7 @@ function leased(overrides: Partial<PackageHead> = {}): PackageHead {
 }
 
 const sent = (outcome: Parameters<typeof afterSending>[1], head = leased()) =>
-  afterSending(head, outcome, '{}', LIMITS.attemptsLimit, NOW);
+  afterSending(head, outcome, '{}', LIMITS, NOW);
 
 describe('sending', () => {
   test('an acceptance is a submission, with time, status, latency and request id in the history', () => {
@@ -77,9 +77,10 @@ describe('sending', () => {
   test('a throttled or unauthorized request costs no attempt', () => {
     const throttled = sent({ kind: 'throttled', exchange, retryAfterMilliseconds: 1, reason: 'slow down' });
     const refused = sent({ kind: 'credentials-refused', exchange, reason: 'who are you' });
+    const turnedAway = { times: 1, since: NOW };
     expect([throttled.change, refused.change]).toEqual([
-      { leaseUntil: undefined, state: 'ready', attemptCount: 0 },
-      { leaseUntil: undefined, state: 'ready', attemptCount: 0 },
+      { leaseUntil: undefined, state: 'ready', attemptCount: 0, turnedAway },
+      { leaseUntil: undefined, state: 'ready', attemptCount: 0, turnedAway },
     ]);
   });
 

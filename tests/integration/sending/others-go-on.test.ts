@@ -1,0 +1,106 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { givenUp } from '../../../lib/sending/outcomes.ts';
+import type { SendingSettings } from '../../../lib/sending/sending.ts';
+import { type DrivenSending, type ScriptedApi, startDrivenSending } from '../../fixtures/driven-sending.ts';
+import { makePackage } from '../../fixtures/sending.ts';
+
+const HOUR = 3_600_000;
+const POISON = 'client-0003';
+
+describe('one package holds up nobody', () => {
+  let world: DrivenSending | undefined;
+  afterEach(() => world?.stop());
+  const start = async (packages: number, api: ScriptedApi, settings?: Partial<SendingSettings>) => {
+    world = await startDrivenSending(packages, api, settings);
+    return world;
+  };
+
+  test.each([409, 503])(
+    'a package that is to come back in an hour (%i) does so, and the others go on',
+    async (status) => {
+      const acceptedAt: number[] = [];
+      let askedAt: number | undefined;
+      const api: ScriptedApi = {
+        submitted({ packageId, clientId }, reply, now) {
+          if (clientId === POISON && askedAt === undefined) {
+            askedAt = now;
+            return reply(status, {}, { 'retry-after': '3600' });
+          }
+          acceptedAt.push(now);
+          reply(202, { id: packageId, status: 'processed' });
+        },
+      };
+      const quota = { send: [{ requests: 10, seconds: 60 }], status: [], shared: [] };
+      const { drive, states } = await start(25, api, { quota });
+
+      expect(await drive(24)).toBe('done');
+      expect(await states()).toEqual({ processed: 25 });
+      const [last = 0, lastButOne = 0] = acceptedAt.toReversed();
+      expect(lastButOne - (askedAt ?? 0)).toBeLessThan(HOUR / 6);
+      expect(last - (askedAt ?? 0)).toBeGreaterThanOrEqual(HOUR);
+      expect(last - (askedAt ?? 0)).toBeLessThan(1.2 * HOUR);
+    },
+  );
+
+  test.each([403, 429, 503])(
+    'a package that is always turned away (%i) is parked after its attempts',
+    async (status) => {
+      let turnedAway = 0;
+      const api: ScriptedApi = {
+        submitted({ packageId, clientId }, reply) {
+          if (clientId !== POISON) return reply(202, { id: packageId, status: 'processed' });
+          turnedAway += 1;
+          reply(status, '<html>blocked by the firewall</html>');
+        },
+      };
+      const { drive, states, head } = await start(25, api);
+
+      expect(await drive(48)).toBe('PackagesParked');
+      expect(await states()).toEqual({ processed: 24, parked: 1 });
+      expect((await head(POISON)).reason).toContain(String(status));
+      expect(turnedAway).toBeLessThan(30);
+    },
+  );
+
+  test('an outage of submissions spends no attempts while status reads work', async () => {
+    const jobs = new Set<string>();
+    let downFrom: number | undefined;
+    const api: ScriptedApi = {
+      submitted({ packageId }, reply, now) {
+        if (jobs.size === 10) downFrom ??= now;
+        if (downFrom !== undefined && now - downFrom < 4 * HOUR) return reply(500, { title: 'read-only' });
+        jobs.add(packageId);
+        reply(202, { id: packageId, status: 'queued' });
+      },
+      asked(ids, reply, now) {
+        const status = downFrom !== undefined && now - downFrom > 5 * HOUR ? 'processed' : 'processing';
+        const held = ids.filter((id) => jobs.has(id));
+        reply(200, { packages: held.map((id) => ({ id, revision: 1, submission: 1, status })) });
+      },
+    };
+    const { drive, states } = await start(40, api, { maximumConcurrency: 5 });
+
+    expect(await drive(48)).toBe('done');
+    expect(await states()).toEqual({ processed: 40 });
+  });
+
+  test('a run is judged by what it finished itself, and not by what people gave up', async () => {
+    const api: ScriptedApi = {
+      submitted: ({ packageId, clientId }, reply) =>
+        clientId.startsWith('bad') ? reply(422, {}) : reply(202, { id: packageId, status: 'processed' }),
+    };
+    const { drive, head, sending, tables } = await start(0, api);
+    for (let n = 1; n <= 60; n++) await makePackage(tables, `old-${n}`, { state: 'processed', everSent: true });
+    for (let n = 1; n <= 8; n++) await makePackage(tables, `bad-${n}`);
+    for (let n = 1; n <= 22; n++) await makePackage(tables, `good-${n}`);
+
+    expect(await drive(24)).toBe('TooManyPackagesFailed');
+    for (let n = 1; n <= 8; n++) {
+      const parked = await head(`bad-${n}`);
+      const { change, attempt } = givenUp(parked, 'billed by hand', sending.clock.now());
+      await sending.transitions.apply(parked, change, attempt);
+    }
+
+    expect(await drive(48)).toBe('done');
+  });
+});
