@@ -15,11 +15,16 @@ export async function listedByApi(cloud: Cloud, periodId: PeriodId, output: Outp
   const api = await cloud.invoiceApi();
   let said: string | undefined;
   try {
-    return await listPeriod({ ...turnTaker(cloud), api }, periodId, turnId(`listing of ${periodId}`), (wait) => {
-      const whom = `${wait.reason} ${wait.open?.id}`;
-      if (whom !== said) output.note(`Waiting: ${turnWaitWords(wait)}`);
-      said = whom;
-    });
+    return await listPeriod(
+      { ...(await turnTaker(cloud)), api },
+      periodId,
+      turnId(`listing of ${periodId}`),
+      (wait) => {
+        const whom = `${wait.reason} ${wait.open?.id}`;
+        if (whom !== said) output.note(`Waiting: ${turnWaitWords(wait)}`);
+        said = whom;
+      },
+    );
   } catch (error) {
     if (!(error instanceof PeriodNotListed)) throw error;
     throw new CommandFailed(

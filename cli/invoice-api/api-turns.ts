@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { SYSTEM_CLOCK } from '../../lib/quota/pacer.ts';
+import { type Clock, SYSTEM_CLOCK } from '../../lib/quota/pacer.ts';
 import { NO_METRICS } from '../../lib/sending/sending.ts';
 import type { TurnTaker, TurnWait } from '../../lib/sending/turns.ts';
 import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
+import { serverClock } from '../../lib/store/server-clock.ts';
 import { API_TIMEOUT_MILLISECONDS, type Cloud } from '../connection/cloud.ts';
 import { command } from '../terminal/next-command.ts';
 import { timeWords } from '../terminal/words.ts';
@@ -10,11 +11,14 @@ import { timeWords } from '../terminal/words.ts';
 /** This machine's clock, as the quota calendar names it. */
 const CLOCK_ID = randomUUID().slice(0, 8);
 
-/** A command as it takes turns at the invoice API beside the runs that send. */
-export function turnTaker({ tables, quota }: Pick<Cloud, 'tables' | 'quota'>): TurnTaker {
+/** A command as it takes turns at the invoice API beside the runs that send, by the clock that they go by. */
+export async function turnTaker(
+  { tables, quota }: Pick<Cloud, 'tables' | 'quota'>,
+  own: Clock = SYSTEM_CLOCK,
+): Promise<TurnTaker> {
   return {
     settings: { quota, requestTimeoutMilliseconds: API_TIMEOUT_MILLISECONDS },
-    clock: SYSTEM_CLOCK,
+    clock: await serverClock(tables, own),
     clockId: CLOCK_ID,
     calendar: new QuotaCalendarStore(tables, 'invoice-api'),
     metrics: NO_METRICS,

@@ -126,7 +126,7 @@ async function invoiceApi(cloud: Cloud) {
       health.heard(outcome);
       return outcome;
     };
-    const answer = await inTurnAfterWaiting(turnTaker(cloud), request, list, ({ until }) => until <= latest);
+    const answer = await inTurnAfterWaiting(await turnTaker(cloud), request, list, ({ until }) => until <= latest);
     if ('gaveUp' in answer) return { state: 'warning', words: `not asked: ${turnWaitWords(answer.gaveUp)}` } as const;
     const outcome = answer.result;
     if (!outcome) return { state: 'warning', words: 'not asked: the quota of the invoice API is in use.' } as const;

@@ -179,6 +179,17 @@ describe('quota --unblock', () => {
   });
 });
 
+test.each([120_000, -120_000])('a machine whose clock is %d ms off books by the clock of DynamoDB', async (ahead) => {
+  const own = { now: () => Date.now() + ahead, sleep: async () => {} };
+  const { clock } = await turnTaker({ tables, quota: NO_QUOTA }, own);
+  expect(Math.abs(clock.now() - Date.now())).toBeLessThan(2_000);
+});
+
+test('a machine whose clock is right keeps its own', async () => {
+  const own = { now: () => Date.now() + 300, sleep: async () => {} };
+  expect((await turnTaker({ tables, quota: NO_QUOTA }, own)).clock).toBe(own);
+});
+
 test.each([
   ['in a circle', () => 'a', 'leads in a circle'],
   ['from one to the other and back', (asked: number) => (asked % 2 ? 'a' : 'b'), 'leads in a circle'],
@@ -195,7 +206,7 @@ test.each([
       };
     },
   };
-  const taker = { ...turnTaker({ tables, quota: NO_QUOTA }), api };
+  const taker = { ...(await turnTaker({ tables, quota: NO_QUOTA })), api };
   await expect(listPeriod(taker, TEST_PERIOD, 'listing/1')).rejects.toThrow(reason);
   expect(asked).toBeLessThan(5);
 });
