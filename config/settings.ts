@@ -13,6 +13,9 @@ const quota = z
     'must be windows as "requests/seconds", such as "60/60,5000/86400", a preset of the adapter, or "none"',
   );
 
+/** A larger batch has to be waited for. */
+const LARGEST_BATCH_AT_ONCE = 10;
+
 /** The only retentions that CloudWatch Logs takes (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html). */
 const LOG_RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -127,6 +130,11 @@ export const settingsSchema = z
       `must be at least ${leastEventMaxAgeDays(input as AgeLimits)}: 16 days of a period, billing.graceHours and ` +
       'operations.closeWithinHours, or slices could expire before a run has read them',
   })
+  .refine(({ ingest }) => ingest.batchSize <= LARGEST_BATCH_AT_ONCE || ingest.batchWindowSeconds > 0, {
+    path: ['ingest', 'batchWindowSeconds'],
+    // https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+    error: `must be at least 1 with a batchSize above ${LARGEST_BATCH_AT_ONCE}, or Lambda refuses the deployment`,
+  })
   .refine(({ invoiceApi, sending }) => sending.timeoutSeconds >= 2 * invoiceApi.requestTimeoutSeconds + 20, {
     path: ['sending', 'timeoutSeconds'],
     // A turn ends a request's time-out and ten seconds before its Lambda does; with less it would be over before it begins.
@@ -205,7 +213,9 @@ export function derivedFrom(settings: Settings): DerivedSettings {
   };
 }
 
+/** By its name: an offset knows no daylight saving, and EventBridge Scheduler refuses it when it is deployed. */
 function isTimeZone(name: string): boolean {
+  if (/^[+-]/.test(name)) return false;
   try {
     new Intl.DateTimeFormat('en', { timeZone: name });
     return true;

@@ -1,5 +1,8 @@
-// Stops packaging without an address of the invoice API, or with one that no function could use. Other commands, such as remove
-// and info, do without.
+// Stops packaging without an address of the invoice API, with one that no function could use, or with a name of its token's
+// parameter that no role could allow. Other commands, such as remove and info, do without.
+
+/** A path: the role's resource is made of it (https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html). */
+const PARAMETER_NAME = /^(\/[A-Za-z0-9_.-]+)+$/;
 
 class InvoiceApiAddress {
   constructor(serverless) {
@@ -15,6 +18,14 @@ class InvoiceApiAddress {
       packagesUrlOf(url);
     } catch (error) {
       throw this.error(`The parameter invoiceApiUrl cannot be used. ${error.message}.`);
+    }
+    const parameter = this.serverless.service.custom.invoiceApiTokenParameter;
+    if (!PARAMETER_NAME.test(parameter)) {
+      throw new this.serverless.classes.Error(
+        `The parameter invoiceApiTokenParameter cannot be used: "${parameter}" must be a path that begins with a slash, such as ` +
+          `/halfmonth/prod/invoice-api-token`,
+        'INVOICE_API_TOKEN_PARAMETER_INVALID',
+      );
     }
   }
 

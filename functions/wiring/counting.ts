@@ -124,9 +124,21 @@ class IngestionReports {
     this.#logger.error('Messages failed and will come again', {
       messages: outcome.failedMessageIds.length,
       failures: Object.fromEntries(kinds),
-      first: outcome.failures[0],
+      first: withoutItsText(outcome.failures[0]),
     });
   }
+}
+
+/** A failure without its message, which may quote what an event says: its kind, its request, and where it was thrown. */
+function withoutItsText(failure: Error | undefined): Record<string, unknown> {
+  if (!failure) return {};
+  const { name, stack = '' } = failure;
+  const { code, $metadata } = failure as {
+    code?: unknown;
+    $metadata?: { requestId?: string; httpStatusCode?: number };
+  };
+  const frames = stack.split('\n').filter((line) => line.startsWith('    at '));
+  return { name, code, requestId: $metadata?.requestId, httpStatus: $metadata?.httpStatusCode, frames };
 }
 
 /** What a batch saw and did not count, by period. */

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import {
   BatchWriteCommand,
@@ -196,40 +197,49 @@ export class RunStore {
 
   /**
    * Keeps a JSON value of any size under a run, in pages. The same kind and numbers overwrite what was there, so a step
-   * that is taken again leaves one value.
+   * that is taken again leaves one value. The pages after the first have keys of their own each time, and the first goes last: a
+   * process that dies in between leaves the value that was there.
    */
   async saveValue(runId: string, kind: string, numbers: readonly number[], value: unknown): Promise<void> {
     const texts = pagesOf(JSON.stringify(value));
     const expiresAt = expiry();
-    // The first page goes last: it says how many there are.
+    const generation = randomInt(LARGEST_GENERATION);
     for (const [page, text] of [...texts.entries()].reverse()) {
+      const key =
+        page === 0 ? runKey(runId, kind, ...numbers, 0) : laterPageKey(runId, kind, [...numbers, generation, page]);
+      const head = page === 0 && texts.length > 1 ? { generation, schemaVersion: PAGES_OF_A_GENERATION } : {};
       await this.#documents.send(
-        new PutCommand({
-          TableName: this.#table,
-          Item: { ...runKey(runId, kind, ...numbers, page), text, pages: texts.length, expiresAt },
-        }),
+        new PutCommand({ TableName: this.#table, Item: { ...key, text, pages: texts.length, ...head, expiresAt } }),
       );
     }
   }
 
   /** A value that `saveValue` kept. */
   async loadValue<Value>(runId: string, kind: string, numbers: readonly number[]): Promise<Value | undefined> {
-    let text = '';
-    for (let page = 0, pages = 1; page < pages; page++) {
-      const item = await this.#load(runKey(runId, kind, ...numbers, page));
+    const first = await this.#load(runKey(runId, kind, ...numbers, 0), PAGES_OF_A_GENERATION);
+    if (!first) return undefined;
+    // Written below and above.
+    const { pages, generation } = first as { pages: number; generation?: number };
+    let text = first.text as string;
+    for (let page = 1; page < pages; page++) {
+      const item = await this.#load(
+        // Pages of version 1 have no generation.
+        generation === undefined
+          ? runKey(runId, kind, ...numbers, page)
+          : laterPageKey(runId, kind, [...numbers, generation, page]),
+      );
       if (!item) return undefined;
-      if (page === 0) pages = item.pages as number;
       text += item.text as string;
     }
     // What went in as this type comes out as it; kind and numbers name one type each.
     return JSON.parse(text) as Value;
   }
 
-  async #load(key: PrimaryKey): Promise<Record<string, unknown> | undefined> {
+  async #load(key: PrimaryKey, known = 1): Promise<Record<string, unknown> | undefined> {
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
     );
-    assertKnownVersion(`The item ${key.pk} ${key.sk} of the runs table`, Item?.schemaVersion);
+    assertKnownVersion(`The item ${key.pk} ${key.sk} of the runs table`, Item?.schemaVersion, known);
     return Item;
   }
 
@@ -255,6 +265,15 @@ export class RunStore {
       requests = (UnprocessedItems?.[this.#table] ?? []) as typeof requests;
     }
   }
+}
+
+/** The version of a value whose later pages have keys of a generation. */
+const PAGES_OF_A_GENERATION = 2;
+/** What `randomInt` takes at most. */
+const LARGEST_GENERATION = 2 ** 48 - 1;
+
+function laterPageKey(runId: string, kind: string, numbers: readonly number[]): PrimaryKey {
+  return runKey(runId, `${kind}-page`, ...numbers);
 }
 
 function expiry(): number {

@@ -118,6 +118,14 @@ describe('serverless package', () => {
     expect(output).not.toMatch(STACK_TRACE);
   }, 120_000);
 
+  test('stops for a name of the token that no role could allow', async () => {
+    const parameter = '--param=invoiceApiTokenParameter=invoice-token';
+    const { exitCode, output } = await service.serverless(['package', '--stage', 'dev', INVOICE_API, parameter]);
+    expect(exitCode).toBe(1);
+    expect(output).toContain('"invoice-token" must be a path that begins with a slash');
+    expect(output).not.toMatch(STACK_TRACE);
+  }, 120_000);
+
   test('stops for a stage of real money whose alarms would reach nobody, and for no other', async () => {
     const [prod, dev] = [
       await service.serverless(['package', ...STAGE, INVOICE_API]),

@@ -36,6 +36,12 @@ test.each(['prod', 'dev', 'local'])('the settings of %s can be used', (stage) =>
 describe('a fault is named with its file and its path', () => {
   test.each([
     ['an unknown key', { ingest: { batchSise: 10 } }, /config\/test\.yml.*ingest: .*batchSise/s],
+    ['an offset for a time zone', { billing: { timeZone: '+02:00' } }, /billing\.timeZone: .*IANA/],
+    [
+      'a large batch without a window',
+      { ingest: { batchSize: 11, batchWindowSeconds: 0 } },
+      /ingest\.batchWindowSeconds: .*at least 1/,
+    ],
     ['an unknown section', { ingestion: {} }, /\(top\): .*ingestion/],
     ['a value of the wrong type', { ingest: { batchSize: '10000' } }, /ingest\.batchSize: .*number/],
     ['a value out of bounds', { ingest: { batchSize: 10_001 } }, /ingest\.batchSize: .*10000/],
