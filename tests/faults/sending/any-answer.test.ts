@@ -12,7 +12,7 @@ import { makePackages, sendingOn, testRun } from '../../fixtures/sending.ts';
 import { startTestTables } from '../../fixtures/tables.ts';
 
 /** `HALFMONTH_FUZZ_ANSWERS=20000` for the long one. */
-const ANSWERS = Number(process.env.HALFMONTH_FUZZ_ANSWERS ?? 500);
+const ANSWERS = Number(process.env.HALFMONTH_FUZZ_ANSWERS ?? 150);
 const PACKAGES = Math.ceil(ANSWERS / 5);
 const SEED = 11;
 
