@@ -174,11 +174,15 @@ export function buildProgram(): Command {
     'halfmonth certificate 2026-11-H1',
     'halfmonth certificate 2026-11-H1 --save november-1.json',
     'halfmonth certificate 2026-11-H1 --verify november-1.json',
+    'halfmonth certificate --save-key key.pem',
+    'halfmonth certificate --verify november-1.json --key key.pem',
   ])
     .option('--run <id>', 'of this run (default: the latest)')
     .option('--save <file>', 'write it to a file')
     .option('--verify [file]', 'recompute it from the tables and the API, and hold it (or a saved copy) against that')
     .option('--without-api', 'verify without asking the API')
+    .option('--key <file>', 'verify a saved copy against this public key alone, with no access to anything')
+    .option('--save-key <file>', 'write the public key of this stage to a file, to give to whoever verifies')
     .action(lazily(() => import('./commands/certificate.ts')));
 
   const clients = command(program, 'clients', 'Who the clients are at the invoice API, for stages with an adapter', [

@@ -114,6 +114,13 @@ export const settingsSchema = z
         .optional(),
       /** Real money goes through this stage: it is not packaged while nobody would get its alarms. */
       production: z.boolean(),
+      /** Certificates are signed with a key of the stage in KMS, which costs a dollar a month. */
+      signCertificates: z.boolean(),
+      /** The KMS key of your own under which the invoice API's token is stored; none for the key of AWS. */
+      tokenKeyArn: z
+        .string()
+        .regex(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/, 'must be the ARN of a KMS key')
+        .optional(),
       /** An alarm rings when far fewer events are counted than usual at that hour and day of the week. */
       watchEventVolume: z.boolean(),
       /** A mail to the receivers of alarms when the stage's month costs more, or will by the forecast; none without. */

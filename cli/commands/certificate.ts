@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { balance, type Disagreement } from '../../lib/certificate/balance.ts';
 import type { Certificate } from '../../lib/certificate/certificate.ts';
 import { canonicalJson, readCertificate } from '../../lib/certificate/seal.ts';
+import { fingerprintOf, readPublicKey, verifySignature } from '../../lib/certificate/signature.ts';
 import { verifyCertificate } from '../../lib/certificate/verify.ts';
 import { periodOf } from '../../lib/periods/periods.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
@@ -11,12 +13,16 @@ import { periodOrLast } from '../periods/period-of.ts';
 import { CommandFailed, WrongUsage } from '../terminal/errors.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
 import { command } from '../terminal/next-command.ts';
+import type { Output } from '../terminal/output.ts';
 import { plural, totalsWords } from '../terminal/words.ts';
 
 interface CertificateOptions {
   run?: string;
   save?: string;
   verify?: string | true;
+  /** A file with the public key, to verify a copy with nothing else. */
+  key?: string;
+  saveKey?: string;
   /** True with `--without-api`. */
   withoutApi?: boolean;
 }
@@ -26,8 +32,10 @@ export async function run(context: Context, first: string | undefined, called: C
   const { given, options } = untangled(first, called);
   if (given !== undefined) periodOf(given);
   const copy = typeof options.verify === 'string' ? readCopy(options.verify) : undefined;
+  if (options.key !== undefined) return verifyAlone(context, copy, options.key);
   const cloud = await context.cloud();
   const { output } = context;
+  if (options.saveKey !== undefined) return saveKey(context, cloud, options.saveKey);
   const period = periodOrLast(given, cloud, output);
   const store = new CertificateStore(cloud.tables);
   if (copy && copy.period.id !== period.id) {
@@ -42,6 +50,57 @@ export async function run(context: Context, first: string | undefined, called: C
   output.result({ command: 'certificate', target: cloud.target, certificate });
   show(context, certificate);
   return EXIT.done;
+}
+
+/** Holds a copy against the public key alone: no account, no network. */
+function verifyAlone({ output }: Context, copy: Certificate | undefined, keyFile: string): ExitCode {
+  if (!copy) throw new WrongUsage('--key verifies a saved certificate: give its file too, with --verify FILE.');
+  const key = readPublicKey(readText(keyFile));
+  const disagreement = verifySignature(copy, key) ?? balance(copy);
+  const { hash, number, run: certified, period, previous } = copy;
+  const fingerprint = fingerprintOf(key);
+  output.result({
+    command: 'certificate --verify --key',
+    period: period.id,
+    runId: certified.id,
+    hash,
+    number: number ?? null,
+    previous,
+    keyFingerprint: fingerprint,
+    agrees: disagreement === undefined,
+    disagreement: disagreement ?? null,
+  });
+  output.line(`key        SHA-256 ${fingerprint}`);
+  if (number !== undefined) output.line(`chain      certificate ${number}, after ${previous?.hash ?? 'none'}`);
+  return verdict(
+    output,
+    copy,
+    disagreement,
+    'is genuine: it was signed with this key, unchanged since, and it balances.',
+  );
+}
+
+async function saveKey({ output }: Context, cloud: Cloud, file: string): Promise<ExitCode> {
+  const pem = await cloud.certificateKey();
+  if (pem === undefined) {
+    throw new CommandFailed(
+      'NO_CERTIFICATE_KEY',
+      'This stage signs no certificates: operations.signCertificates is off.',
+    );
+  }
+  writeFileSync(file, pem);
+  const fingerprint = fingerprintOf(readPublicKey(pem));
+  output.result({ command: 'certificate --save-key', target: cloud.target, file, keyFingerprint: fingerprint });
+  output.line(`Saved as ${file}. Its SHA-256: ${fingerprint}`);
+  return EXIT.done;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new WrongUsage(`${file} cannot be read: ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 const PERIOD_ID = /^\d{4}-\d{2}-H[12]$/;
@@ -105,19 +164,40 @@ async function verify(
       'A later run has changed the books since: only hashes, chain, balance, acknowledgements and the API were held against it.',
     );
   }
+  return verdict(output, certificate, disagreement, 'agrees line by line.');
+}
+
+function verdict(
+  output: Output,
+  { period, run: certified }: Certificate,
+  disagreement: Disagreement | undefined,
+  words: string,
+): ExitCode {
+  const which = `The certificate of ${period.id} (run ${certified.id})`;
   if (!disagreement) {
-    output.line(output.style('green', `The certificate of ${period.id} (run ${certified.id}) agrees line by line.`));
+    output.line(output.style('green', `${which} ${words}`));
     return EXIT.done;
   }
   const { line, expected, found } = disagreement;
-  output.line(output.style('red', `The certificate of ${period.id} (run ${certified.id}) disagrees: ${line}`));
+  output.line(output.style('red', `${which} disagrees: ${line}`));
   output.line(`  expected ${expected}`);
   output.line(`  found    ${found}`);
   return EXIT.foundProblem;
 }
 
 function show({ output }: Context, certificate: Certificate): void {
-  const { run: certified, period, usage, packages, billed, acknowledgements, lateUsage, previous, hash } = certificate;
+  const {
+    run: certified,
+    period,
+    usage,
+    packages,
+    billed,
+    acknowledgements,
+    lateUsage,
+    previous,
+    hash,
+    signature,
+  } = certificate;
   const row = (name: string, text: string) => output.line(`${name.padEnd(16)}${text}`);
   output.line(output.style('bold', `Closing certificate of ${period.id}`));
   row('run', `${certified.id}, ${certified.startedAt} to ${certified.certifiedAt}`);
@@ -161,4 +241,5 @@ function show({ output }: Context, certificate: Certificate): void {
     previous ? `${previous.hash} (${previous.periodId}, run ${previous.runId})` : 'none: this is the first',
   );
   row('hash', hash);
+  row('signature', signature ? `${signature.algorithm} by ${signature.keyId}` : 'none: this stage had no key');
 }

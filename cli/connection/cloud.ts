@@ -30,6 +30,10 @@ export interface CloudOutputs {
   StatusQuota: string;
   SharedQuota: string;
   ConfigurationHash: string;
+  /** The key that signs certificates, or `none`; absent in stacks of earlier versions. */
+  CertificateKeyId?: string | undefined;
+  /** Where alarms go; absent in stacks of earlier versions. */
+  AlarmTopicArn?: string | undefined;
 }
 
 /** How long a command waits for one answer of the invoice API. */
@@ -65,6 +69,21 @@ export class Cloud {
       marshallOptions: { removeUndefinedValues: true },
     });
     return this.#documents;
+  }
+
+  /** The public half of the key that signs certificates, in PEM; nothing where the stage has none. */
+  async certificateKey(): Promise<string | undefined> {
+    const { CertificateKeyId } = this.outputs;
+    if (CertificateKeyId === undefined || CertificateKeyId === 'none') return undefined;
+    const { GetPublicKeyCommand, KMSClient } = await import('@aws-sdk/client-kms');
+    const { PublicKey = new Uint8Array() } = await new KMSClient(this.#configuration).send(
+      new GetPublicKeyCommand({ KeyId: CertificateKeyId }),
+    );
+    const lines =
+      Buffer.from(PublicKey)
+        .toString('base64')
+        .match(/.{1,64}/g) ?? [];
+    return ['-----BEGIN PUBLIC KEY-----', ...lines, '-----END PUBLIC KEY-----', ''].join('\n');
   }
 
   async stepFunctions() {

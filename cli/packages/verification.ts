@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import { type Account, AccountFold } from '../../lib/certificate/account.ts';
 import type { Certificate } from '../../lib/certificate/certificate.ts';
 import { accountOfClient } from '../../lib/certificate/client-account.ts';
+import { readPublicKey } from '../../lib/certificate/signature.ts';
 import type { Evidence } from '../../lib/certificate/verify.ts';
 import type { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { readBooks } from '../../lib/store/client-reader.ts';
@@ -30,6 +31,7 @@ export async function gatherEvidence(
   const isLatest = all[0] === undefined || all[0].run.id === run.id;
   const lists = [];
   for await (const list of store.acknowledgements(run.id)) lists.push(list);
+  const pem = await cloud.certificateKey();
   const books = isLatest ? await recompute(cloud, certificate) : undefined;
   return {
     isLatest,
@@ -38,6 +40,7 @@ export async function gatherEvidence(
       ? (await store.list(previous.periodId)).find((each) => each.run.id === previous.runId)
       : undefined,
     lists,
+    ...(pem === undefined ? {} : { publicKey: readPublicKey(pem) }),
     ...(books ?? {}),
     ...(withApi ? { api: (await listedByApi(cloud, period.id, output)).map(acknowledgementOf) } : {}),
   };

@@ -8,6 +8,7 @@ import { LateLedger } from '../../lib/store/late-ledger.ts';
 import { ObservationStore } from '../../lib/store/period-closing-store.ts';
 import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
+import { certificateSigner } from './certificate-key.ts';
 import { type Environment, readVariables } from './variables.ts';
 
 /**
@@ -22,6 +23,7 @@ export function closingResources(environment: Environment): ClosePeriodResources
     'RUNS_TABLE',
     'BILLING_TIME_ZONE',
     'CONFIGURATION_HASH',
+    'CERTIFICATE_KEY',
     'SEND_QUOTA',
     'STATUS_QUOTA',
     'SHARED_QUOTA',
@@ -41,6 +43,7 @@ export function closingResources(environment: Environment): ClosePeriodResources
     controlTotal: (periodId) => readControlTotal(tables, periodId),
     timeZone: variables.BILLING_TIME_ZONE,
     configurationHash: variables.CONFIGURATION_HASH,
+    signer: certificateSigner(variables.CERTIFICATE_KEY),
     forecastSending: sendingForecasts(
       new QuotaCalendarStore(tables, 'invoice-api'),
       { send: variables.SEND_QUOTA, status: variables.STATUS_QUOTA, shared: variables.SHARED_QUOTA },

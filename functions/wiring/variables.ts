@@ -33,6 +33,7 @@ const VARIABLES = {
   AWS_LAMBDA_FUNCTION_MEMORY_SIZE: wholeNumber(128),
   POWERTOOLS_SERVICE_NAME: requiredText(),
   CONFIGURATION_HASH: requiredText(),
+  CERTIFICATE_KEY: requiredText(),
   BILLING_TIME_ZONE: timeZoneName(),
   SLICE_MINUTES: wholeNumber(1, 60),
   EVENT_MAX_AGE_DAYS: wholeNumber(1, 100_000),

@@ -94,14 +94,33 @@ export const certificateSchema = z.strictObject({
     /** Counted after the period's close and in no package yet, as the index of late usage had it. The next run bills it. */
     after: usage,
   }),
-  /** The certificate before this one: of the same period if there is one, else of the last period that has one. */
+  /** The place in the chain of all certificates of the stage, from 1; absent where the chain went period by period. */
+  number: z.optional(z.int().check(z.gte(1))),
+  /**
+   * The certificate that was made before this one, of whatever period. Without `number`: of the same period if there is one, else
+   * of the last period that has one.
+   */
   previous: z.nullable(z.strictObject({ periodId, runId: z.string(), hash })),
   /** SHA-256 of the canonical JSON (RFC 8785) of everything above. */
   hash,
+  /** What only the holder of the key can make of the hash; absent where the stage has no key. */
+  signature: z.optional(
+    z.strictObject({
+      /** As AWS KMS names it: ECDSA over NIST P-256 with SHA-256; what is signed is the text of `hash`. */
+      algorithm: z.literal('ECDSA_SHA_256'),
+      /** The key's ARN or id. */
+      keyId: z.string(),
+      /** The signature in DER, base64. */
+      value: z.string(),
+    }),
+  ),
 });
 
 /** The closing certificate of one run (see `docs/certificate.schema.json`). */
 export type Certificate = z.infer<typeof certificateSchema>;
 
 /** A certificate before it is sealed with its hash. */
-export type CertificateContent = Omit<Certificate, 'hash'>;
+export type CertificateContent = Omit<Certificate, 'hash' | 'signature'>;
+
+/** Who vouches for a certificate, and the proof. */
+export type CertificateSignature = NonNullable<Certificate['signature']>;

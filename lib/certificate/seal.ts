@@ -20,7 +20,7 @@ export function seal(content: CertificateContent): Certificate {
 }
 
 /** Whether the certificate is as it was sealed. */
-export function isSealed({ hash, ...content }: Certificate): boolean {
+export function isSealed({ hash, signature: _signature, ...content }: Certificate): boolean {
   return canonicalHash(content) === hash;
 }
 

@@ -1,7 +1,9 @@
+import type { KeyObject } from 'node:crypto';
 import type { Account } from './account.ts';
 import { balance, type Disagreement, sameCount, sameTotals } from './balance.ts';
 import type { Certificate } from './certificate.ts';
 import { type AcknowledgementList, digestOfLists, isSealed } from './seal.ts';
+import { verifySignature } from './signature.ts';
 
 /** What the invoice API says about one package, as far as an account is concerned. */
 export interface ApiAcknowledgement {
@@ -22,6 +24,8 @@ export interface Evidence {
   processedKeys?: ReadonlySet<string> | undefined;
   /** The lists of acknowledgements that were kept with the certificate. */
   lists: readonly (AcknowledgementList & { keys: readonly string[] })[];
+  /** The public half of the stage's key, where it has one. */
+  publicKey?: KeyObject | undefined;
   /** All that the API holds for the period; absent when it was not asked. */
   api?: readonly ApiAcknowledgement[] | undefined;
 }
@@ -33,6 +37,7 @@ export interface Evidence {
 export function verifyCertificate(certificate: Certificate, evidence: Evidence): Disagreement | undefined {
   return (
     sealOf(certificate) ??
+    signatureOf(certificate, evidence.publicKey) ??
     storedCopy(certificate, evidence.stored) ??
     chain(certificate, evidence.previous) ??
     balance(certificate) ??
@@ -45,6 +50,11 @@ export function verifyCertificate(certificate: Certificate, evidence: Evidence):
 function sealOf(certificate: Certificate): Disagreement | undefined {
   if (isSealed(certificate)) return undefined;
   return { line: 'hash of the certificate', expected: certificate.hash, found: 'another content' };
+}
+
+/** One that was made before there was a key has none. */
+function signatureOf(certificate: Certificate, key: KeyObject | undefined): Disagreement | undefined {
+  return key && certificate.signature ? verifySignature(certificate, key) : undefined;
 }
 
 function storedCopy(certificate: Certificate, stored: Certificate | undefined): Disagreement | undefined {

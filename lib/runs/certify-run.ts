@@ -1,7 +1,9 @@
 import { makeCertificate } from '../certificate/balance.ts';
 import type { Certificate } from '../certificate/certificate.ts';
 import { digestOfLists } from '../certificate/seal.ts';
+import { type Signer, sign } from '../certificate/signature.ts';
 import { MeterSums } from '../decimal/meter-sums.ts';
+import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import type { CertificateStore } from '../store/certificate-store.ts';
 import type { LateLedger, OpenLateUsage } from '../store/late-ledger.ts';
 import type { ObservationStore } from '../store/period-closing-store.ts';
@@ -14,6 +16,18 @@ import { loadControl, type ReadControlTotal } from './control.ts';
 import type { QueueLook } from './look-at-queue.ts';
 import type { RunContext } from './run.ts';
 
+/** Only runs of other periods that are certified in the same moment take a link away. */
+const LINK_ATTEMPTS = 10;
+
+/** Other certificates took every link that this one was made for; trying the task again is right. */
+export class ChainContended extends HalfmonthError {
+  readonly code = 'CHAIN_CONTENDED';
+
+  constructor(periodId: string) {
+    super(`The certificate of ${periodId} found its place in the chain taken ${LINK_ATTEMPTS} times. Redrive the run.`);
+  }
+}
+
 /** What certifying needs. */
 export interface CertifyResources {
   runs: RunStore;
@@ -23,6 +37,8 @@ export interface CertifyResources {
   controlTotal: ReadControlTotal;
   timeZone: string;
   configurationHash: string;
+  /** Absent where the stage has no key. */
+  signer?: Signer | undefined;
 }
 
 /** What a run's workers found: while they packaged (`made`), and once everything was sent. */
@@ -40,37 +56,55 @@ export async function certifyRun(
   certifiedAt: string,
   resources: CertifyResources,
 ): Promise<Certificate> {
-  const { certificates, observations, late, runs, timeZone, configurationHash } = resources;
+  const { certificates, observations, late, runs, timeZone, configurationHash, signer } = resources;
   const kept = await certificates.load(run.period.id, run.startedAt, run.runId);
   if (kept) return kept;
-  const before = await certificates.before(run.period.id, run.runId);
   const state = await runs.loadPeriodState(run.period.id);
   // A run that failed after planning has set `closedAt`, yet closed nothing.
   const wasClosedBefore = state?.lastClosedByRun !== undefined && state.lastClosedByRun !== run.runId;
-  const certificate = makeCertificate(
-    {
-      run: {
-        id: run.runId,
-        executionArn: run.executionArn,
-        startedAt: run.startedAt,
-        certifiedAt,
-        ...(run.clients ? { clients: run.clients } : {}),
-      },
-      period: { ...run.period, timeZone },
-      configurationHash,
-      ...(await queueOf(run, runs)),
-      ...sumsOf(
-        findings,
-        await observations.load(run.period.id),
-        wasClosedBefore,
-        await late.notYetBilled(run.period.id, undefined, run.clients),
-        await controlOf(run, findings, resources),
-      ),
-      previous: before ? { periodId: before.period.id, runId: before.run.id, hash: before.hash } : null,
+  const parts = {
+    run: {
+      id: run.runId,
+      executionArn: run.executionArn,
+      startedAt: run.startedAt,
+      certifiedAt,
+      ...(run.clients ? { clients: run.clients } : {}),
     },
-    findings.account.faults,
-  );
-  return certificates.put(certificate);
+    period: { ...run.period, timeZone },
+    configurationHash,
+    ...(await queueOf(run, runs)),
+    ...sumsOf(
+      findings,
+      await observations.load(run.period.id),
+      wasClosedBefore,
+      await late.notYetBilled(run.period.id, undefined, run.clients),
+      await controlOf(run, findings, resources),
+    ),
+  };
+  for (let attempt = 1; attempt <= LINK_ATTEMPTS; attempt++) {
+    const link = await nextLink(run, certificates);
+    const certificate = makeCertificate({ ...parts, ...link }, findings.account.faults);
+    const stored = await certificates.put(signer ? await sign(certificate, signer) : certificate);
+    if (stored) return stored;
+  }
+  throw new ChainContended(run.period.id);
+}
+
+/** Where in the chain of all certificates the next one stands. */
+async function nextLink(
+  run: RunContext,
+  certificates: CertificateStore,
+): Promise<Pick<Certificate, 'number' | 'previous'>> {
+  const last = await certificates.lastLink();
+  if (last) {
+    const { periodId, runId, hash } = last;
+    return { number: last.number + 1, previous: { periodId, runId, hash } };
+  }
+  const before = await certificates.before(run.period.id, run.runId);
+  return {
+    number: 1,
+    previous: before ? { periodId: before.period.id, runId: before.run.id, hash: before.hash } : null,
+  };
 }
 
 /** What the run found in the queue when it looked last. */

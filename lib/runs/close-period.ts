@@ -1,5 +1,6 @@
 import type { Account, RejectedPackage } from '../certificate/account.ts';
 import type { Certificate } from '../certificate/certificate.ts';
+import type { Signer } from '../certificate/signature.ts';
 import { forecastEnd } from '../quota/forecast.ts';
 import { parseQuotaWindows } from '../quota/quota.ts';
 import type { CertificateStore } from '../store/certificate-store.ts';
@@ -31,6 +32,8 @@ export interface ClosePeriodResources {
   timeZone: string;
   /** SHA-256, in hex, of the stage's settings. */
   configurationHash: string;
+  /** Signs certificates; absent where the stage has no key. */
+  signer?: Signer | undefined;
   /** Says when a run would have sent so many packages, for a preview. */
   forecastSending: (packages: number, now: number) => Promise<SendingForecast>;
   /** Milliseconds since the epoch. */

@@ -1,22 +1,41 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
 import {
   DeleteCommand,
   type DynamoDBDocumentClient,
   GetCommand,
   PutCommand,
   paginateQuery,
+  QueryCommand,
+  TransactWriteCommand,
 } from '@aws-sdk/lib-dynamodb';
 import type { Certificate } from '../certificate/certificate.ts';
 import { type AcknowledgementList, canonicalJson, digestOfKeys, readCertificate } from '../certificate/seal.ts';
 import { type PeriodId, previousPeriod } from '../periods/periods.ts';
 import { documentClientOf } from './document-client.ts';
-import { certificatePageKey, periodKey, runKey, SEPARATOR } from './keys.ts';
+import {
+  certificateKey,
+  certificateLinkKey,
+  certificatePageKey,
+  earlierCertificatePageKey,
+  type PrimaryKey,
+  periodKey,
+  runKey,
+  SEPARATOR,
+} from './keys.ts';
 import { PAGE_LENGTH, pagesOf, pagesOfLines } from './pages.ts';
 import type { TablesWith } from './tables.ts';
 
 /** A year of periods without a run is taken for the beginning of the chain. */
 const PERIODS_LOOKED_BACK = 24;
+
+/** One link of the chain of all certificates. */
+export interface CertificateLink {
+  number: number;
+  periodId: PeriodId;
+  runId: string;
+  hash: string;
+}
 
 /** The closing certificates, and the acknowledgements that they speak of. None of it expires. */
 export class CertificateStore {
@@ -30,38 +49,65 @@ export class CertificateStore {
   }
 
   /**
-   * Stores the certificate of a run, once: a run that has one keeps it.
-   * @returns the certificate that the run has now
+   * Stores the certificate of a run, once: a run that has one keeps it. With its number the certificate becomes that link of the
+   * chain, in the same transaction.
+   * @returns the certificate that the run has now; nothing when another certificate has taken the number meanwhile
    */
-  async put(certificate: Certificate): Promise<Certificate> {
-    const { run, period, hash } = certificate;
-    const body = await this.#bodyOf(certificate);
-    const key = periodKey(period.id, 'certificate', run.startedAt, run.id);
+  async put(certificate: Certificate): Promise<Certificate | undefined> {
+    const { run, period, hash, number } = certificate;
+    const kept = await this.load(period.id, run.startedAt, run.id);
+    if (kept) return kept;
+    const key = certificateKey(period.id, run.startedAt, run.id);
+    const items = [{ ...key, hash, runId: run.id, ...(await this.#bodyOf(certificate)) }];
+    const links =
+      number === undefined ? [] : [{ ...certificateLinkKey(number), number, periodId: period.id, runId: run.id, hash }];
     try {
       await this.#documents.send(
-        new PutCommand({
-          TableName: this.#table,
-          Item: { ...key, hash, runId: run.id, ...body },
-          ConditionExpression: 'attribute_not_exists(pk)',
+        new TransactWriteCommand({
+          TransactItems: [...items, ...links].map((Item) => ({
+            Put: { TableName: this.#table, Item, ConditionExpression: 'attribute_not_exists(pk)' },
+          })),
         }),
       );
       return certificate;
     } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) throw error;
-      return (await this.load(period.id, run.startedAt, run.id)) ?? certificate;
+      if (!(error instanceof TransactionCanceledException)) throw error;
+      const isTaken = error.CancellationReasons?.some(({ Code }) => Code === 'ConditionalCheckFailed');
+      if (!isTaken) throw error;
+      return this.load(period.id, run.startedAt, run.id);
     }
+  }
+
+  /** The last link of the chain; nothing while it has none. */
+  async lastLink(): Promise<CertificateLink | undefined> {
+    const { Items = [] } = await this.#documents.send(
+      new QueryCommand({
+        TableName: this.#table,
+        KeyConditionExpression: 'pk = :pk',
+        ExpressionAttributeValues: { ':pk': certificateLinkKey(1).pk },
+        ScanIndexForward: false,
+        Limit: 1,
+        ConsistentRead: true,
+      }),
+    );
+    // Written by put alone.
+    return Items[0] as CertificateLink | undefined;
   }
 
   /** The certificate of one run. @throws InvalidCertificate when what is stored is none */
   async load(periodId: PeriodId, startedAt: string, runId: string): Promise<Certificate | undefined> {
-    const { Item } = await this.#documents.send(
-      new GetCommand({
-        TableName: this.#table,
-        Key: periodKey(periodId, 'certificate', startedAt, runId),
-        ConsistentRead: true,
-      }),
-    );
-    return Item && this.#certificateOf(Item);
+    const keys = [
+      certificateKey(periodId, startedAt, runId),
+      // Where earlier versions kept it.
+      periodKey(periodId, 'certificate', startedAt, runId),
+    ];
+    for (const Key of keys) {
+      const { Item } = await this.#documents.send(
+        new GetCommand({ TableName: this.#table, Key, ConsistentRead: true }),
+      );
+      if (Item) return this.#certificateOf(Item);
+    }
+    return undefined;
   }
 
   /**
@@ -70,22 +116,23 @@ export class CertificateStore {
    * @throws InvalidCertificate when what is stored is none
    */
   async list(periodId: PeriodId, limit?: number): Promise<Certificate[]> {
-    const { pk, sk } = periodKey(periodId, 'certificate', '');
     const certificates: Certificate[] = [];
-    const query = {
-      TableName: this.#table,
-      KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
-      ExpressionAttributeValues: { ':pk': pk, ':sk': sk },
-      ConsistentRead: true,
-    };
-    for await (const { Items = [] } of paginateQuery({ client: this.#documents }, query)) {
-      certificates.push(...(await Promise.all(Items.map((item) => this.#certificateOf(item)))));
+    for (const { pk, sk } of [certificateKey(periodId, ''), periodKey(periodId, 'certificate', '')]) {
+      const query = {
+        TableName: this.#table,
+        KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
+        ExpressionAttributeValues: { ':pk': pk, ':sk': sk },
+        ConsistentRead: true,
+      };
+      for await (const { Items = [] } of paginateQuery({ client: this.#documents }, query)) {
+        certificates.push(...(await Promise.all(Items.map((item) => this.#certificateOf(item)))));
+      }
     }
     return certificates.sort(byCertification).slice(0, limit);
   }
 
   /**
-   * The certificate that the next one of a period follows: the last one of the same period made for another run, else of the
+   * The certificate that the first link of the chain follows, from the time when the chain went period by period: the last one of the same period made for another run, else of the
    * nearest period before that has one.
    */
   async before(periodId: PeriodId, runId: string): Promise<Certificate | undefined> {
@@ -201,12 +248,10 @@ export class CertificateStore {
   async #pagesOfCertificate(periodId: PeriodId, hash: string, count: number): Promise<Uint8Array> {
     const pages: Uint8Array[] = [];
     for (let page = 0; page < count; page++) {
-      const { Item } = await this.#documents.send(
-        new GetCommand({
-          TableName: this.#table,
-          Key: certificatePageKey(periodId, hash, page),
-          ConsistentRead: true,
-        }),
+      const read = (Key: PrimaryKey) =>
+        this.#documents.send(new GetCommand({ TableName: this.#table, Key, ConsistentRead: true }));
+      const { Item = (await read(earlierCertificatePageKey(periodId, hash, page))).Item } = await read(
+        certificatePageKey(periodId, hash, page),
       );
       // Written by #bodyOf before the item that names it.
       pages.push((Item as { compressed: Uint8Array } | undefined)?.compressed ?? new Uint8Array());

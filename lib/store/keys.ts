@@ -154,7 +154,7 @@ export function lateLedgerPrefix(clientId?: string): string {
   return prefixOf('late', clientId);
 }
 
-/** Runs: what is known of a period as a whole. `lock`, `state`, `run#<started>#<run>`, `certificate#<started>#<run>`. */
+/** Runs: what is known of a period as a whole. `lock`, `state`, `run#<started>#<run>`; of earlier versions `certificate#<started>#<run>`. */
 export function periodKey(periodId: PeriodId, ...parts: string[]): PrimaryKey {
   return { pk: `period${SEPARATOR}${periodId}`, sk: parts.join(SEPARATOR) };
 }
@@ -164,9 +164,28 @@ export function controlTotalPrefix(): string {
   return prefixOf('control-total', undefined);
 }
 
+/**
+ * Runs: the certificate of a run. In a partition of its own: the functions' roles may add to partitions that begin with
+ * `certificate#`, and neither change nor delete what is there (`serverless.yml`).
+ */
+export function certificateKey(periodId: PeriodId, ...parts: string[]): PrimaryKey {
+  return { pk: `certificate${SEPARATOR}${periodId}`, sk: ['run', ...parts].join(SEPARATOR) };
+}
+
 /** Runs: one page of a certificate's content, under the certificate's hash. */
 export function certificatePageKey(periodId: PeriodId, hash: string, page: number): PrimaryKey {
+  const { pk } = certificateKey(periodId);
+  return { pk, sk: ['page', hash, pad(page, 6)].join(SEPARATOR) };
+}
+
+/** Runs: a page where certificates of earlier versions keep it. */
+export function earlierCertificatePageKey(periodId: PeriodId, hash: string, page: number): PrimaryKey {
   return periodKey(periodId, 'certificate-page', hash, pad(page, 6));
+}
+
+/** Runs: one link of the chain of all certificates, numbered from 1. */
+export function certificateLinkKey(number: number): PrimaryKey {
+  return { pk: `certificate${SEPARATOR}chain`, sk: pad(number, 12) };
 }
 
 /** Runs: what belongs to one run alone, such as the bounds of its chunks: `chunk#<number>`, `send#<round>#<number>`. */

@@ -6,6 +6,7 @@ import { startSqsEngine } from '../engines/sqs-engine.ts';
 import { type AwsApis, startAwsApiServer } from './aws-api/aws-api-server.ts';
 import { cloudFormationApi } from './aws-api/cloudformation-api.ts';
 import { eventBusApi } from './aws-api/event-bus-api.ts';
+import { keyApi } from './aws-api/key-api.ts';
 import { parameterStoreApi } from './aws-api/parameter-store-api.ts';
 import { queueMetricsApi } from './aws-api/queue-metrics-api.ts';
 import { newSessionCredentials, type SessionCredentials } from './credentials.ts';
@@ -20,7 +21,7 @@ import type { TaskInterceptor } from './state-machines/execution.ts';
 import { stateMachinesOf } from './state-machines/state-machine.ts';
 import { stepFunctionsApi } from './state-machines/step-functions-api.ts';
 import { ensureTables } from './tables.ts';
-import { LOCAL_ACCOUNT_ID, stackOf } from './template/stack.ts';
+import { LOCAL_ACCOUNT_ID, type Stack, stackOf } from './template/stack.ts';
 import { readStackName, readTemplate, type Template } from './template/template.ts';
 
 /** How to start the local cloud. */
@@ -126,6 +127,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
         sqs.queueOf(`arn:aws:sqs:${region}:${LOCAL_ACCOUNT_ID}:${name}`),
       ),
       AWSEvents: eventBusApi((event) => observer.onBusEvent?.(event)),
+      TrentService: keyApi(keyIdsOf(stack), dataFolder && join(dataFolder, 'certificate-key.pem')),
     };
     apis.rest = [
       lambdaApi(functionOf),
@@ -201,7 +203,13 @@ function serviceVariablesOf(endpoint: string): Record<string, string> {
     AWS_ENDPOINT_URL_LAMBDA: endpoint,
     AWS_ENDPOINT_URL_SSM: endpoint,
     AWS_ENDPOINT_URL_EVENTBRIDGE: endpoint,
+    AWS_ENDPOINT_URL_KMS: endpoint,
   };
+}
+
+/** The keys that the template declares, by what `Ref` gives for them. */
+function keyIdsOf(stack: Stack): string[] {
+  return stack.resourcesOf('AWS::KMS::Key').map(({ logicalId }) => String(stack.resolve({ Ref: logicalId })));
 }
 
 /** A folder for this user alone, also where an earlier version has left it open to others. */

@@ -1,6 +1,10 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Certificate } from '../../../lib/certificate/certificate.ts';
 import { dataIn, stateOf } from '../../fixtures/alarm-states.ts';
-import { type CommandLineWorld, startCommandLineWorld } from '../../fixtures/command-line.ts';
+import { type CommandLineWorld, callCommand, startCommandLineWorld } from '../../fixtures/command-line.ts';
 import { packagedTemplate } from '../../fixtures/packaged-service.ts';
 import { resolved } from '../../fixtures/resolved-template.ts';
 import { until } from '../../fixtures/until.ts';
@@ -138,4 +142,26 @@ test('release wants to know which', async () => {
 
   expect(exitCode).toBe(2);
   expect(stderr).toContain('--rejected');
+});
+
+test('all certificates of the stage are one signed chain, which an auditor checks with the public key alone', async () => {
+  const certified = ((await world.json(['certificate', id])) as { certificate: Certificate }).certificate;
+  const [file, key] = [join(world.folder, 'certificate.json'), join(world.folder, 'key.pem')];
+  await world.halfmonth(['certificate', id, '--save', file]);
+  await world.halfmonth(['certificate', '--save-key', key]);
+  const changed = join(world.folder, 'changed.json');
+  writeFileSync(changed, readFileSync(file, 'utf8').replace(/"total":\d+/, '"total":9'));
+
+  // A folder without a cloud, and a machine without credentials.
+  const elsewhere = mkdtempSync(join(tmpdir(), 'halfmonth-auditor-'));
+  const genuine = await callCommand(['certificate', '--verify', file, '--key', key], { folder: elsewhere });
+  const forged = await callCommand(['certificate', '--verify', changed, '--key', key], { folder: elsewhere });
+  const inTheBooks = await world.halfmonth(['certificate', id, '--verify']);
+  rmSync(elsewhere, { recursive: true });
+
+  expect(certified).toMatchObject({ number: expect.any(Number), signature: { algorithm: 'ECDSA_SHA_256' } });
+  expect(certified.number).toBeGreaterThan(1);
+  expect(genuine).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('is genuine') });
+  expect(forged).toMatchObject({ exitCode: 3, stdout: expect.stringContaining('disagrees: hash of the certificate') });
+  expect(inTheBooks).toMatchObject({ exitCode: 0 });
 });

@@ -103,6 +103,22 @@ test('the chain follows the order in which certificates were made, also past a r
   expect((await store.list('2026-07-H1', 1)).map(({ run }) => run.id)).toEqual(['redriven']);
 });
 
+test('links are taken once: of two certificates made for the same place one is told to make itself anew', async () => {
+  const linked = (runId: string, number: number): Certificate => {
+    const { hash: _hash, ...content } = certificateOfRun(runId, {}, '2026-08-H1');
+    return seal({ ...content, number } satisfies CertificateContent);
+  };
+
+  const [first, second] = await Promise.all([store.put(linked('one', 1)), store.put(linked('other', 1))]);
+  const winner = first ?? second;
+  const again = await store.put(linked('third', 2));
+
+  expect([first, second].filter((each) => each === undefined)).toHaveLength(1);
+  expect((await store.list('2026-08-H1')).map(({ run }) => run.id).sort()).toEqual([winner?.run.id, 'third'].sort());
+  expect(again?.number).toBe(2);
+  expect(await store.lastLink()).toMatchObject({ number: 2, runId: 'third', hash: again?.hash });
+});
+
 test('no item of all this is near the limit of an item', async () => {
   const largest = (await scan(tables.client, tables.runs)).map(
     ({ keys, compressed, certificate }) => (keys ?? compressed)?.B?.length ?? certificate?.S?.length ?? 0,
