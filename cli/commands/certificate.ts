@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { balance, type Disagreement } from '../../lib/certificate/balance.ts';
 import type { Certificate } from '../../lib/certificate/certificate.ts';
+import { fingerprintOf, readPublicKey, verifySignature } from '../../lib/certificate/public-key.ts';
 import { canonicalJson, readCertificate } from '../../lib/certificate/seal.ts';
-import { fingerprintOf, readPublicKey, verifySignature } from '../../lib/certificate/signature.ts';
 import { verifyCertificate } from '../../lib/certificate/verify.ts';
 import { periodOf } from '../../lib/periods/periods.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';

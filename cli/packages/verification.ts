@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { type Account, AccountFold } from '../../lib/certificate/account.ts';
 import type { Certificate } from '../../lib/certificate/certificate.ts';
 import { accountOfClient } from '../../lib/certificate/client-account.ts';
-import { readPublicKey } from '../../lib/certificate/signature.ts';
+import { readPublicKey } from '../../lib/certificate/public-key.ts';
 import type { Evidence } from '../../lib/certificate/verify.ts';
 import type { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { readBooks } from '../../lib/store/client-reader.ts';

@@ -2,8 +2,8 @@ import type { KeyObject } from 'node:crypto';
 import type { Account } from './account.ts';
 import { balance, type Disagreement, sameCount, sameTotals } from './balance.ts';
 import type { Certificate } from './certificate.ts';
+import { verifySignature } from './public-key.ts';
 import { type AcknowledgementList, digestOfLists, isSealed } from './seal.ts';
-import { verifySignature } from './signature.ts';
 
 /** What the invoice API says about one package, as far as an account is concerned. */
 export interface ApiAcknowledgement {

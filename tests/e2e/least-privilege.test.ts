@@ -11,8 +11,17 @@ import { packageService } from '../../local/packaging/package-service.ts';
 import { invoiceApiEnvironment, TOKEN_PARAMETER } from '../../local/start/invoice-api-environment.ts';
 import { untilDrained } from '../../local/start/queue-drained.ts';
 import { consumptionEvent } from '../fixtures/consumption-events.ts';
-import { type AccessRequest, accessRequestsOf, grantsOf, isAllowed, permissionsOf, uses } from '../fixtures/iam.ts';
+import {
+  type AccessRequest,
+  accessRequestsOf,
+  type Grant,
+  grantsOf,
+  isAllowed,
+  permissionsOf,
+  uses,
+} from '../fixtures/iam.ts';
 import { packagedTemplate, type Template } from '../fixtures/packaged-service.ts';
+import { resolved } from '../fixtures/resolved-template.ts';
 import { allStates, packagedStateMachine } from '../fixtures/state-machine.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -39,6 +48,7 @@ const UNUSED_WITH_REASON: Record<string, string> = {
   'states:DescribeExecution': 'a Distributed Map watches its children; the local engine runs them inline',
   'states:StopExecution': 'a Distributed Map stops its children; the local engine runs them inline',
   'states:RedriveExecution': 'a redrive of a Distributed Map redrives its children',
+  'kms:Decrypt': 'Parameter Store, for a token under a key of the user (`operations.tokenKeyArn`)',
   'sqs:ReceiveMessage': 'the event source mapping, with the role of its function',
   'sqs:DeleteMessage': 'the event source mapping, with the role of its function',
   'sqs:GetQueueAttributes': 'the event source mapping, with the role of its function',
@@ -135,13 +145,18 @@ function distinct(all: AccessRequest[]): AccessRequest[] {
   return [...new Map(all.map((request) => [JSON.stringify(request), request])).values()];
 }
 
+function policyOfKey(): unknown {
+  return resolved(template, template.Resources.CertificateKey?.Properties?.KeyPolicy);
+}
+
 describe('least privilege', () => {
   test('every call that was made is allowed to the role that made it', async () => {
     const grants = new Map(grantsOf(template).map((grant) => [grant.caller, grant.policy]));
     const refused: AccessRequest[] = [];
     for (const request of requests) {
       const policy = grants.get(request.caller);
-      if (!policy || !(await isAllowed(request, policy))) refused.push(request);
+      const keyPolicy = request.action === 'kms:Sign' ? policyOfKey() : undefined;
+      if (!policy || !(await isAllowed(request, policy, keyPolicy))) refused.push(request);
     }
     expect(requests.length).toBeGreaterThan(20);
     expect(refused).toEqual([]);
@@ -170,6 +185,40 @@ describe('least privilege', () => {
     for (const { caller, Action } of everywhere) {
       if ([Action].flat().some((action) => action.startsWith('logs:'))) expect(caller).toBe('state-machine');
     }
+  });
+
+  test('no function may change or delete a certificate, though some may do so to other items of the same table', async () => {
+    const grants = grantsOf(template).filter(({ caller }) => caller !== 'state-machine');
+    const resource = `arn:aws:dynamodb:eu-central-1:000000000000:table/halfmonth-${STAGE}-runs`;
+    const may = (grant: Grant, action: string, partition: string) =>
+      isAllowed(
+        { caller: grant.caller, action: `dynamodb:${action}`, resource, leadingKeys: [`${partition}#2026-11-H1`] },
+        grant.policy,
+      );
+    const closing = grants.find(({ caller }) => caller.endsWith('closePeriod'));
+    for (const grant of grants) {
+      for (const action of ['UpdateItem', 'DeleteItem', 'BatchWriteItem']) {
+        expect([grant.caller, action, await may(grant, action, 'certificate')]).toEqual([grant.caller, action, false]);
+      }
+    }
+    expect(closing && (await may(closing, 'PutItem', 'certificate'))).toBe(true);
+    expect(closing && (await may(closing, 'DeleteItem', 'period'))).toBe(true);
+    expect(requests.some(({ leadingKeys }) => leadingKeys?.[0] === 'certificate#')).toBe(true);
+  });
+
+  test('only the function that closes a period may sign, whatever a role says', async () => {
+    const policy = {
+      Version: '2012-10-17',
+      Statement: [
+        { Effect: 'Allow', Action: 'kms:Sign', Resource: 'arn:aws:kms:eu-central-1:000000000000:key/CertificateKey' },
+      ],
+    };
+    const maySign = (caller: string) =>
+      isAllowed({ caller, action: 'kms:Sign', resource: String(policy.Statement[0]?.Resource) }, policy, policyOfKey());
+
+    expect(await maySign(`halfmonth-${STAGE}-closePeriod`)).toBe(true);
+    expect(await maySign(`halfmonth-${STAGE}-sendChunk`)).toBe(false);
+    expect(await maySign('administrator')).toBe(false);
   });
 
   test('the state machine may redrive its own children', async () => {

@@ -1,8 +1,9 @@
 import { generateKeyPairSync, sign as signText } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import type { Certificate } from '../../../lib/certificate/certificate.ts';
+import { readPublicKey, verifySignature } from '../../../lib/certificate/public-key.ts';
 import { isSealed, readCertificate, seal } from '../../../lib/certificate/seal.ts';
-import { readPublicKey, type Signer, sign, verifySignature } from '../../../lib/certificate/signature.ts';
+import { type Signer, sign } from '../../../lib/certificate/signature.ts';
 import { verifyCertificate } from '../../../lib/certificate/verify.ts';
 import { certificateOf, evidenceOf } from '../../fixtures/certificates.ts';
 import { clientBooks } from '../../fixtures/client-books.ts';
