@@ -55,6 +55,17 @@ describe('a certificate', () => {
     expect(() => makeCertificate(lost, [])).toThrow(/api_calls: expected 20.5, found 19.5/);
   });
 
+  test('is not made with one acknowledgement fewer than packages were processed', () => {
+    const { hash: _hash, schemaVersion: _version, ...parts } = certificateOf(BOOKS);
+    const { acknowledgements, packages } = parts;
+    const fewer = { ...parts, acknowledgements: { ...acknowledgements, count: packages.processed - 1 } };
+
+    expect(acknowledgements.count).toBe(packages.processed);
+    expect(() => makeCertificate(fewer, [])).toThrow(
+      /acknowledgements of processed packages: expected at least 2, found 1/,
+    );
+  });
+
   test('is not made of books that contradict themselves', () => {
     const { hash: _hash, schemaVersion: _version, ...parts } = certificateOf(BOOKS);
     const fault = { clientId: 'acme', line: 'package 2026-11-H1.acme', expected: 'kept', found: 'missing' };
@@ -153,6 +164,18 @@ describe('verification names the first line that disagrees', () => {
     const lists = [{ chunk: 1, step: 0, count: 1, digest: '', keys: list?.keys.slice(1) ?? [] }];
 
     expect(lineOf(certificate, { ...evidence, lists })).toBe('acknowledgements kept');
+  });
+
+  test('an API that is one revision behind', () => {
+    const api = (evidence.api ?? []).map((entry) =>
+      entry.packageId === '2026-11-H1.globex' ? { ...entry, processedRevision: 1 } : entry,
+    );
+
+    expect(verifyCertificate(certificate, { ...evidence, api })).toEqual({
+      line: 'revision of 2026-11-H1.globex that the invoice API processed',
+      expected: '2',
+      found: '1',
+    });
   });
 
   test('a package that the API does not hold, or holds without our knowledge', () => {

@@ -68,6 +68,12 @@ describe('arithmetic is exact', () => {
     );
   });
 
+  test('a value of more digits than a safe integer has is added as it is', () => {
+    expect(sum(['9007199254740993'])).toBe('9007199254740993');
+    expect(sum(['90071992547409.93', '0.01'])).toBe('90071992547409.94');
+    expect(sum(['-99999999999999999', '99999999999999998'])).toBe('-1');
+  });
+
   test('a sum that leaves the safe integers stays exact', () => {
     const total = new DecimalSum();
     for (let count = 0; count < 20; count++) total.add('999999999999999').add('0.1');
