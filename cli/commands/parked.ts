@@ -2,7 +2,7 @@ import type { PackageHead } from '../../lib/packages/package.ts';
 import { type Period, periodOf } from '../../lib/periods/periods.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import type { Context } from '../connection/context.ts';
-import { watchedPeriods } from '../periods/open-periods.ts';
+import { eachPeriod, watchedPeriods } from '../periods/open-periods.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
 import { command } from '../terminal/next-command.ts';
 import { plural } from '../terminal/words.ts';
@@ -13,7 +13,7 @@ export async function run(context: Context, given: string | undefined): Promise<
   const cloud = await context.cloud();
   const { output } = context;
   const periods = given === undefined ? watchedPeriods(cloud) : [periodOf(given)];
-  const parked = await Promise.all(periods.map((period) => parkedOf(cloud, period)));
+  const parked = await eachPeriod(periods, (period) => parkedOf(cloud, period));
   const packages = [];
   for (const head of parked.flat()) {
     const { packageId, clientId, revision, submission, attemptCount, reason = '', attempts } = head;

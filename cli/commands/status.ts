@@ -113,9 +113,10 @@ function show(context: Context, cloud: Cloud, period: Period, status: Awaited<Re
   const { blockedUntil, blockedBy } = status.block;
   if (blockedUntil !== undefined) {
     const words = blockWords({ blockedUntil, ...(blockedBy === undefined ? {} : { blockedBy }) });
-    output.line(output.style('red', `blocked    nothing is sent ${words}; npx halfmonth quota`));
+    output.line(output.style('red', `blocked    nothing is sent ${words}; ${command('quota')}`));
   }
-  if (run?.status === 'RUNNING' && run.forecast) {
+  // A forecast made before the wait says nothing any more.
+  if (run?.status === 'RUNNING' && run.forecast && blockedUntil === undefined) {
     const { expectedEndAt, deadline, isBeforeDeadline } = run.forecast;
     const verdict = deadline ? `, ${isBeforeDeadline ? 'before' : 'AFTER'} the deadline ${deadline}` : '';
     output.line(`forecast   sending ends about ${expectedEndAt}${verdict}`);

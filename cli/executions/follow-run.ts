@@ -94,7 +94,7 @@ async function linesOf(
       ({ kinds, requests, seconds, used }) =>
         `  quota     ${`${used} of ${requests}`.padStart(12)}  ${kinds.join(' and ')} in ${durationWords(seconds * 1000)}`,
     ),
-    ...(run?.forecast ? [`  sending ends about ${run.forecast.expectedEndAt}`] : []),
+    ...(run?.forecast && !picture.blockedUntil ? [`  sending ends about ${run.forecast.expectedEndAt}`] : []),
     ...(picture.blockedUntil
       ? [
           output.style(

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { Period } from '../../lib/periods/periods.ts';
 import type { RunSummary } from '../../lib/runs/close-period.ts';
 import { periodsToWatch } from '../../lib/runs/watch-periods.ts';
@@ -19,14 +20,28 @@ export interface OpenPeriod {
   lateEventsNotYetBilled: number;
 }
 
-/** The periods that the alarms look at, the latest first. */
+/** Events that are older than a year are looked at by naming their period: a question must be answered at once. */
+const LONGEST_LOOK_BACK_DAYS = 366;
+/** Each asks every bucket: all of a year at once would be hundreds of requests waiting for one another. */
+const PERIODS_AT_ONCE = 4;
+
+/** The periods that the alarms look at, at most those of a year, the latest first. */
 export function watchedPeriods({ calendar, outputs }: Cloud): Period[] {
-  return periodsToWatch({ calendar, eventMaxAgeDays: Number(outputs.EventMaxAgeDays), now: Date.now });
+  const eventMaxAgeDays = Math.min(Number(outputs.EventMaxAgeDays), LONGEST_LOOK_BACK_DAYS);
+  return periodsToWatch({ calendar, eventMaxAgeDays, now: Date.now });
+}
+
+/** Looks at periods, a few at a time; the answers in the order of the periods. */
+export function eachPeriod<Answer>(
+  periods: readonly Period[],
+  look: (period: Period) => Promise<Answer>,
+): Promise<Answer[]> {
+  return pLimit(PERIODS_AT_ONCE).map(periods, look);
 }
 
 /** Those of the watched periods in which something is open, the latest first. */
 export async function openPeriods(cloud: Cloud): Promise<OpenPeriod[]> {
-  const periods = await Promise.all(watchedPeriods(cloud).map((period) => openPeriodOf(cloud, period)));
+  const periods = await eachPeriod(watchedPeriods(cloud), (period) => openPeriodOf(cloud, period));
   return periods.filter(
     ({ isClosed, packagesParked, packagesRejected, lateEventsNotYetBilled }) =>
       !isClosed || packagesParked + packagesRejected + lateEventsNotYetBilled > 0,

@@ -98,20 +98,15 @@ export function forgetKeptCloud(): void {
   rmSync(LOCAL_CLOUD_FILE, { force: true });
 }
 
-/** Outputs that name a resource of ours; the others repeat settings. */
-const RESOURCE_OUTPUT = /(QueueUrl|TableName|StateMachineArn)$/;
-
-/** How to talk to a kept cloud, for a person: endpoints, resources, and lines to paste into a shell. */
-export function keptCloudText({ endpoints, outputs, environment, invoiceApi }: KeptCloud): string {
-  const list = (values: Record<string, string>) =>
-    Object.entries(values).map(([name, value]) => `  ${name.padEnd(30)} ${value}`);
+/** What to do with a kept cloud, for a person. */
+export function keptCloudText({ invoiceApi }: KeptCloud): string {
   return [
-    'The local cloud is left running, its data kept in .halfmonth/kept. Ctrl-C ends it.',
+    'The local cloud is left running, its data kept in .halfmonth/kept. Ctrl-C ends it. In another terminal:',
     '',
-    ...list({ ...endpoints, invoiceApi: invoiceApi.url }),
-    ...list(Object.fromEntries(Object.entries(outputs).filter(([name]) => RESOURCE_OUTPUT.test(name)))),
+    '  npx halfmonth status              how the period stands, and what to do next',
+    '  npx halfmonth explain CLIENT      why a client is done or not',
+    '  npx halfmonth certificate         what was billed, to the last digit',
     '',
-    'Paste these lines to let the AWS CLI or any AWS SDK talk to it:',
-    ...Object.entries(environment).map(([name, value]) => `export ${name}=${value}`),
+    `Packages go to ${invoiceApi.url}. Addresses and variables for other programs: ${KEPT_CLOUD_NOTICE}`,
   ].join('\n');
 }
