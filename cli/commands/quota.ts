@@ -5,6 +5,7 @@ import { blockOf, blockWords, type CalendarPicture, pictureOf } from '../invoice
 import { bar } from '../periods/period-status.ts';
 import { CommandFailed, WrongUsage } from '../terminal/errors.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
+import { command } from '../terminal/next-command.ts';
 import { durationWords, timeWords } from '../terminal/words.ts';
 
 const CELLS = 60;
@@ -53,7 +54,7 @@ export async function run(context: Context, { unblock, reason }: QuotaOptions = 
     output.line(
       output.style('red', `blocked    ${blockWords({ blockedUntil: until, ...(by ? { blockedBy: by } : {}) })}`),
     );
-    output.line('           To go on before that: npx halfmonth quota --unblock --reason TEXT');
+    output.line(`           To go on before that: ${command('quota')} --unblock --reason TEXT`);
   }
   output.line(`next 10 minutes  ${strip(minutes)}`);
   output.line(`next 24 hours    ${strip(hours)}`);
