@@ -40,6 +40,7 @@ test('every function refuses settings that usage was not counted by, before it d
   for (const { name, environment } of functions) {
     Object.assign(process.env, environment, {
       AWS_REGION: 'eu-central-1',
+      AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '1024',
       AWS_ACCESS_KEY_ID: 'local',
       AWS_SECRET_ACCESS_KEY: 'local',
       AWS_ENDPOINT_URL_DYNAMODB: tables.endpoint,
