@@ -55,7 +55,7 @@ export interface CsvOptions {
 /** What the parser says of a record; the fields are Latin-1, so that each of their bytes is one character. */
 interface Row {
   record: string[];
-  info: { lines: number };
+  info: { lines: number; bytes: number };
 }
 
 /**
@@ -100,7 +100,7 @@ export async function* eventsOfCsv(
     if (empty) refuse('FIELD_EMPTY', `${empty[0]} is empty`);
     else if (text.length > LONGEST_ROW)
       refuse('LINE_TOO_LONG', `it is more than the ${MAXIMUM_MESSAGE_BYTES} bytes of a message`);
-    else yield { line, text, bytes: file.bytesRead(), endsLine: true };
+    else yield { line, text, bytes: file.positionOf(info.bytes), endsLine: true };
   }
 }
 

@@ -11,8 +11,12 @@ const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 /** A file's text as bytes, unpacked where it is gz. */
 export interface FileBytes {
   chunks: AsyncIterable<Buffer>;
-  /** How many bytes of the file itself have been read. */
-  bytesRead(): number;
+  /**
+   * How far into the file itself its text goes on: a file is read ahead of what is made of it, and only what is packed cannot be told
+   * better than by what was read.
+   * @param text bytes of the text
+   */
+  positionOf(text: number): number;
 }
 
 /** Opens a file, or standard input for `-`. */
@@ -26,6 +30,7 @@ export function openFile(file: string): Readable {
  */
 export function bytesOf(input: Readable): FileBytes {
   let read = 0;
+  let isPacked = false;
   async function* counted(): AsyncGenerator<Buffer> {
     for await (const chunk of input) {
       const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
@@ -33,10 +38,13 @@ export function bytesOf(input: Readable): FileBytes {
       yield bytes;
     }
   }
-  return { chunks: textOf(unpacked(counted())), bytesRead: () => read };
+  const chunks = unpacked(counted(), () => {
+    isPacked = true;
+  });
+  return { chunks: textOf(chunks), positionOf: (text) => (isPacked ? read : Math.min(text, read)) };
 }
 
-async function* unpacked(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* unpacked(chunks: AsyncIterable<Buffer>, onPacked: () => void): AsyncGenerator<Buffer> {
   const iterator = chunks[Symbol.asyncIterator]();
   const first = await firstBytes(iterator, GZIP.length);
   const all = joined(first, iterator);
@@ -44,6 +52,7 @@ async function* unpacked(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> 
     yield* all;
     return;
   }
+  onPacked();
   const { Readable } = await import('node:stream');
   const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
   const source = Readable.from(all);

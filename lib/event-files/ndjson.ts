@@ -25,7 +25,9 @@ export async function* eventsOfNdjson(
 ): AsyncGenerator<SourcedEvent> {
   const file = bytesOf(input);
   let isFirst = true;
+  let through = 0;
   for await (const { number, content, length } of linesOf(file.chunks)) {
+    through += length + 1;
     const refuse = (reason: RefusedLine['reason'], message: string) => onRefused({ line: number, reason, message });
     if (length > LONGEST_LINE) {
       refuse(
@@ -47,7 +49,7 @@ export async function* eventsOfNdjson(
       refuse('NOT_JSON', `it is no JSON: ${texts.fault}`);
       continue;
     }
-    const bytes = file.bytesRead();
+    const bytes = file.positionOf(through);
     for (const [index, element] of texts.entries()) {
       const sendable = jsonTextForQueue(element);
       if (sendable.length > LONGEST_LINE) {

@@ -111,7 +111,7 @@ export function booksOf(tables: Tables, periodId: string): PeriodBooks {
 /** A period's certificates, oldest first. */
 export function certificatesOf(tables: Tables, periodId: string): CertifiedSums[] {
   return tables.runs
-    .filter(({ pk, sk }) => pk === `period#${periodId}` && sk.startsWith('certificate#'))
+    .filter(({ pk, sk }) => pk === `certificate#${periodId}` && sk.startsWith('run#'))
     .sort((one, other) => (one.sk < other.sk ? -1 : 1))
     .map((item) => {
       const certificate = JSON.parse(String(item.certificate)) as Certificate;
