@@ -10,6 +10,8 @@ import { type CommandLineWorld, type CommandResult, startCommandLineWorld } from
 const CLIENTS = ['acme', 'globex', 'hooli', 'initech', 'stark', 'umbrella', 'wayne', 'tyrell'];
 const RIGHT_TOKEN = 'token-of-tonight';
 const MOST_COMMANDS = 40;
+/** An operator who sees nothing move stops watching and asks for the status again. */
+const PATIENCE_MILLISECONDS = 20_000;
 
 let world: CommandLineWorld;
 let sqs: SQSClient;
@@ -39,18 +41,30 @@ function filledIn(proposed: string, output: string): string[] {
     .flatMap((word) => (word === 'ID...' ? ids : word === 'TEXT' ? ['the cause is mended'] : [word]));
 }
 
+function isUnblock(words: readonly string[]): boolean {
+  return words[0] === 'quota' && words.includes('--unblock');
+}
+
 /** What happens outside while the operator works: causes are mended, and new ones come. */
 class Night {
   readonly called: string[] = [];
   #outage = 'token';
+  #isParked = false;
 
   /** Calls what was proposed; where nobody can be asked, the tool says how to say yes. */
   async call(words: readonly string[]): Promise<CommandResult> {
     this.called.push(words.join(' '));
     const stdin = words[0] === 'token' ? `${RIGHT_TOKEN}\n` : '';
-    const first = await world.halfmonth(words, { stdin });
+    const patience = words[0] === 'watch' ? { patienceMilliseconds: PATIENCE_MILLISECONDS } : {};
+    const first = await world.halfmonth(words, { stdin, ...patience });
+    this.#isParked ||= /^ +parked +\d/m.test(first.stdout);
     if (first.exitCode !== 2 || !first.stderr.includes('give --yes')) return first;
     return world.halfmonth([...words, '--yes'], { stdin });
+  }
+
+  /** Hasty operators lift the block before the cause is mended; it is mended once a package was parked over it. */
+  #isMendedBefore(words: readonly string[]): boolean {
+    return (isUnblock(words) && this.#isParked) || words.join(' ').startsWith('parked release');
   }
 
   /** The wrong token is found first, then the API hangs up, then it does not know some customers, then all is well. */
@@ -58,12 +72,20 @@ class Night {
     if (words[0] === 'token' && this.#outage === 'token') {
       this.#outage = 'hangs up';
       world.api.setFaults({ connectionReset: 1 });
-    } else if (words.join(' ').startsWith('parked release') && this.#outage === 'hangs up') {
+    } else if (this.#outage === 'hangs up' && this.#isMendedBefore(words)) {
       this.#outage = 'unknown customers';
       world.api.setFaults({ connectionReset: 0, invalid: 0.4 });
     } else if (words.includes('--rejected') && this.#outage === 'unknown customers') {
       this.#outage = 'none';
       world.api.setFaults({ invalid: 0 });
+    }
+  }
+
+  /** Lifts a block where the output says how, once its cause is mended. */
+  async unblock(said: CommandResult): Promise<void> {
+    for (const step of proposedIn(said).filter((words) => isUnblock(words.split(' ')))) {
+      this.goOn(step.split(' '));
+      await this.call(filledIn(step, said.stdout));
     }
   }
 
@@ -74,6 +96,7 @@ class Night {
       for (const step of proposedIn(output).filter((words) => !words.startsWith('status'))) {
         const said = await this.call(filledIn(step, ''));
         this.goOn(step.split(' '));
+        await this.unblock(said);
         if (step.startsWith('certificate')) return said;
         const release = step.startsWith('parked ') && !step.startsWith('parked release');
         if (!release) continue;
@@ -106,7 +129,10 @@ test('a bad night is put right with the commands that the tool proposed, and nob
     billed: { lastProcessed: { api_calls: '85' } },
   });
   expect(night.called).toEqual(
-    expect.arrayContaining([`run ${id}`, 'token --put', `parked ${id}`, `watch ${id}`, `certificate ${id} --verify`]),
+    expect.arrayContaining([
+      ...[`run ${id}`, 'token --put', `watch ${id}`, 'quota', 'quota --unblock --reason the cause is mended'],
+      ...[`parked ${id}`, `certificate ${id} --verify`],
+    ]),
   );
   expect(night.called.filter((words) => words.startsWith('parked release'))).not.toHaveLength(0);
   expect(world.api.report().acceptedTwice).toBe(0);
