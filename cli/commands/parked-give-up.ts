@@ -1,4 +1,4 @@
-import { givenUp } from '../../lib/sending/outcomes.ts';
+import { givenUp } from '../../lib/packages/head-changes.ts';
 import type { Context } from '../connection/context.ts';
 import { decideParked } from '../packages/parked-packages.ts';
 import type { ExitCode } from '../terminal/exit-codes.ts';

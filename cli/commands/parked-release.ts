@@ -1,5 +1,5 @@
+import { isRejectedByApi, released } from '../../lib/packages/head-changes.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
-import { isRejectedByApi, released } from '../../lib/sending/outcomes.ts';
 import type { Context } from '../connection/context.ts';
 import { decideParked } from '../packages/parked-packages.ts';
 import { WrongUsage } from '../terminal/errors.ts';

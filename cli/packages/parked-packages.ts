@@ -1,7 +1,9 @@
 import pLimit from 'p-limit';
+import { isRejectedByApi } from '../../lib/packages/head-changes.ts';
 import { type PackageHead, type PackageState, packageIdOf } from '../../lib/packages/package.ts';
+import type { Transition } from '../../lib/packages/transitions.ts';
 import { type PeriodId, periodOf } from '../../lib/periods/periods.ts';
-import { isRejectedByApi, type Transition } from '../../lib/sending/outcomes.ts';
+
 import { PackageStore, PackageTransitions } from '../../lib/store/package-store.ts';
 import { packagesOf } from '../commands/packages.ts';
 import type { Cloud } from '../connection/cloud.ts';
@@ -58,8 +60,8 @@ export async function decideParked(context: Context, decision: ParkedDecision): 
   const limit = pLimit(WRITES_AT_ONCE);
   const changed: string[] = [];
   const decide = async (head: PackageHead): Promise<void> => {
-    const { change, attempt } = transition(head, `${reason.trim()} (${who()})`, Date.now());
-    if (await transitions.apply(head, change, attempt)) changed.push(head.packageId);
+    const decided = transition(head, `${reason.trim()} (${who()})`, Date.now());
+    if (await transitions.apply(head, decided)) changed.push(head.packageId);
     else output.line(`${head.packageId} changed meanwhile and was left as it is.`);
   };
   await Promise.all(heads.map((head) => limit(decide, head)));

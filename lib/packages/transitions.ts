@@ -1,46 +1,122 @@
-import type { PackageHead } from './package.ts';
+import { HalfmonthError } from '../errors/halfmonth-error.ts';
+import type { PackageAttempt, PackageHead, PackageState } from './package.ts';
+
+/** A package's place on its way; `absent` while there is none. */
+export type PackagePlace = PackageState | 'absent';
+
+/** One kind of change: who makes it, from which places to which, and what has to be true of the package besides. */
+interface TransitionRule {
+  by: 'run' | 'sender' | 'checker' | 'person';
+  from: readonly PackagePlace[];
+  to: readonly PackagePlace[];
+  /** Without it, nothing more has to be true. */
+  when?: (head: PackageHead) => boolean;
+}
+
+/** Only what the API cannot have seen may change its bytes or go. */
+const isUnseen = ({ everSent }: PackageHead): boolean => !everSent;
+
+/** Every legal change of a package. Whatever is not here is refused before it is written. */
+export const TRANSITIONS = {
+  /** The first revision. */
+  create: { by: 'run', from: ['absent'], to: ['ready'] },
+  /** The next revision, since this one was processed or rejected with other content. */
+  revise: { by: 'run', from: ['processed', 'rejected'], to: ['ready'] },
+  /** The same revision with new content. */
+  replace: { by: 'run', from: ['ready', 'parked'], to: ['ready'], when: isUnseen },
+  /** A correction is taken back, since what was last processed is right again. */
+  withdraw: { by: 'run', from: ['ready', 'parked'], to: ['processed'], when: isUnseen },
+  /** Nothing is left to bill, and nothing ever was. */
+  discard: { by: 'run', from: ['ready', 'parked'], to: ['absent'], when: isUnseen },
+  /** A sender has it to itself until the lease ends; from then on any sender may take it. */
+  lease: { by: 'sender', from: ['ready', 'sending'], to: ['sending'] },
+  /** The lease grows, or one request of several is done. */
+  hold: { by: 'sender', from: ['sending'], to: ['sending'] },
+  /** Its request never left: as if it had not been taken. */
+  putBack: { by: 'sender', from: ['sending'], to: ['ready', 'sending'] },
+  /** What the API answered, or that it did not. */
+  answer: { by: 'sender', from: ['sending'], to: ['submitted', 'processed', 'rejected', 'ready', 'parked'] },
+  /** Its key may be forgotten, so the API is asked what it holds before anything more is sent. */
+  ask: { by: 'sender', from: ['ready', 'sending'], to: ['submitted'] },
+  /** Something is missing on our side; a person can mend it. */
+  obstruct: { by: 'sender', from: ['ready', 'sending'], to: ['parked'] },
+  /** Its sender crashed once too often. */
+  abandon: { by: 'sender', from: ['sending'], to: ['parked'] },
+  /** What a status read says. */
+  report: { by: 'checker', from: ['submitted'], to: ['submitted', 'processed', 'rejected', 'ready', 'parked'] },
+  /** A person wants it tried again. */
+  release: { by: 'person', from: ['parked', 'rejected'], to: ['ready'] },
+  /** A person wants it not to be billed. */
+  giveUp: { by: 'person', from: ['parked', 'ready'], to: ['rejected'] },
+} as const satisfies Record<string, TransitionRule>;
+
+/** The name of a kind of change. */
+export type TransitionName = keyof typeof TRANSITIONS;
+
+/** What a transition changes. An optional field that is given as undefined is removed. */
+export type HeadChange = {
+  [Field in keyof Omit<PackageHead, 'version' | 'attempts' | 'packageId'>]?: PackageHead[Field] | undefined;
+};
+
+/** A change of a head, and the attempt that its history gets. */
+export interface Transition {
+  name: TransitionName;
+  change: HeadChange;
+  attempt?: PackageAttempt;
+}
+
+/** A change that no package may go through; nothing is written. A fault of the program, not of its input. */
+export class IllegalTransition extends HalfmonthError {
+  readonly code = 'ILLEGAL_TRANSITION';
+  readonly packageId: string;
+  readonly transition: TransitionName;
+  readonly from: PackagePlace;
+  readonly to: PackagePlace;
+
+  constructor(packageId: string, transition: TransitionName, from: PackagePlace, to: PackagePlace) {
+    super(`${transition} may not take package ${packageId} from ${from} to ${to} as it stands. Nothing was written.`);
+    this.packageId = packageId;
+    this.transition = transition;
+    this.from = from;
+    this.to = to;
+  }
+}
+
+/** Whether a package may go through a change; `head` is absent while there is no package. */
+export function isLegal(name: TransitionName, head: PackageHead | undefined, to: PackagePlace): boolean {
+  const rule: TransitionRule = TRANSITIONS[name];
+  if (!rule.from.includes(head?.state ?? 'absent') || !rule.to.includes(to)) return false;
+  return head === undefined || rule.when === undefined || rule.when(head);
+}
+
+/** @throws IllegalTransition */
+export function assertLegal(
+  name: TransitionName,
+  head: PackageHead | undefined,
+  to: PackagePlace,
+  packageId: string,
+): void {
+  if (!isLegal(name, head, to)) throw new IllegalTransition(packageId, name, head?.state ?? 'absent', to);
+}
+
+/** The head after a change, with the attempt in its history. @throws IllegalTransition */
+export function changedHead(head: PackageHead, { name, change, attempt }: Transition): PackageHead {
+  assertLegal(name, head, change.state ?? head.state, head.packageId);
+  const attempts = attempt ? keptOf([...head.attempts, attempt]) : head.attempts;
+  const entries = Object.entries({ ...head, ...change, attempts, version: head.version + 1 });
+  // Only fields of PackageHead went in; taking out undefined ones removes optional fields alone.
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as unknown as PackageHead;
+}
 
 /**
- * What a run does about one package.
- * - `create`: the first revision;
- * - `revise`: the next revision, since this one was processed or rejected with other content;
- * - `replace`: the same revision with new content, since nobody has seen it;
- * - `withdraw`: a correction nobody has seen is taken back, since what was last processed is right again;
- * - `discard`: a package nobody has seen is deleted, since nothing is left to bill;
- * - `wait`: the content changed, but what became of the current revision is not known yet, or of one in another part whose meters
- *   are to move here;
- * - `keep`: nothing changed; what was rejected stays so until a person releases it;
- * - `none`: nothing to bill, and nothing was ever.
+ * A head keeps this many exchanges with the API, the latest: each rewrite costs write units by the item's size. What people decided
+ * is kept whole: there is little of it, and it is to be accounted for.
  */
-export type PackageDecision = 'create' | 'revise' | 'replace' | 'withdraw' | 'discard' | 'wait' | 'keep' | 'none';
+export const ATTEMPTS_KEPT = 10;
 
-/** What a decision rests on. */
-export interface DecisionBasis {
-  /** The package as it stands; absent when there is none. */
-  head: PackageHead | undefined;
-  /** The hash of the content as it should be. */
-  contentHash: string;
-  /** Whether that content has no lines, in a package of one part. */
-  isEmpty: boolean;
-  /** The hash of the revision that was last processed; absent when none was. */
-  lastProcessedHash: string | undefined;
-}
-
-/** Decides what becomes of a package. Running it again on its own result changes nothing. */
-export function decide({ head, contentHash, isEmpty, lastProcessedHash }: DecisionBasis): PackageDecision {
-  if (!head) return isEmpty ? 'none' : 'create';
-  if (head.contentHash === contentHash) return 'keep';
-  const isFinal = head.state === 'processed' || head.state === 'rejected';
-  if (isFinal)
-    return lastProcessedHash === contentHash ? 'keep' : rejectedForNothing(head, isEmpty) ? 'keep' : 'revise';
-  if (head.everSent) return 'wait';
-  if (head.revision === 1 && isEmpty) return 'discard';
-  // A revision between, rejected, holds its number: going back would use the next one's key twice.
-  const isRightAgain = lastProcessedHash === contentHash && head.revision === head.lastProcessedRevision + 1;
-  return isRightAgain ? 'withdraw' : 'replace';
-}
-
-/** True where nothing was ever billed and nothing is left to bill. */
-function rejectedForNothing(head: PackageHead, isEmpty: boolean): boolean {
-  return isEmpty && head.lastProcessedRevision === 0;
+/** All decisions of people, and the latest exchanges, in their order. */
+function keptOf(attempts: readonly PackageAttempt[]): PackageAttempt[] {
+  const isExchange = ({ action }: PackageAttempt) => action === 'send' || action === 'check';
+  let dropped = attempts.filter(isExchange).length - ATTEMPTS_KEPT;
+  return attempts.filter((attempt) => !isExchange(attempt) || dropped-- <= 0);
 }

@@ -1,6 +1,6 @@
 import { type Account, AccountFold } from '../certificate/account.ts';
 import type { AcknowledgementList } from '../certificate/seal.ts';
-import type { PackageDecision } from '../packages/transitions.ts';
+import type { PackageDecision } from '../packages/decision.ts';
 import type { RunStore } from '../store/run-store.ts';
 import type { MeterTotals } from '../usage/records.ts';
 import { type ChunkSums, SumsFold } from './chunk-sums.ts';

@@ -1,6 +1,6 @@
 import { MeterSums } from '../decimal/meter-sums.ts';
+import type { PackageDecision } from '../packages/decision.ts';
 import { PACKAGE_STATES, type PackageState } from '../packages/package.ts';
-import type { PackageDecision } from '../packages/transitions.ts';
 import type { MeterTotals } from '../usage/records.ts';
 
 /** What one step of a worker adds to the account of its run. Sums are exact decimals by meter. */

@@ -1,4 +1,11 @@
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
+import {
+  type DecisionBasis,
+  decide,
+  isRevision,
+  type PackageDecision,
+  type RevisionDecision,
+} from '../packages/decision.ts';
 import { differenceOf } from '../packages/difference.ts';
 import {
   type ClientUsage,
@@ -12,7 +19,7 @@ import {
 } from '../packages/document.ts';
 import { linesByPart, MAXIMUM_DOCUMENT_BYTES, partsFor } from '../packages/lines.ts';
 import { type PackageHead, packageIdOf } from '../packages/package.ts';
-import { type DecisionBasis, decide, type PackageDecision } from '../packages/transitions.ts';
+import { lastProcessedOf } from '../packages/revisions.ts';
 import type { Period } from '../periods/periods.ts';
 import type { PackageStore } from '../store/package-store.ts';
 
@@ -25,7 +32,7 @@ export interface PlannedPackage {
   head: PackageHead | undefined;
   lines: PackageLine[];
   /** Only where a revision is to be written. */
-  revision?: { number: number; document: string };
+  revision?: { by: RevisionDecision; number: number; document: string };
   /** What the revision adds to what was processed before; the same as `lines` where nothing was. */
   added: PackageLine[];
 }
@@ -44,8 +51,6 @@ export interface PackagingFrame {
   packages: PackageStore;
 }
 
-const WRITTEN: ReadonlySet<PackageDecision> = new Set(['create', 'revise', 'replace']);
-
 /**
  * Decides what becomes of a client's packages. Reads nothing where nothing changed; a correction reads the revision that
  * was last processed.
@@ -57,7 +62,7 @@ export function planPackages(
   const lines = linesOf(client.usage);
   const parts = partsFor(lines, Math.max(1, ...client.heads.map((head) => head.parts)));
   const planned = decideParts(client, lines, parts, frame);
-  return planned.some(({ decision }) => WRITTEN.has(decision) || decision === 'wait')
+  return planned.some(({ decision }) => isRevision(decision) || decision === 'wait')
     ? addRevisions(client, lines, planned, frame)
     : planned;
 }
@@ -94,7 +99,7 @@ function isMovingInFlight(planned: readonly PlannedPackage[]): boolean {
 }
 
 function waiting(planned: PlannedPackage): PlannedPackage {
-  return WRITTEN.has(planned.decision) ? { ...planned, decision: 'wait' } : planned;
+  return isRevision(planned.decision) ? { ...planned, decision: 'wait' } : planned;
 }
 
 async function addRevisions(
@@ -109,7 +114,7 @@ async function addRevisions(
   const revised: PlannedPackage[] = [];
   for (const plannedPackage of planned) {
     const { part, parts, decision, head } = plannedPackage;
-    if (!WRITTEN.has(decision) && decision !== 'wait') {
+    if (!isRevision(decision) && decision !== 'wait') {
       revised.push(plannedPackage);
       continue;
     }
@@ -125,7 +130,7 @@ async function addRevisions(
     if (Buffer.byteLength(document) > MAXIMUM_DOCUMENT_BYTES) {
       return addRevisions(client, lines, decideParts(client, lines, parts * 2, frame), frame);
     }
-    revised.push({ ...plannedPackage, revision: { number, document }, added });
+    revised.push({ ...plannedPackage, revision: { by: decision, number, document }, added });
   }
   return revised;
 }
@@ -165,19 +170,4 @@ export async function processedLines(
   if (!stored) throw new DocumentMissing(packageIdOf(period.id, clientId, part), revision);
   // Written by documentText, which made it from a PackageDocument.
   return (JSON.parse(stored.document) as PackageDocument).lines;
-}
-
-/** The revision of a package that was last processed, if one was. */
-export function lastProcessedOf(
-  head: PackageHead,
-): { revision: number; contentHash: string | undefined; submission: number } | undefined {
-  if (head.state === 'processed') {
-    return { revision: head.revision, contentHash: head.contentHash, submission: head.submission };
-  }
-  if (head.lastProcessedRevision === 0) return undefined;
-  return {
-    revision: head.lastProcessedRevision,
-    contentHash: head.lastProcessedHash,
-    submission: head.lastProcessedSubmission ?? 1,
-  };
 }

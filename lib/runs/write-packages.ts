@@ -1,8 +1,9 @@
 import pLimit from 'p-limit';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
-import { type PackageHead, packageIdOf } from '../packages/package.ts';
-import type { PackageRevision } from '../store/package-store.ts';
-import { type ClientToPackage, lastProcessedOf, type PackagingFrame, type PlannedPackage } from './client-packages.ts';
+import { packageIdOf } from '../packages/package.ts';
+import { revisedHead, withdrawnHead } from '../packages/revisions.ts';
+import { assertLegal } from '../packages/transitions.ts';
+import type { ClientToPackage, PackagingFrame, PlannedPackage } from './client-packages.ts';
 
 /** A package changed between reading and writing; the task may be run again. */
 export class PackageContended extends HalfmonthError {
@@ -42,10 +43,13 @@ async function writePackage(
   runId: string,
 ): Promise<boolean> {
   const { decision, head, part, parts, contentHash, revision } = planned;
-  if (decision === 'discard' && head) return packages.discard(head);
-  if (decision === 'withdraw' && head) return packages.withdrawRevision(withdrawn(head), head);
+  if (decision === 'discard' && head) {
+    assertLegal('discard', head, 'absent', head.packageId);
+    return packages.discard(head);
+  }
+  if (decision === 'withdraw' && head) return packages.withdrawRevision(withdrawnHead(head), head);
   if (!revision) return true;
-  const stored: PackageRevision = {
+  const identity = {
     packageId: packageIdOf(period.id, clientId, part),
     periodId: period.id,
     clientId,
@@ -53,49 +57,9 @@ async function writePackage(
     parts,
     revision: revision.number,
     contentHash,
-    document: revision.document,
     runId,
-    madeAt: new Date().toISOString(),
   };
   const events = usage.reduce((sum, day) => sum + day.events, 0);
-  return packages.putRevision({ ...headOf(stored, head), events }, stored, head?.version);
-}
-
-/** The head of a package that is to be sent in this revision, after whatever went before. */
-function headOf(revision: PackageRevision, before: PackageHead | undefined): PackageHead {
-  const { packageId, periodId, clientId, part, parts, contentHash } = revision;
-  const processed = before && lastProcessedOf(before);
-  return {
-    packageId,
-    periodId,
-    clientId,
-    part,
-    parts,
-    state: 'ready',
-    revision: revision.revision,
-    submission: 1,
-    contentHash,
-    lastProcessedRevision: processed?.revision ?? 0,
-    ...(processed?.contentHash === undefined ? {} : { lastProcessedHash: processed.contentHash }),
-    ...(processed ? { lastProcessedSubmission: processed.submission } : {}),
-    everSent: false,
-    attemptCount: 0,
-    attempts: before?.attempts ?? [],
-    runId: revision.runId,
-    version: (before?.version ?? 0) + 1,
-  };
-}
-
-/** The head as it was when the revision before the unseen one had been processed. */
-function withdrawn(head: PackageHead): PackageHead {
-  const { lastProcessedHash, lastProcessedSubmission, reason: _reason, leaseUntil: _leaseUntil, ...rest } = head;
-  return {
-    ...rest,
-    state: 'processed',
-    revision: head.lastProcessedRevision,
-    submission: lastProcessedSubmission ?? 1,
-    contentHash: lastProcessedHash ?? head.contentHash,
-    everSent: true,
-    version: head.version + 1,
-  };
+  const stored = { ...identity, document: revision.document, madeAt: new Date().toISOString() };
+  return packages.putRevision(revisedHead(revision.by, { ...identity, events }, head), stored, head?.version);
 }

@@ -1,30 +1,27 @@
 import { createHash } from 'node:crypto';
 import type { Exchange, PackageReport, Stepped, SubmitOutcome } from '../invoice-api/invoice-api.ts';
 import { idempotencyKeyOf, type PackageAttempt, type PackageHead } from '../packages/package.ts';
-import type { HeadChange } from '../store/package-store.ts';
+import {
+  attemptOf,
+  FRESH_SUBMISSION,
+  LISTED,
+  mayBeForgotten,
+  mayHaveArrived,
+  SETTLED,
+  spentReason,
+  toBeAsked,
+  UNLEASED,
+} from '../packages/submission.ts';
+import type { HeadChange, Transition } from '../packages/transitions.ts';
 
-/** A change of a head, and the attempt that its history gets. */
-export interface Transition {
+/** What an exchange comes to, before it is said whether it sent or asked. */
+interface Outcome {
   change: HeadChange;
   attempt: PackageAttempt;
 }
 
-/** A lease is over: nothing of it stays on the head, nor of what it was due for. */
-const UNLEASED = { leaseUntil: undefined, dueAt: undefined, due: undefined } satisfies HeadChange;
-
-/** Nothing is open about the submission any more. */
-const SETTLED = {
-  progress: undefined,
-  firstSentAt: undefined,
-  mayHaveArrived: undefined,
-  refusal: undefined,
-  missing: undefined,
-  remark: undefined,
-  turnedAway: undefined,
-} satisfies HeadChange;
-
-/** Another submission is another key: what the one before had come to says nothing about it. */
-const FRESH_SUBMISSION = { ...SETTLED, mayHaveArrived: false, submittedAt: undefined } satisfies HeadChange;
+/** What an exchange comes to. */
+export type ExchangeTransition = Transition & Outcome;
 
 /** What outcomes are judged by. Times in milliseconds. */
 export interface OutcomeLimits {
@@ -34,33 +31,6 @@ export interface OutcomeLimits {
   missingAfterMilliseconds: number;
   /** How long the API remembers a key. */
   keyRetentionMilliseconds: number;
-}
-
-/** Outcomes that say that nothing of a request was taken. */
-const NOT_ARRIVED = ['throttled', 'credentials-refused', 'rejected', 'key-reused', 'not-sent'];
-
-/** Whether an earlier request of the current submission may have arrived. */
-export function mayHaveArrived(head: PackageHead): boolean {
-  return (
-    head.mayHaveArrived ??
-    head.attempts.some(
-      ({ action, revision, submission, outcome }) =>
-        action === 'send' &&
-        revision === head.revision &&
-        submission === head.submission &&
-        !NOT_ARRIVED.includes(outcome),
-    )
-  );
-}
-
-/** Whether the API may have forgotten the key of a submission of which it may hold a request. `now`: when the next would arrive. */
-export function mayBeForgotten(head: PackageHead, keyRetentionMilliseconds: number, now: number): boolean {
-  return mayHaveArrived(head) && head.firstSentAt !== undefined && now - head.firstSentAt >= keyRetentionMilliseconds;
-}
-
-/** The API is asked what it holds before anything more is sent. */
-export function asked(head: PackageHead, now: number): HeadChange {
-  return { ...UNLEASED, state: 'submitted', submittedAt: head.submittedAt ?? head.firstSentAt ?? now };
 }
 
 /**
@@ -73,8 +43,18 @@ export function afterSending(
   body: string,
   { attemptsLimit, isSuspect = false }: { attemptsLimit: number; isSuspect?: boolean },
   now: number,
-): Transition {
+): ExchangeTransition {
   const outcome = aboutPackage(head, heard);
+  return { name: 'answer', ...settled(head, outcome, body, { attemptsLimit, isSuspect }, now) };
+}
+
+function settled(
+  head: PackageHead,
+  outcome: Exclude<SubmitOutcome, Stepped>,
+  body: string,
+  { attemptsLimit, isSuspect }: { attemptsLimit: number; isSuspect: boolean },
+  now: number,
+): Outcome {
   const attempt = (name: string, reason?: string): PackageAttempt =>
     attemptOf(head, 'send', name, now, outcome.exchange, reason);
   switch (outcome.kind) {
@@ -122,7 +102,7 @@ function afterAcceptance(
   attempt: (outcome: string, reason?: string) => PackageAttempt,
   attemptsLimit: number,
   now: number,
-): Transition {
+): Outcome {
   const { change, ...rest } = withStatus(head, { status }, attempt, attemptsLimit);
   if (change.state !== 'submitted') return { change, ...rest };
   const known = replayed ? { attemptCount: head.attemptCount - 1, submittedAt: head.submittedAt ?? now } : {};
@@ -138,16 +118,16 @@ function refused(
   refusal: NonNullable<PackageHead['refusal']>,
   attempt: PackageAttempt,
   now: number,
-): Transition {
+): Outcome {
   if (!mayHaveArrived(head)) return { change: { ...UNLEASED, ...refusal }, attempt };
   const remark = `${refusal.reason} An earlier request of it may have arrived, so the API is asked first.`;
   return {
-    change: { ...asked(head, now), refusal, remark },
+    change: { ...toBeAsked(head, now), refusal, remark },
     attempt: { ...attempt, outcome: `unsure:${attempt.outcome}` },
   };
 }
 
-function unsure({ change, attempt }: Transition): Transition {
+function unsure({ change, attempt }: Outcome): Outcome {
   return { change: { ...change, mayHaveArrived: true }, attempt };
 }
 
@@ -161,7 +141,18 @@ export function afterStatus(
   exchange: Exchange,
   limits: OutcomeLimits,
   now: number,
-): Transition | undefined {
+): ExchangeTransition | undefined {
+  const outcome = reported(head, report, exchange, limits, now);
+  return outcome && { name: 'report', ...outcome };
+}
+
+function reported(
+  head: PackageHead,
+  report: PackageReport | undefined,
+  exchange: Exchange,
+  limits: OutcomeLimits,
+  now: number,
+): Outcome | undefined {
   const attempt = (name: string, reason?: string): PackageAttempt =>
     attemptOf(head, 'check', name, now, exchange, reason);
   if (report === undefined) return afterMissing(head, attempt, limits, now);
@@ -186,15 +177,12 @@ export function afterStatus(
   }
 }
 
-/** The API holds the submission: whatever was feared before, it goes on there. */
-const LISTED = { refusal: undefined, missing: undefined, remark: undefined } satisfies HeadChange;
-
 /** While the API lists a submission as under way it is never sent again: its key may have been forgotten. */
 function remarked(
   head: PackageHead,
   remark: string,
   attempt: (outcome: string, reason?: string) => PackageAttempt,
-): Transition | undefined {
+): Outcome | undefined {
   if (head.remark === remark && !head.refusal && !head.missing) return undefined;
   return { change: { state: 'submitted', ...LISTED, remark }, attempt: attempt('remarked', remark) };
 }
@@ -223,7 +211,7 @@ function afterMissing(
   attempt: (outcome: string, reason?: string) => PackageAttempt,
   limits: OutcomeLimits,
   now: number,
-): Transition | undefined {
+): Outcome | undefined {
   const { times, sinceSent, at } = head.missing ?? { times: 0, sinceSent: 0, at: 0 };
   const since = Math.max(at, head.submittedAt ?? 0);
   if (now - since < limits.missingAfterMilliseconds * 2 ** times) return undefined;
@@ -242,55 +230,12 @@ function afterMissing(
   return { change: { ...change, ...nothingArrived }, ...rest };
 }
 
-/** A package of which something is missing on our side: it is not sent, and a person can mend it. */
-export function obstructed(head: PackageHead, reason: string, now: number): Transition {
-  return {
-    change: { ...UNLEASED, state: 'parked', reason },
-    attempt: attemptOf(head, 'send', 'not-sent', now, undefined, reason),
-  };
-}
-
-/** A package that a crashed sender left behind once too often. */
-export function abandoned(head: PackageHead, now: number): Transition {
-  return {
-    change: { ...UNLEASED, state: 'parked', reason: spentReason(head, 'its sender ended without an outcome') },
-    attempt: attemptOf(head, 'send', 'unknown:crash', now),
-  };
-}
-
-/**
- * A person wants it tried again: attempts begin anew, under the same key, since an earlier one may have arrived. Under a new key only
- * if that person knows that the API billed nothing under the old one: nothing else would keep it from billing twice.
- */
-export function released(head: PackageHead, reason: string, now: number, isNewKey = false): Transition {
-  const key = isNewKey
-    ? { ...FRESH_SUBMISSION, submission: head.submission + 1 }
-    : { submission: head.submission, ...LISTED, turnedAway: undefined };
-  return {
-    change: { ...UNLEASED, ...key, state: 'ready', attemptCount: 0, reason: undefined },
-    attempt: attemptOf(head, 'release', isNewKey ? 'ready:new-key' : 'ready', now, undefined, reason),
-  };
-}
-
-/** Whether the API said no to a package, and not a person, who cannot know whether an earlier send has arrived. */
-export function isRejectedByApi({ state, attempts }: PackageHead): boolean {
-  return state === 'rejected' && attempts.at(-1)?.action !== 'give-up';
-}
-
-/** A person gives it up: it will not be sent, and not be billed, unless it is released again. A later revision may be. */
-export function givenUp(head: PackageHead, reason: string, now: number): Transition {
-  return {
-    change: { ...UNLEASED, state: 'rejected', reason: `given up: ${reason}` },
-    attempt: attemptOf(head, 'give-up', 'rejected', now, undefined, reason),
-  };
-}
-
 function withStatus(
   head: PackageHead,
   { status, reason }: { status: PackageReport['status']; reason?: string | undefined },
   attempt: (outcome: string, reason?: string) => PackageAttempt,
   attemptsLimit: number,
-): Transition {
+): Outcome {
   switch (status) {
     case 'queued':
     case 'processing':
@@ -320,34 +265,8 @@ function withStatus(
 }
 
 /** Sent again, under the same key unless the caller says otherwise; or parked when the attempts are spent. */
-function again(head: PackageHead, attempt: PackageAttempt, attemptsLimit: number): Transition {
+function again(head: PackageHead, attempt: PackageAttempt, attemptsLimit: number): Outcome {
   if (head.attemptCount < attemptsLimit) return { change: { ...UNLEASED, state: 'ready' }, attempt };
   const reason = spentReason(head, [attempt.outcome, attempt.reason].filter(Boolean).join(': '));
   return { change: { ...UNLEASED, state: 'parked', reason }, attempt };
-}
-
-function spentReason(head: PackageHead, last: string): string {
-  const history = head.attempts
-    .filter(({ outcome }) => outcome !== 'submitted')
-    .map(({ outcome, reason }) => (reason ? `${outcome} (${reason})` : outcome));
-  return `${head.attemptCount} attempts are spent. ${[...history, last].join('; ')}`.slice(0, 2000);
-}
-
-function attemptOf(
-  head: PackageHead,
-  action: PackageAttempt['action'],
-  outcome: string,
-  now: number,
-  exchange?: Exchange,
-  reason?: string,
-): PackageAttempt {
-  return {
-    at: new Date(now).toISOString(),
-    action,
-    revision: head.revision,
-    submission: head.submission,
-    outcome,
-    ...exchange,
-    ...(reason ? { reason: reason.slice(0, 300) } : {}),
-  };
 }

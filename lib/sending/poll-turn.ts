@@ -210,7 +210,7 @@ export class PollTurn {
       keyRetentionMilliseconds: keyRetention(this.#sending),
     };
     const transition = afterStatus(head, report, exchange, limits, clock.now());
-    if (transition) await transitions.apply(head, transition.change, transition.attempt);
+    if (transition) await transitions.apply(head, transition);
     if (!transition || transition.change.state === 'submitted') return this.#notePending(head);
     const { change } = transition;
     this.#result.finished += 1;

@@ -1,13 +1,15 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { RequestOptions, Stepped, SubmitOutcome } from '../invoice-api/invoice-api.ts';
 import { bodyOf } from '../packages/document.ts';
+import { abandoned, asked, held, leased, obstructed, putBack } from '../packages/head-changes.ts';
 import { idempotencyKeyOf, type PackageHead } from '../packages/package.ts';
+import { mayBeForgotten } from '../packages/submission.ts';
 import { LONGEST_PAUSE_MILLISECONDS } from '../quota/calendar.ts';
 import { LONGEST_QUOTA_PAUSE_MILLISECONDS, type Pacer } from '../quota/pacer.ts';
 import type { OutstandingPackage, PackageSelection } from '../store/outstanding-packages.ts';
 import type { ApiHealth } from './api-health.ts';
 import { ConcurrencyTuner } from './concurrency-tuner.ts';
-import { abandoned, afterSending, asked, mayBeForgotten, mayHaveArrived, obstructed } from './outcomes.ts';
+import { afterSending } from './outcomes.ts';
 import { keyRetention, type SendingWithApi } from './sending.ts';
 
 /** What sending in one turn came to. */
@@ -46,8 +48,6 @@ const LONGEST_LONE_BACKOFF_MILLISECONDS = 3_600_000;
 /** Once is chance, and so is twice. */
 const TURNED_AWAY_FOR_A_SUSPICION = 2;
 const ANSWERED_JUST_BEFORE_MILLISECONDS = 60_000;
-const FORGOTTEN =
-  'The API may have forgotten the key of an earlier request that may have arrived, so it is asked first.';
 
 /** Sends packages in one turn: as many as the quota, the time and the API allow. */
 export class SendTurn {
@@ -187,12 +187,11 @@ export class SendTurn {
       return undefined;
     }
     if (before.attemptCount >= settings.attemptsLimit && before.state === 'sending') {
-      const { change, attempt } = abandoned(before, clock.now());
-      await transitions.apply(before, change, attempt);
+      await transitions.apply(before, abandoned(before, clock.now()));
       return undefined;
     }
     if (mayBeForgotten(before, keyRetention(this.#sending), this.#leaseEnd())) {
-      await transitions.apply(before, { ...asked(before, clock.now()), remark: FORGOTTEN });
+      await transitions.apply(before, asked(before, clock.now()));
       this.#result.settled += 1;
       return undefined;
     }
@@ -204,25 +203,15 @@ export class SendTurn {
       await this.#park(before, obstacle);
       return undefined;
     }
-    const leased = await transitions.apply(before, {
-      state: 'sending',
-      everSent: true,
-      attemptCount: before.attemptCount + 1,
-      firstSentAt: before.firstSentAt ?? clock.now(),
-      leaseUntil: this.#leaseEnd(),
-      dueAt: undefined,
-      due: undefined,
-      // An adapter that looks up by itself is never in doubt of an earlier request.
-      mayHaveArrived: !this.#sending.api.facts.looksUp && (before.state === 'sending' || mayHaveArrived(before)),
-      ...(before.missing ? { missing: { ...before.missing, sinceSent: 0 } } : {}),
-    });
-    return leased && { before, leased, body };
+    // An adapter that looks up by itself is never in doubt of an earlier request.
+    const { looksUp = false } = this.#sending.api.facts;
+    const taken = await transitions.apply(before, leased(before, this.#leaseEnd(), looksUp, clock.now()));
+    return taken && { before, leased: taken, body };
   }
 
   async #park(before: PackageHead, obstacle: string): Promise<void> {
     const { transitions, clock } = this.#sending;
-    const { change, attempt } = obstructed(before, obstacle, clock.now());
-    await transitions.apply(before, change, attempt);
+    await transitions.apply(before, obstructed(before, obstacle, clock.now()));
     this.#result.settled += 1;
     this.#result.rejected += 1;
   }
@@ -236,7 +225,7 @@ export class SendTurn {
   async #keepLease(prepared: PreparedPackage): Promise<boolean> {
     const { clock, settings, transitions } = this.#sending;
     if ((prepared.leased.leaseUntil ?? 0) - clock.now() >= settings.requestTimeoutMilliseconds) return true;
-    const renewed = await transitions.apply(prepared.leased, { leaseUntil: this.#leaseEnd() });
+    const renewed = await transitions.apply(prepared.leased, held(this.#leaseEnd()));
     if (renewed) prepared.leased = renewed;
     return renewed !== undefined;
   }
@@ -252,7 +241,7 @@ export class SendTurn {
       const outcome = await this.#requestSlots(() => this.#request(prepared, leaves));
       if (outcome === undefined || outcome === 'lost' || outcome.kind !== 'stepped') return outcome;
       const { progress } = outcome;
-      const kept = await this.#sending.transitions.apply(prepared.leased, { progress, leaseUntil: this.#leaseEnd() });
+      const kept = await this.#sending.transitions.apply(prepared.leased, held(this.#leaseEnd(), progress));
       if (!kept) return 'lost';
       prepared.leased = kept;
       const { firstSentAt } = kept;
@@ -314,14 +303,14 @@ export class SendTurn {
     const isSuspect = this.#isSuspect(prepared.leased);
     this.#noteRefusal(prepared.leased.packageId, outcome, isSuspect);
     const limits = { attemptsLimit: settings.attemptsLimit, isSuspect };
-    const { change, attempt } = afterSending(prepared.leased, outcome, prepared.body, limits, clock.now());
+    const { name, change, attempt } = afterSending(prepared.leased, outcome, prepared.body, limits, clock.now());
     const at = this.#retryAt(prepared, outcome);
     // While everybody stays away, or the run stops, that decides when it is sent, and not a time of its own.
     const isApis = outcome.kind === 'throttled' && (this.#health.blockedUntil ?? 0) > clock.now();
     const isOwn = isSuspect || (outcome.kind !== 'credentials-refused' && !isApis);
     const due = change.state === 'ready' && isOwn ? ({ dueAt: at, due: 'send' } as const) : {};
     // Nobody changes a head that we have on lease, unless we took longer than that: then their change stands.
-    await transitions.apply(prepared.leased, { ...change, ...due }, attempt);
+    await transitions.apply(prepared.leased, { name, change: { ...change, ...due }, attempt });
     if (change.state === 'ready') this.#retries.push({ at, candidate });
     else this.#result.settled += 1;
     if (change.state === 'rejected' || change.state === 'parked') this.#result.rejected += 1;
@@ -366,8 +355,6 @@ export class SendTurn {
   /** We know that it never left, so it is as if we had never taken it. */
   async #putBack({ before, leased }: PreparedPackage): Promise<void> {
     this.#result.remaining = true;
-    const { state, everSent, attemptCount, leaseUntil, firstSentAt, progress, mayHaveArrived } = before;
-    const taken = { state, everSent, attemptCount, leaseUntil, firstSentAt, progress, mayHaveArrived };
-    await this.#sending.transitions.apply(leased, taken);
+    await this.#sending.transitions.apply(leased, putBack(before));
   }
 }

@@ -7,7 +7,8 @@ import {
   type TransactWriteCommandInput,
 } from '@aws-sdk/lib-dynamodb';
 import { assertKnownVersion } from '../errors/halfmonth-error.ts';
-import type { PackageAttempt, PackageHead, PackageState } from '../packages/package.ts';
+import type { PackageHead, PackageState } from '../packages/package.ts';
+import { changedHead, type Transition } from '../packages/transitions.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import { documentClientOf } from './document-client.ts';
 import { outstandingSort, packageDocumentKey, packageHeadKey } from './keys.ts';
@@ -72,7 +73,7 @@ export function outstandingSortOf({
   return outstandingSort(state, clientId, part);
 }
 
-/** Packages as packaging writes them: new revisions. What sending does with them is in `package-transitions.ts`. */
+/** Packages as packaging writes them: new revisions. What sending does with them goes through `PackageTransitions`. */
 export class PackageStore {
   readonly #documents: DynamoDBDocumentClient;
   readonly #table: string;
@@ -191,32 +192,6 @@ async function succeeds(write: Promise<unknown>): Promise<boolean> {
   }
 }
 
-/**
- * A head keeps this many exchanges with the API, the latest: each rewrite costs write units by the item's size. What people decided
- * is kept whole: there is little of it, and it is to be accounted for.
- */
-export const ATTEMPTS_KEPT = 10;
-
-/** What a transition changes. An optional field that is given as undefined is removed. */
-export type HeadChange = {
-  [Field in keyof Omit<PackageHead, 'version' | 'attempts' | 'packageId'>]?: PackageHead[Field] | undefined;
-};
-
-/** The head after a change, with the attempt in its history. */
-export function changedHead(head: PackageHead, change: HeadChange, attempt?: PackageAttempt): PackageHead {
-  const attempts = attempt ? keptOf([...head.attempts, attempt]) : head.attempts;
-  const entries = Object.entries({ ...head, ...change, attempts, version: head.version + 1 });
-  // Only fields of PackageHead went in; taking out undefined ones removes optional fields alone.
-  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as unknown as PackageHead;
-}
-
-/** All decisions of people, and the latest exchanges, in their order. */
-function keptOf(attempts: readonly PackageAttempt[]): PackageAttempt[] {
-  const isExchange = ({ action }: PackageAttempt) => action === 'send' || action === 'check';
-  let dropped = attempts.filter(isExchange).length - ATTEMPTS_KEPT;
-  return attempts.filter((attempt) => !isExchange(attempt) || dropped-- <= 0);
-}
-
 /** What sending and checking do to package heads: each change is compare-and-set on the head's version. */
 export class PackageTransitions {
   readonly #documents: DynamoDBDocumentClient;
@@ -230,9 +205,10 @@ export class PackageTransitions {
   /**
    * Writes the change if the head is still the one that was read.
    * @returns the head as it is now stored, or undefined when somebody else changed it; nothing is changed then
+   * @throws IllegalTransition when no package may change so
    */
-  async apply(head: PackageHead, change: HeadChange, attempt?: PackageAttempt): Promise<PackageHead | undefined> {
-    const next = changedHead(head, change, attempt);
+  async apply(head: PackageHead, transition: Transition): Promise<PackageHead | undefined> {
+    const next = changedHead(head, transition);
     try {
       await this.#documents.send(
         new PutCommand({

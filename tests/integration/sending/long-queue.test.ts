@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { SubmitRequest } from '../../../lib/invoice-api/invoice-api.ts';
+import { held } from '../../../lib/packages/head-changes.ts';
 import type { PackageHead } from '../../../lib/packages/package.ts';
 import { bookQuota, type SendChunkState, sendChunk } from '../../../lib/sending/send-chunk.ts';
 import { startTestInvoiceApi, TEST_PERIOD, type TestInvoiceApi } from '../../fixtures/invoice-api.ts';
@@ -87,7 +88,7 @@ test('a package that somebody else has taken, as its lease had ended in line, is
     if (submitted.length < 4) return;
     const inLine = (await headsOf(sending)).filter(({ leaseUntil = 0 }) => leaseUntil > clock.now());
     const last = inLine.findLast(({ packageId }) => !submitted.includes(packageId));
-    if (last) taken ??= await transitions.apply(last, { leaseUntil: clock.now() + 360_000_000 });
+    if (last) taken ??= await transitions.apply(last, held(clock.now() + 360_000_000));
   });
 
   const sent = await sendAll(sending);

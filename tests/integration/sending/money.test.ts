@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { released } from '../../../lib/sending/outcomes.ts';
+import { released } from '../../../lib/packages/head-changes.ts';
 import type { SendingSettings } from '../../../lib/sending/sending.ts';
 import { type DrivenSending, type ScriptedApi, startDrivenSending } from '../../fixtures/driven-sending.ts';
 
@@ -135,8 +135,7 @@ describe('no answer makes a package be billed twice', () => {
 
     await drive(24);
     const rejected = await head();
-    const { change, attempt } = released(rejected, 'registered', sending.clock.now());
-    await sending.transitions.apply(rejected, change, attempt);
+    await sending.transitions.apply(rejected, released(rejected, 'registered', sending.clock.now()));
     isMended = true;
 
     expect(rejected).toMatchObject({ state: 'rejected', reason: expect.stringContaining('no such customer') });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { givenUp } from '../../../lib/sending/outcomes.ts';
+import { givenUp } from '../../../lib/packages/head-changes.ts';
 import type { SendingSettings } from '../../../lib/sending/sending.ts';
 import { type DrivenSending, type ScriptedApi, startDrivenSending } from '../../fixtures/driven-sending.ts';
 import { makePackage } from '../../fixtures/sending.ts';
@@ -97,8 +97,7 @@ describe('one package holds up nobody', () => {
     expect(await drive(24)).toBe('TooManyPackagesFailed');
     for (let n = 1; n <= 8; n++) {
       const parked = await head(`bad-${n}`);
-      const { change, attempt } = givenUp(parked, 'billed by hand', sending.clock.now());
-      await sending.transitions.apply(parked, change, attempt);
+      await sending.transitions.apply(parked, givenUp(parked, 'billed by hand', sending.clock.now()));
     }
 
     expect(await drive(48)).toBe('done');

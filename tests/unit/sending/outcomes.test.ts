@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { abandoned, givenUp, released } from '../../../lib/packages/head-changes.ts';
 import type { PackageHead } from '../../../lib/packages/package.ts';
-import { abandoned, afterSending, afterStatus, givenUp, released } from '../../../lib/sending/outcomes.ts';
+import { changedHead } from '../../../lib/packages/transitions.ts';
+import { afterSending, afterStatus } from '../../../lib/sending/outcomes.ts';
 
 const NOW = Date.parse('2026-11-16T03:00:00Z');
 const exchange = { httpStatus: 202, latencyMilliseconds: 80, requestId: 'request-7' };
@@ -134,8 +136,7 @@ describe('sending', () => {
   });
 
   test('what a person gave up is released under the same key, which may have arrived', () => {
-    const { attempt } = givenUp(leased({ state: 'parked' }), 'by mistake', NOW);
-    const rejected = leased({ state: 'rejected', attempts: [attempt] });
+    const rejected = changedHead(leased({ state: 'parked' }), givenUp(leased({ state: 'parked' }), 'by mistake', NOW));
     expect(released(rejected, 'not a test client', NOW).change).toMatchObject({ state: 'ready', submission: 1 });
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { PackageAttempt, PackageHead } from '../../../lib/packages/package.ts';
-import { ATTEMPTS_KEPT, changedHead } from '../../../lib/store/package-store.ts';
+import { ATTEMPTS_KEPT, changedHead } from '../../../lib/packages/transitions.ts';
 
 const head: PackageHead = {
   packageId: '2026-11-H1.acme',
@@ -9,7 +9,7 @@ const head: PackageHead = {
   clientId: 'acme',
   part: 1,
   parts: 1,
-  state: 'ready',
+  state: 'sending',
   revision: 1,
   submission: 1,
   contentHash: 'c0ffee',
@@ -29,7 +29,7 @@ const attempts = fc
     ),
   );
 const historyAfter = (made: readonly PackageAttempt[]) =>
-  made.reduce((before, attempt) => changedHead(before, {}, attempt), head).attempts;
+  made.reduce((before, attempt) => changedHead(before, { name: 'hold', change: {}, attempt }), head).attempts;
 const isExchange = ({ action }: PackageAttempt) => action === 'send' || action === 'check';
 
 describe('the history of a package', () => {
