@@ -9,8 +9,8 @@ import { type ComparedFunction, comparedFunctions, type StartableBundle } from '
 
 const run = promisify(execFile);
 const READY = fileURLToPath(new URL('./ready.mjs', import.meta.url));
-/** The address plays no part: nothing is sent. */
-const PARAMETERS = { invoiceApiUrl: 'https://invoices.example.com' };
+/** The addresses play no part: nothing is sent. */
+const PARAMETERS = { invoiceApiUrl: 'https://invoices.example.com', alarmEmail: 'billing-on-call@example.com' };
 const USAGE = `npm run -s bench:coldstart -- [--rounds N] [--json]
 
 For every function of the packaged service: the weight of its zip, and the time from a fresh process to ready to invoke,

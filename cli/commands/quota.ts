@@ -2,7 +2,7 @@ import { liftBlock } from '../../lib/quota/calendar.ts';
 import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
 import type { Context } from '../connection/context.ts';
 import { blockOf, blockWords, type CalendarPicture, pictureOf } from '../invoice-api/calendar-picture.ts';
-import { bar } from '../periods/period-status.ts';
+import { bar } from '../terminal/bar.ts';
 import { CommandFailed, WrongUsage } from '../terminal/errors.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
 import { command } from '../terminal/next-command.ts';

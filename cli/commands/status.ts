@@ -12,8 +12,9 @@ import { blockOf, blockWords } from '../invoice-api/calendar-picture.ts';
 import { nextSteps } from '../periods/next-steps.ts';
 import { type OpenPeriod, openPeriods } from '../periods/open-periods.ts';
 import { periodOrLast } from '../periods/period-of.ts';
-import { bar, glanceAtStates, type LatestRun, latestRun, statesWords, sumOf } from '../periods/period-status.ts';
+import { glanceAtStates, type LatestRun, latestRun, statesWords, sumOf } from '../periods/period-status.ts';
 import { COST_BASIS, runCost } from '../periods/run-cost.ts';
+import { bar } from '../terminal/bar.ts';
 import { command } from '../terminal/next-command.ts';
 import { dollarsWords, durationWords, plural, timeWords, totalsWords } from '../terminal/words.ts';
 

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { bar } from '../terminal/bar.ts';
 import type { Output } from '../terminal/output.ts';
 import { durationWords, plural } from '../terminal/words.ts';
 import type { SendProgress } from './event-sender.ts';
@@ -35,26 +36,16 @@ function sizeOf(file: string): number | undefined {
 }
 
 async function barOf(name: string, totalBytes: number): Promise<SendDisplay> {
-  // A CommonJS module.
-  const { Presets, SingleBar } = (await import('cli-progress')).default;
-  const bar = new SingleBar(
-    {
-      stream: process.stdout,
-      format: `${name} {bar} {percentage}%  {note}`,
-      barsize: BAR_WIDTH,
-      hideCursor: true,
-      clearOnComplete: true,
-      linewrap: false,
-      stopOnComplete: false,
-      fps: REDRAWS_PER_SECOND,
-    },
-    Presets.shades_classic,
-  );
+  // Only on a terminal: no other command waits for it to load.
+  const { LiveLine } = await import('../terminal/live-line.ts');
+  const line = new LiveLine(process.stdout);
   const pace = paceOf(totalBytes);
-  bar.start(totalBytes, 0, { note: 'begins' });
+  const draw = (share: number, note: string) =>
+    line.show(() => `${name} ${bar(share, BAR_WIDTH)} ${Math.floor(share * 100)}%  ${note}`);
+  draw(0, 'begins');
   return {
-    update: (progress) => bar.update(Math.min(progress.bytes, totalBytes), { note: pace(progress) }),
-    end: () => bar.stop(),
+    update: (progress) => draw(Math.min(1, progress.bytes / totalBytes), pace(progress)),
+    end: () => line.end(),
   };
 }
 

@@ -7,7 +7,6 @@ import type { Cloud } from '../connection/cloud.ts';
 import type { Context } from '../connection/context.ts';
 import { pictureOf } from '../invoice-api/calendar-picture.ts';
 import {
-  bar,
   countStates,
   type LatestRun,
   runOf,
@@ -15,6 +14,7 @@ import {
   statesWords,
   watchStates,
 } from '../periods/period-status.ts';
+import { bar } from '../terminal/bar.ts';
 import { durationWords } from '../terminal/words.ts';
 import { findExecution } from './executions.ts';
 

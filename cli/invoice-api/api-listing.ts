@@ -1,10 +1,11 @@
 import type { PackageReport } from '../../lib/invoice-api/invoice-api.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
+import { turnIdOfCommand } from '../../lib/quota/turn-ids.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import { CommandFailed } from '../terminal/errors.ts';
 import { command } from '../terminal/next-command.ts';
 import type { Output } from '../terminal/output.ts';
-import { turnId, turnTaker, turnWaitWords } from './api-turns.ts';
+import { turnTaker, turnWaitWords } from './api-turns.ts';
 import { listPeriod, PeriodNotListed } from './period-listing.ts';
 
 /**
@@ -18,7 +19,7 @@ export async function listedByApi(cloud: Cloud, periodId: PeriodId, output: Outp
     return await listPeriod(
       { ...(await turnTaker(cloud)), api },
       periodId,
-      turnId(`listing of ${periodId}`),
+      turnIdOfCommand(`listing of ${periodId}`),
       (wait) => {
         const whom = `${wait.reason} ${wait.open?.id}`;
         if (whom !== said) output.note(`Waiting: ${turnWaitWords(wait)}`);

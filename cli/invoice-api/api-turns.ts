@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, SYSTEM_CLOCK } from '../../lib/quota/pacer.ts';
+import { holderOfTurn } from '../../lib/quota/turn-ids.ts';
 import { NO_METRICS } from '../../lib/sending/sending.ts';
 import type { TurnTaker, TurnWait } from '../../lib/sending/turns.ts';
 import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
@@ -27,25 +28,19 @@ export async function turnTaker(
   };
 }
 
-/** Names a command's turns in the quota calendar; no two commands have the same name. */
-export function turnId(what: string): string {
-  return `${what}/${randomUUID()}`;
-}
-
 /** For whom or what a command waits, and until when. */
 export function turnWaitWords({ reason, until, open }: TurnWait): string {
   switch (reason) {
     case 'blocked':
       return `the invoice API asked everybody to stay away until ${timeWords(until)}.`;
     case 'turn':
-      return `${holderOf(open?.id ?? '')} has its turn at the invoice API until ${timeWords(open?.until ?? until)} at the latest.`;
+      return `${holderWords(open?.id ?? '')} has its turn at the invoice API until ${timeWords(open?.until ?? until)} at the latest.`;
     case 'quota':
       return `the quota of the invoice API is in use; there is room from ${timeWords(until)}. See: ${command('quota')}`;
   }
 }
 
-/** Runs name their turns `RUN/KIND/CHUNK`, commands as {@link turnId} does. */
-function holderOf(id: string): string {
-  const [holder = '', ...rest] = id.split('/');
-  return rest.length === 2 ? `run ${holder}` : `another command (${holder})`;
+function holderWords(id: string): string {
+  const holder = holderOfTurn(id);
+  return 'runId' in holder ? `run ${holder.runId}` : `another command (${holder.command})`;
 }

@@ -2,12 +2,13 @@ import { DescribeStateMachineCommand } from '@aws-sdk/client-sfn';
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { lastEndedPeriod } from '../../lib/periods/periods.ts';
+import { turnIdOfCommand } from '../../lib/quota/turn-ids.ts';
 import type { TurnUnderWay } from '../../lib/sending/turns.ts';
 import { inTurnAfterWaiting } from '../../lib/sending/turns.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { FOUNDATION_KEY } from '../../lib/store/keys.ts';
 import type { Cloud } from '../connection/cloud.ts';
-import { turnId, turnTaker, turnWaitWords } from '../invoice-api/api-turns.ts';
+import { turnTaker, turnWaitWords } from '../invoice-api/api-turns.ts';
 import { command } from '../terminal/next-command.ts';
 import { durationWords, plural } from '../terminal/words.ts';
 import { openPeriods } from './open-periods.ts';
@@ -116,7 +117,7 @@ async function invoiceApi(cloud: Cloud) {
   const api = await cloud.invoiceApi();
   try {
     const { id } = lastEndedPeriod(Date.now(), cloud.calendar);
-    const request = { id: turnId('doctor'), kind: 'status', requests: 1 } as const;
+    const request = { id: turnIdOfCommand('doctor'), kind: 'status', requests: 1 } as const;
     const latest = Date.now() + LONGEST_WAIT_FOR_QUOTA_MILLISECONDS;
     const list = async ({ pacer, health }: TurnUnderWay) => {
       const departure = await pacer.next();

@@ -150,9 +150,3 @@ export function statesWords(states: Partial<StateCounts>): string {
   const words = PACKAGE_STATES.filter((state) => (states[state] ?? 0) > 0).map((state) => `${state} ${states[state]}`);
   return words.join(', ') || 'no packages yet';
 }
-
-/** A bar of the funnel. */
-export function bar(share: number, width: number): string {
-  const full = Math.round(Math.min(1, Math.max(0, share)) * width);
-  return '█'.repeat(full) + '░'.repeat(width - full);
-}

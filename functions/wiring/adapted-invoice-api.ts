@@ -6,7 +6,7 @@ import type { InvoiceApi } from '../../lib/invoice-api/invoice-api.ts';
 import { type ParameterToken, parameterToken } from '../../lib/invoice-api/parameter-token.ts';
 import { AccessTokenClaim } from '../../lib/store/access-token-store.ts';
 import { ClientStore } from '../../lib/store/client-store.ts';
-import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
+import { tablesOf } from './tables.ts';
 import { type Environment, readVariables } from './variables.ts';
 
 /** What `invoiceApi.settings` of the stage says: packaging puts it here. */
@@ -25,7 +25,7 @@ export function invoiceApiFrom(environment: Environment): { api: InvoiceApi; tok
     'INVOICE_API_CONCURRENCY',
     'REQUEST_TIMEOUT_SECONDS',
   );
-  const tables = { client: createDynamoDbClient(), runs: read.RUNS_TABLE };
+  const tables = tablesOf(read);
   const adapter = definition.create(definition.settings.parse(INVOICE_API_SETTINGS));
   const token = parameterToken(read.INVOICE_API_TOKEN_PARAMETER);
   const claim = new AccessTokenClaim(tables);

@@ -3,12 +3,12 @@ import { type ClosePeriodResources, type RunSummary, sendingForecasts } from '..
 import type { Notifications } from '../../lib/runs/notifications.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { readControlTotal } from '../../lib/store/control-total-store.ts';
-import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
 import { ObservationStore } from '../../lib/store/period-closing-store.ts';
 import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import { certificateSigner } from './certificate-key.ts';
+import { tablesOf } from './tables.ts';
 import { type Environment, readVariables } from './variables.ts';
 
 /**
@@ -29,12 +29,7 @@ export function closingResources(environment: Environment): ClosePeriodResources
     'SHARED_QUOTA',
     'INVOICE_API_CONCURRENCY',
   );
-  const tables = {
-    client: createDynamoDbClient(),
-    usageSlices: variables.USAGE_SLICES_TABLE,
-    packages: variables.PACKAGES_TABLE,
-    runs: variables.RUNS_TABLE,
-  };
+  const tables = tablesOf(variables);
   return {
     runs: new RunStore(tables),
     certificates: new CertificateStore(tables),

@@ -14,6 +14,7 @@ import { UsageSliceStore } from '../../lib/store/usage-slice-store.ts';
 import { type AggregationOutcome, aggregateBatch, type QueueMessage } from '../../lib/usage/aggregate-batch.ts';
 import { type Observations, periodOfRejected } from '../../lib/usage/observations.ts';
 import { UsageCounter } from '../../lib/usage/usage-counter.ts';
+import { tablesOf } from './tables.ts';
 import { type Environment, readVariables } from './variables.ts';
 
 /** Time kept back at the end of an invocation, to finish what was begun and to answer. */
@@ -52,12 +53,7 @@ export function createIngestion(environment: Environment, client: DynamoDBClient
     'AWS_LAMBDA_FUNCTION_MEMORY_SIZE',
   );
   const { BILLING_TIME_ZONE, SLICE_MINUTES, EVENT_MAX_AGE_DAYS: eventMaxAgeDays } = variables;
-  const tables = {
-    client,
-    usageSlices: variables.USAGE_SLICES_TABLE,
-    dailyRecords: variables.DAILY_RECORDS_TABLE,
-    runs: variables.RUNS_TABLE,
-  };
+  const tables = tablesOf(variables, client);
   const calendar = new BillingCalendar(BILLING_TIME_ZONE, SLICE_MINUTES);
   const memoryBytes = variables.AWS_LAMBDA_FUNCTION_MEMORY_SIZE * BYTES_PER_MEGABYTE;
   const slices = new UsageSliceStore(tables, { calendar, eventMaxAgeDays });

@@ -1,6 +1,6 @@
 import type middy from '@middy/core';
-import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
 import { holdToFoundation } from '../../lib/store/foundation-store.ts';
+import { tablesOf } from './tables.ts';
 import { type Environment, readVariables } from './variables.ts';
 
 /**
@@ -10,18 +10,14 @@ import { type Environment, readVariables } from './variables.ts';
  * @throws InvalidEnvironment naming every fault
  */
 export function foundationOf(environment: Environment): middy.MiddlewareObj {
-  const { RUNS_TABLE, BILLING_TIME_ZONE, SLICE_MINUTES } = readVariables(
-    environment,
-    'RUNS_TABLE',
-    'BILLING_TIME_ZONE',
-    'SLICE_MINUTES',
-  );
-  const tables = { client: createDynamoDbClient(), runs: RUNS_TABLE };
+  const variables = readVariables(environment, 'RUNS_TABLE', 'BILLING_TIME_ZONE', 'SLICE_MINUTES');
+  const tables = tablesOf(variables);
+  const foundation = { billingTimeZone: variables.BILLING_TIME_ZONE, sliceMinutes: variables.SLICE_MINUTES };
   let isHeld = false;
   return {
     before: async () => {
       if (isHeld) return;
-      isHeld = await holdToFoundation(tables, { billingTimeZone: BILLING_TIME_ZONE, sliceMinutes: SLICE_MINUTES });
+      isHeld = await holdToFoundation(tables, foundation);
     },
   };
 }

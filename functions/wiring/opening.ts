@@ -2,8 +2,8 @@ import { SFNClient } from '@aws-sdk/client-sfn';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import type { OpenPeriodResources } from '../../lib/runs/open-period.ts';
 import { executionsOf } from '../../lib/runs/period-lock.ts';
-import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
+import { tablesOf } from './tables.ts';
 import { type Environment, readVariables } from './variables.ts';
 
 /**
@@ -11,11 +11,11 @@ import { type Environment, readVariables } from './variables.ts';
  * @throws InvalidEnvironment naming every fault
  */
 export function openingResources(environment: Environment): OpenPeriodResources {
-  const { BILLING_TIME_ZONE, RUNS_TABLE } = readVariables(environment, 'BILLING_TIME_ZONE', 'RUNS_TABLE');
+  const variables = readVariables(environment, 'BILLING_TIME_ZONE', 'RUNS_TABLE');
   return {
     // Slices play no part in opening a period.
-    calendar: new BillingCalendar(BILLING_TIME_ZONE, 60),
-    runs: new RunStore({ client: createDynamoDbClient(), runs: RUNS_TABLE }),
+    calendar: new BillingCalendar(variables.BILLING_TIME_ZONE, 60),
+    runs: new RunStore(tablesOf(variables)),
     executions: executionsOf(new SFNClient()),
     now: Date.now,
   };

@@ -2,10 +2,10 @@ import { BillingCalendar } from '../../lib/periods/days.ts';
 import type { PackageChunkResources } from '../../lib/runs/package-chunk.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { DailyRecordWriter } from '../../lib/store/daily-records.ts';
-import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
 import { PackageStore } from '../../lib/store/package-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
+import { tablesOf } from './tables.ts';
 import { type Environment, readVariables } from './variables.ts';
 
 /**
@@ -23,13 +23,7 @@ export function packagingResources(environment: Environment): Omit<PackageChunkR
     'PACKAGES_TABLE',
     'RUNS_TABLE',
   );
-  const tables = {
-    client: createDynamoDbClient(),
-    usageSlices: variables.USAGE_SLICES_TABLE,
-    dailyRecords: variables.DAILY_RECORDS_TABLE,
-    packages: variables.PACKAGES_TABLE,
-    runs: variables.RUNS_TABLE,
-  };
+  const tables = tablesOf(variables);
   return {
     calendar: new BillingCalendar(variables.BILLING_TIME_ZONE, variables.SLICE_MINUTES),
     eventMaxAgeDays: variables.EVENT_MAX_AGE_DAYS,

@@ -1,8 +1,8 @@
 import type { PlanResources } from '../../lib/runs/plan.ts';
 import { readControlTotal } from '../../lib/store/control-total-store.ts';
 import { RecordWeights } from '../../lib/store/daily-record-marks.ts';
-import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
+import { tablesOf } from './tables.ts';
 import { type Environment, readVariables } from './variables.ts';
 
 /**
@@ -18,11 +18,7 @@ export function planningResources(environment: Environment): PlanResources {
     'PACKAGING_RECORDS_PER_SECOND',
     'PACKAGING_TARGET_SECONDS',
   );
-  const tables = {
-    client: createDynamoDbClient(),
-    dailyRecords: variables.DAILY_RECORDS_TABLE,
-    runs: variables.RUNS_TABLE,
-  };
+  const tables = tablesOf(variables);
   return {
     runs: new RunStore(tables),
     weights: new RecordWeights(tables, variables.SLICE_MINUTES),

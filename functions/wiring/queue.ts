@@ -1,8 +1,8 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { queueDepth } from '../../lib/queues/queue-depth.ts';
 import type { LookAtQueueResources } from '../../lib/runs/look-at-queue.ts';
-import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
+import { tablesOf } from './tables.ts';
 import { type Environment, readVariables } from './variables.ts';
 
 /**
@@ -20,7 +20,7 @@ export function queueResources(environment: Environment): LookAtQueueResources {
   // The endpoint decides where requests go, not the host in a queue's URL.
   const sqs = new SQSClient({ useQueueUrlAsEndpoint: false });
   return {
-    runs: new RunStore({ client: createDynamoDbClient(), runs: variables.RUNS_TABLE }),
+    runs: new RunStore(tablesOf(variables)),
     eventsQueue: () => queueDepth(sqs, variables.EVENTS_QUEUE_URL),
     deadLetters: () => queueDepth(sqs, variables.EVENTS_DEAD_LETTER_QUEUE_URL),
     queueWaitMinutes: variables.QUEUE_WAIT_MINUTES,

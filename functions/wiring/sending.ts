@@ -3,12 +3,12 @@ import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { SYSTEM_CLOCK } from '../../lib/quota/pacer.ts';
 import { parseQuotaWindows } from '../../lib/quota/quota.ts';
 import type { Deciding, Sending, SendingMetrics, SendingSettings } from '../../lib/sending/sending.ts';
-import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
 import { OutstandingPackages } from '../../lib/store/outstanding-packages.ts';
 import { countPackages } from '../../lib/store/package-reader.ts';
 import { PackageStore, PackageTransitions } from '../../lib/store/package-store.ts';
 import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
+import { tablesOf } from './tables.ts';
 import { type Environment, readVariables, type Variables } from './variables.ts';
 
 /** What every task of sending reads from its environment. */
@@ -43,7 +43,7 @@ export function sendingFrom(
   metrics: SendingMetrics,
 ): Sending & Pick<Deciding, 'countPackages'> {
   const read = readVariables(environment, ...NAMES);
-  const tables = { client: createDynamoDbClient(), packages: read.PACKAGES_TABLE, runs: read.RUNS_TABLE };
+  const tables = tablesOf(read);
   return {
     settings: settingsOf(read),
     clock: SYSTEM_CLOCK,

@@ -1,11 +1,11 @@
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import type { PeriodHealth, WatchResources } from '../../lib/runs/watch-periods.ts';
-import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
 import { OutstandingPackages } from '../../lib/store/outstanding-packages.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import { hasUsage } from '../../lib/store/usage-reader.ts';
+import { tablesOf } from './tables.ts';
 import { type Environment, readVariables } from './variables.ts';
 
 /**
@@ -27,13 +27,7 @@ export function watchingResources(
     'PACKAGES_TABLE',
     'RUNS_TABLE',
   );
-  const tables = {
-    client: createDynamoDbClient(),
-    usageSlices: variables.USAGE_SLICES_TABLE,
-    dailyRecords: variables.DAILY_RECORDS_TABLE,
-    packages: variables.PACKAGES_TABLE,
-    runs: variables.RUNS_TABLE,
-  };
+  const tables = tablesOf(variables);
   return {
     calendar: new BillingCalendar(variables.BILLING_TIME_ZONE, variables.SLICE_MINUTES),
     isScheduled: variables.SCHEDULE_ENABLED,

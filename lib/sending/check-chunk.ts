@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { turnIdOfRun } from '../quota/turn-ids.ts';
 import type { PackageSelection } from '../store/outstanding-packages.ts';
 import { InvoiceApiRefusedCredentials } from './errors.ts';
 import { parseTaskInput, runContext, selectionOf } from './selection.ts';
@@ -36,7 +37,7 @@ export async function checkChunk(input: unknown, sending: SendingWithApi): Promi
   if (done) return { run, chunk, booking, turns, rejected, finished, ...rounds, done };
   const selection = await selectionOf(run, chunk, sending.runs);
   const read = await readStatuses({ run, chunk, rounds }, selection, sending);
-  const sent = await sendAgain(`${run.runId}/send/${chunk}`, selection, sending, typicalAgeOf(read.rounds));
+  const sent = await sendAgain(turnIdOfRun(run.runId, 'send', chunk), selection, sending, typicalAgeOf(read.rounds));
   const failed = rejected + (read.result?.rejected ?? 0) + (sent.result?.rejected ?? 0);
   const nextAt = Math.min(read.nextAt, sent.nextAt);
   const known = finished + (read.result?.finished ?? 0);

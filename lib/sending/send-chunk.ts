@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { bookTurn, type TurnRequest } from '../quota/calendar.ts';
+import { turnIdOfRun } from '../quota/turn-ids.ts';
 import { BUCKETS } from '../store/keys.ts';
 import { InvoiceApiNotThere, InvoiceApiRefusedCredentials } from './errors.ts';
 import { CANARY_CHUNK, judgementIsDue, parseTaskInput, runContext, saveJudgement, selectionOf } from './selection.ts';
@@ -182,7 +183,7 @@ function nextTry(waitUntil: number, now: number): number {
 /** Some are sent twice, because an answer was lost, and the count may be a moment old. */
 function turnRequest(runId: string, chunk: string, remaining: number, { settings }: Sending): TurnRequest {
   const requests = Math.ceil(remaining * (settings.requestsPerSubmission ?? 1) * 1.1) + 10;
-  return { id: `${runId}/send/${chunk}`, kind: 'send', requests };
+  return { id: turnIdOfRun(runId, 'send', chunk), kind: 'send', requests };
 }
 
 /** Wait states know whole seconds. Rounded down: the rest is waited for in the turn, where it is exact. */

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { cancelTurn } from '../quota/calendar.ts';
+import { turnIdOfRun } from '../quota/turn-ids.ts';
 import type { RunContext } from '../runs/run.ts';
 import type { PackageSelection } from '../store/outstanding-packages.ts';
 import { InvoiceApiRefusedCredentials } from './errors.ts';
@@ -39,11 +40,7 @@ const OUTCOMES_FOR_A_PACE = 10;
 
 /** Takes back the booking of a round that somebody else's turn prevented. */
 export function dropBooking(run: RunContext, chunk: string, { calendar }: SendingWithApi): Promise<unknown> {
-  return calendar.change((current) => ({ calendar: cancelTurn(current, turnIdOf(run, chunk)) }));
-}
-
-function turnIdOf(run: RunContext, chunk: string): string {
-  return `${run.runId}/status/${chunk}`;
+  return calendar.change((current) => ({ calendar: cancelTurn(current, turnIdOfRun(run.runId, 'status', chunk)) }));
 }
 
 /**
@@ -59,7 +56,7 @@ export async function readStatuses(
   const submitted = await sending.outstanding.count(selection, 'submitted');
   if (submitted === 0) return { rounds, nextAt: Number.POSITIVE_INFINITY };
   const request = {
-    id: turnIdOf(run, chunk),
+    id: turnIdOfRun(run.runId, 'status', chunk),
     kind: 'status' as const,
     requests: Math.ceil(submitted / 50) + 2,
   };

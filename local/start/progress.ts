@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
-import { Presets, SingleBar } from 'cli-progress';
+import { bar } from '../../cli/terminal/bar.ts';
+import { LiveLine } from '../../cli/terminal/live-line.ts';
 
 /** One step of the job as a person sees it. */
 export interface Stage {
@@ -19,6 +20,7 @@ export interface Progress {
 }
 
 const TITLE_WIDTH = 28;
+const BAR_WIDTH = 24;
 const PLAIN_LINE_EVERY_MILLISECONDS = 5_000;
 
 /** Chooses by what the output is. */
@@ -29,7 +31,7 @@ export function progressOn(output: NodeJS.WriteStream): Progress {
 /** Bars that move. */
 class TerminalProgress implements Progress {
   readonly #output: NodeJS.WriteStream;
-  #bar: SingleBar | undefined;
+  #line: LiveLine | undefined;
 
   constructor(output: NodeJS.WriteStream) {
     this.#output = output;
@@ -38,31 +40,16 @@ class TerminalProgress implements Progress {
   begin(title: string): Stage {
     const startedAt = Date.now();
     this.close();
-    const bar = new SingleBar(
-      {
-        stream: this.#output,
-        format: ` ${title.padEnd(TITLE_WIDTH)} {bar} {percentage}%  {note}`,
-        barsize: 24,
-        hideCursor: true,
-        clearOnComplete: true,
-        linewrap: false,
-        stopOnComplete: false,
-        fps: 10,
-        // Ctrl-C is ours to handle.
-        gracefulExit: false,
-      },
-      Presets.shades_classic,
-    );
-    this.#bar = bar;
-    bar.start(1, 0, { note: '' });
+    const line = new LiveLine(this.#output);
+    this.#line = line;
+    const draw = (share: number, note: string) =>
+      line.show(() => ` ${title.padEnd(TITLE_WIDTH)} ${bar(share, BAR_WIDTH)} ${Math.floor(share * 100)}%  ${note}`);
+    draw(0, '');
     return {
-      update: (done, total, note = '') => {
-        bar.setTotal(Math.max(total, 1));
-        bar.update(done, { note });
-      },
+      update: (done, total, note = '') => draw(Math.min(1, done / Math.max(total, 1)), note),
       end: (note) => {
-        bar.stop();
-        this.#bar = undefined;
+        line.end();
+        this.#line = undefined;
         const seconds = styleText('dim', secondsSince(startedAt), { stream: this.#output });
         this.say(
           ` ${styleText('green', '✓', { stream: this.#output })} ${title.padEnd(TITLE_WIDTH)} ${note}  ${seconds}`,
@@ -76,8 +63,8 @@ class TerminalProgress implements Progress {
   }
 
   close(): void {
-    this.#bar?.stop();
-    this.#bar = undefined;
+    this.#line?.end();
+    this.#line = undefined;
   }
 }
 

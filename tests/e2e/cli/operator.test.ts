@@ -350,7 +350,9 @@ onTerminal('on a terminal', () => {
     const shares = [...stdout.matchAll(/[█░]{30} (\d+)%/g)].map(([, share]) => Number(share));
     expect(shares.some((share) => share > 0 && share < 100)).toBe(true);
     expect(stdout).toMatch(/20 events sent, [\d,]+\/s/);
-    expect(stdout.trimEnd().split('\n').at(-1)).toContain(`${file}: 60 events on the queue`);
+    // The cursor is shown again at the very end.
+    const lastLine = stdout.replaceAll('\x1b[?25h', '').trimEnd().split('\n').at(-1);
+    expect(lastLine).toContain(`${file}: 60 events on the queue`);
   });
 
   test('send from standard input shows a rate, for nobody knows how much will come', async () => {
