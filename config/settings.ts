@@ -16,7 +16,10 @@ const quota = z
 /** A larger batch has to be waited for. */
 const LARGEST_BATCH_AT_ONCE = 10;
 
-/** The only retentions that CloudWatch Logs takes (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html). */
+/**
+ * The only retentions that CloudWatch Logs takes
+ * (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html).
+ */
 const LOG_RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ] as const;
@@ -31,8 +34,8 @@ interface AgeLimits {
 const PERIOD_DAYS = 16;
 
 /**
- * Slices of a period's first day must be there when the latest close that is tolerated reads them. They live 15 days longer than
- * this, for a run that fails and is redriven, which Step Functions allows for 14.
+ * Slices of a period's first day must be there when the latest close that is tolerated reads them. They live 15 days
+ * longer than this, for a run that fails and is redriven, which Step Functions allows for 14.
  */
 function leastEventMaxAgeDays({ billing, operations }: AgeLimits): number {
   return PERIOD_DAYS + Math.ceil((billing.graceHours + operations.closeWithinHours) / 24);
@@ -144,7 +147,8 @@ export const settingsSchema = z
   })
   .refine(({ invoiceApi, sending }) => sending.timeoutSeconds >= 2 * invoiceApi.requestTimeoutSeconds + 20, {
     path: ['sending', 'timeoutSeconds'],
-    // A turn ends a request's time-out and ten seconds before its Lambda does; with less it would be over before it begins.
+    // A turn ends a request's time-out and ten seconds before its Lambda does; with less it would be over before it
+    // begins.
     error:
       'must be at least twice invoiceApi.requestTimeoutSeconds and 20 more, or no turn of sending has time to begin',
   });

@@ -9,9 +9,9 @@ const SESSION_SECONDS = 12 * 3_600;
 export type Refusal = 'foreign-host' | 'foreign-origin' | 'not-signed-in' | 'form-token';
 
 /**
- * Who may look and who may change. The address that the command opens holds a token which works once; from then on a cookie stands for
- * it. A request is answered only under a loopback name, so that a name which was bound to 127.0.0.1 from outside reaches nothing, and a
- * change only from a page of ours, with that session's own token in its form.
+ * Who may look and who may change. The address that the command opens holds a token which works once; from then on a
+ * cookie stands for it. A request is answered only under a loopback name, so that a name which was bound to 127.0.0.1
+ * from outside reaches nothing, and a change only from a page of ours, with that session's own token in its form.
  */
 export class Access {
   readonly #secret = randomBytes(32);

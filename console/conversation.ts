@@ -61,8 +61,8 @@ class ConsoleContext extends Context {
 }
 
 /**
- * Calls a command as the command line would. Undecided, it says what it would do and does nothing, since every command that changes
- * something asks first.
+ * Calls a command as the command line would. Undecided, it says what it would do and does nothing, since every command
+ * that changes something asks first.
  * @param isDecided whether its question is answered with yes
  */
 export async function call(

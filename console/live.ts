@@ -1,6 +1,6 @@
 /**
- * A question that is asked anew as long as somebody listens, once for all who do. Another tab costs no read, and a tab that is closed
- * costs none any more.
+ * A question that is asked anew as long as somebody listens, once for all who do. Another tab costs no read, and a tab
+ * that is closed costs none any more.
  */
 export class LiveQuestion {
   readonly #ask: () => Promise<string>;

@@ -27,7 +27,9 @@ interface SumWatch extends Omit<Watch, 'metric' | 'dimensions'> {
   terms: Pick<Watch, 'metric' | 'dimensions'>[];
 }
 
-/** A watch that rings when a metric falls below what its own history leads to expect at this hour and day of the week. */
+/**
+ * A watch that rings when a metric falls below what its own history leads to expect at this hour and day of the week.
+ */
 interface HistoryWatch extends Omit<Watch, 'above'> {
   /** How many standard deviations below are still usual. */
   deviations: number;
@@ -216,7 +218,10 @@ function periodWatches(names: string, { operations }: Settings): Record<string, 
   };
 }
 
-/** Where no schedule runs, nobody expects a period to be closed, and `watchPeriods` does not say how long one is overdue. */
+/**
+ * Where no schedule runs, nobody expects a period to be closed, and `watchPeriods` does not say how long one is
+ * overdue.
+ */
 function settingsWatch(scheduleEnabled: boolean): 'breaching' | 'notBreaching' {
   return scheduleEnabled ? 'breaching' : 'notBreaching';
 }

@@ -1,6 +1,6 @@
-// Lets the framework speak to any AWS-compatible endpoint. The SDK takes AWS_ENDPOINT_URL from the environment by itself, but puts
-// the bucket's name in front of the host unless that is an IP address, and only AWS has a name server for that
-// (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).
+// Lets the framework speak to any AWS-compatible endpoint. The SDK takes AWS_ENDPOINT_URL from the environment by
+// itself, but puts the bucket's name in front of the host unless that is an IP address, and only AWS has a name server
+// for that (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).
 
 class AwsEndpoint {
   constructor(serverless) {

@@ -1,7 +1,10 @@
-// Stops packaging without an address of the invoice API, with one that no function could use, or with a name of its token's
-// parameter that no role could allow. Other commands, such as remove and info, do without.
+// Stops packaging without an address of the invoice API, with one that no function could use, or with a name of its
+// token's parameter that no role could allow. Other commands, such as remove and info, do without.
 
-/** A path: the role's resource is made of it (https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html). */
+/**
+ * A path: the role's resource is made of it
+ * (https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html).
+ */
 const PARAMETER_NAME = /^(\/[A-Za-z0-9_.-]+)+$/;
 
 class InvoiceApiAddress {

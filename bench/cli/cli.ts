@@ -1,4 +1,7 @@
-/** `npm run -s bench:cli`: how long the command line takes to start, and `status` on 100,000 packages, beside bare Node.js. */
+/**
+ * `npm run -s bench:cli`: how long the command line takes to start, and `status` on 100,000 packages, beside bare
+ * Node.js.
+ */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

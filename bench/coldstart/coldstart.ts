@@ -59,8 +59,8 @@ async function bench(rounds: number, json: boolean): Promise<void> {
 }
 
 /**
- * One start of each function and of its bare handler in every round, one right after the other and in changing order, so that
- * whatever else the machine does hits both alike and no function alone.
+ * One start of each function and of its bare handler in every round, one right after the other and in changing order,
+ * so that whatever else the machine does hits both alike and no function alone.
  */
 async function startInTurn(functions: ComparedFunction[], rounds: number): Promise<Map<ComparedFunction, Pair[]>> {
   const pairs = new Map<ComparedFunction, Pair[]>(functions.map((compared) => [compared, []]));
@@ -79,7 +79,10 @@ async function startPair(first: StartableBundle, second: StartableBundle): Promi
   return [await startTime(first), await startTime(second)];
 }
 
-/** Medians of all rounds; the ratio is the median of what the pairs say, each of which was started within the same second. */
+/**
+ * Medians of all rounds; the ratio is the median of what the pairs say, each of which was started within the same
+ * second.
+ */
 function comparison({ ours, bare, clients }: ComparedFunction, pairs: Pair[]): Comparison {
   return {
     zippedBytes: ours.zippedBytes,

@@ -17,7 +17,9 @@ export const UNITS = {
   eventsPerInvocation: 10_000,
   /** A client's slices, 0.7 KB for each 5 minutes of the days that are kept. */
   sliceGigabytesPerClient: (288 * SLICE_DAYS * 0.7) / 1e6,
-  /** What a client's month adds for ever: 30 daily records of 0.4 KB, in the table and its index; 2 packages of 3 KB. */
+  /**
+   * What a client's month adds for ever: 30 daily records of 0.4 KB, in the table and its index; 2 packages of 3 KB.
+   */
   lastingGigabytesPerClientMonth: (30 * 2 * 0.4 + 2 * 3) / 1e6,
   alarms: 39,
   metrics: 20,

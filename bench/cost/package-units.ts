@@ -13,8 +13,9 @@ import { startCapacityGauge, type Units } from './capacity-gauge.ts';
 
 const USAGE = `node bench/cost/package-units.ts [--clients 10,40] [--slices-per-day 288] [--json]
 
-What a package uses of DynamoDB and Lambda from its slices to its processing: two whole runs of the packaged service on the
-local cloud, against the simulated invoice API. The difference of the two is what more packages use; the rest is the run's own.`;
+What a package uses of DynamoDB and Lambda from its slices to its processing: two whole runs of the packaged service on
+the local cloud, against the simulated invoice API. The difference of the two is what more packages use; the rest is the
+run's own.`;
 
 /** What a whole run used. */
 interface RunUnits extends Units {

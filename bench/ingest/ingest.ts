@@ -31,7 +31,10 @@ const options = program.opts<{
 const settings = readSettings('prod');
 const windowSeconds = options.window ?? settings.ingest.batchWindowSeconds;
 const INSTANCES = 2;
-/** The hot density in full would take the other ways a quarter of an hour; their cost per event does not depend on its length. */
+/**
+ * The hot density in full would take the other ways a quarter of an hour; their cost per event does not depend on its
+ * length.
+ */
 const OTHERS_HOT_MINUTES = 1 / 3;
 
 const DENSITIES: Density[] = [

@@ -12,14 +12,20 @@ export interface Consumption {
   writeUnits: number;
   readUnits: number;
   requests: number;
-  /** Writes whose condition failed. The engine reports nothing for them; each is taken as one unit per KB of the item met. */
+  /**
+   * Writes whose condition failed. The engine reports nothing for them; each is taken as one unit per KB of the item
+   * met.
+   */
   failedConditions: number;
 }
 
 /** One request in this many suffers, if faults are on. */
 const FAULT_ONE_IN = 25;
 
-/** A client for one way of counting: its consumption is added up, and with a source of chance its requests fail at times. */
+/**
+ * A client for one way of counting: its consumption is added up, and with a source of chance its requests fail at
+ * times.
+ */
 export function measuredClient(endpoint: string, consumption: Consumption, chance?: Random): DynamoDBClient {
   const client = new DynamoDBClient({
     endpoint,

@@ -1,6 +1,6 @@
 /**
- * Measures packaging: one worker against bare paginated Query over the same items, memory at two sizes, several workers side
- * by side, and what a second run over unchanged usage writes.
+ * Measures packaging: one worker against bare paginated Query over the same items, memory at two sizes, several workers
+ * side by side, and what a second run over unchanged usage writes.
  */
 import { spawn } from 'node:child_process';
 import { cpus } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * One worker in a process of its own, as a Lambda is: reads its task from the first argument, prints what it measured as one
- * line of JSON.
+ * One worker in a process of its own, as a Lambda is: reads its task from the first argument, prints what it measured
+ * as one line of JSON.
  */
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { QueryCommand } from '@aws-sdk/client-dynamodb';

@@ -8,17 +8,17 @@ interface Timer {
 }
 
 /**
- * So long, and for so many rounds of the event loop, must nothing happen before the clock jumps. Both ends of every HTTP
- * connection are in this process, so bytes on their way arrive within a few rounds; calls to other processes are
+ * So long, and for so many rounds of the event loop, must nothing happen before the clock jumps. Both ends of every
+ * HTTP connection are in this process, so bytes on their way arrive within a few rounds; calls to other processes are
  * {@link JumpingClock.busy}.
  */
 const QUIET_MILLISECONDS = 2.5;
 const QUIET_ROUNDS = 50;
 
 /**
- * One clock for the simulator and its callers. Work takes the time that it takes here; when everybody only waits (for the
- * API's latency, for the quota, in a Wait state), the clock jumps to the end of the first wait. So a measurement comes
- * out as if it had run in real time, and a day of the API's time passes in a minute.
+ * One clock for the simulator and its callers. Work takes the time that it takes here; when everybody only waits (for
+ * the API's latency, for the quota, in a Wait state), the clock jumps to the end of the first wait. So a measurement
+ * comes out as if it had run in real time, and a day of the API's time passes in a minute.
  */
 export class JumpingClock implements ScaledClock, Clock {
   readonly #timers = new Set<Timer>();

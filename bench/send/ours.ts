@@ -24,9 +24,9 @@ export type BenchTables = TablesWith<'packages' | 'runs'>;
 const LAMBDA_GIGABYTES = 1;
 const LAMBDA_SECONDS = 900;
 /**
- * What a whole run enters besides the sending half: OpenPeriod and Plan, the Map PackageChunks with one chunk (its start
- * and three states) and the Choice after it, then PlanAgain, the same Map and Choice once more to balance the account, and
- * ClosePeriod.
+ * What a whole run enters besides the sending half: OpenPeriod and Plan, the Map PackageChunks with one chunk (its
+ * start and three states) and the Choice after it, then PlanAgain, the same Map and Choice once more to balance the
+ * account, and ClosePeriod.
  */
 const TRANSITIONS_BESIDES = 16;
 

@@ -1,6 +1,6 @@
 /**
- * Sends packages through every profile of the invoice API simulator, with Halfmonth's own tasks and in the usual way, on
- * the same engine, the same simulator and the same seed, one after the other.
+ * Sends packages through every profile of the invoice API simulator, with Halfmonth's own tasks and in the usual way,
+ * on the same engine, the same simulator and the same seed, one after the other.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

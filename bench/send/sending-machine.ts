@@ -31,7 +31,10 @@ export function taskHandlers(sending: SendingWithApi & Deciding): TaskHandlers {
   };
 }
 
-/** The sending half of the real state machine: from the first assessment until there is nothing left to send or wait for. */
+/**
+ * The sending half of the real state machine: from the first assessment until there is nothing left to send or wait
+ * for.
+ */
 export function sendingDefinition(): StateMachineDefinition {
   const text = readFileSync(new URL('../../statemachines/billing-period.asl.yml', import.meta.url), 'utf8');
   const machine = parse(text.replaceAll(/\$\{self:[^}]*\}/g, '1'), { logLevel: 'silent' }) as {

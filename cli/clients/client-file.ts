@@ -13,7 +13,8 @@ interface Row {
 }
 
 /**
- * Reads who clients are at the invoice API: CSV with a heading, columns `clientId` and `customer`. Nothing of a file with a fault is used.
+ * Reads who clients are at the invoice API: CSV with a heading, columns `clientId` and `customer`. Nothing of a file
+ * with a fault is used.
  * @throws CommandFailed naming each line that cannot be used
  */
 export async function readClientFile(path: string): Promise<ClientMapping[]> {

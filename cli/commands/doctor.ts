@@ -5,7 +5,10 @@ import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
 const SIGNS = { good: 'ok', warning: 'look', problem: 'BAD' } as const;
 const COLOURS = { good: 'green', warning: 'yellow', problem: 'red' } as const;
 
-/** Looks whether all is in order; sends nothing and changes nothing but the quota calendar, where it takes its turn to ask. */
+/**
+ * Looks whether all is in order; sends nothing and changes nothing but the quota calendar, where it takes its turn to
+ * ask.
+ */
 export async function run(context: Context): Promise<ExitCode> {
   const cloud = await context.cloud();
   const { output } = context;

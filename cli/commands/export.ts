@@ -32,7 +32,10 @@ const COLUMNS = {
   ],
 };
 
-/** Writes a period's days or packages, one line for each meter, for a spreadsheet. Streams: memory does not grow with the period. */
+/**
+ * Writes a period's days or packages, one line for each meter, for a spreadsheet. Streams: memory does not grow with
+ * the period.
+ */
 export async function run(context: Context, given: string, options: ExportOptions): Promise<undefined> {
   const period = periodOf(given);
   const cloud = await context.cloud();

@@ -8,7 +8,10 @@ import { CommandFailed } from '../terminal/errors.ts';
 import { command } from '../terminal/next-command.ts';
 import { plural } from '../terminal/words.ts';
 
-/** Shows one package whole: its state, its last attempts and every decision of a person, its revisions and the current content. */
+/**
+ * Shows one package whole: its state, its last attempts and every decision of a person, its revisions and the current
+ * content.
+ */
 export async function run(context: Context, id: string): Promise<undefined> {
   const { periodId, clientId, part } = readPackageId(id);
   const cloud = await context.cloud();

@@ -6,7 +6,10 @@ import { WrongUsage } from '../terminal/errors.ts';
 import type { ExitCode } from '../terminal/exit-codes.ts';
 import { plural } from '../terminal/words.ts';
 
-/** Lets parked and rejected packages be sent again with new attempts: under the same key, unless a person asks for a new one. */
+/**
+ * Lets parked and rejected packages be sent again with new attempts: under the same key, unless a person asks for a new
+ * one.
+ */
 export function run(
   context: Context,
   ids: string[],

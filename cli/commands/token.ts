@@ -8,8 +8,8 @@ import { command } from '../terminal/next-command.ts';
 const TOKEN = /^[\x21-\x7e]{1,4096}$/;
 
 /**
- * Names the parameter of the invoice API's token, or writes a new one there. The token comes from standard input, since a command
- * line can be read by every program on the machine, and it is never shown.
+ * Names the parameter of the invoice API's token, or writes a new one there. The token comes from standard input, since
+ * a command line can be read by every program on the machine, and it is never shown.
  */
 export async function run(context: Context, options: { put?: boolean }): Promise<ExitCode> {
   const cloud = await context.cloud();

@@ -23,8 +23,8 @@ const OUTPUT_OF_VARIABLE: Record<string, keyof CloudOutputs> = {
 const STAGE_VARIABLE = 'HALFMONTH_STAGE';
 
 /**
- * Finds the cloud that the options mean: `--stage` on AWS, `--local`, or the local cloud that runs when neither is given. Says
- * which one was chosen when nobody chose.
+ * Finds the cloud that the options mean: `--stage` on AWS, `--local`, or the local cloud that runs when neither is
+ * given. Says which one was chosen when nobody chose.
  * @throws WrongUsage, CommandFailed saying what to do when there is none
  */
 export async function connect(options: CommonOptions, output: Output): Promise<Cloud> {

@@ -17,8 +17,8 @@ const STAGE = /^[A-Za-z0-9][A-Za-z0-9-]{0,99}$/;
 const AWS_HOST = /\.(amazonaws\.com|amazonaws\.com\.cn|api\.aws)$/;
 
 /**
- * Finds a deployed stage by the outputs of its stack, with the ordinary credential chain, at the endpoint that the SDK's own
- * settings name (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_CLOUDFORMATION`, the profile), or AWS.
+ * Finds a deployed stage by the outputs of its stack, with the ordinary credential chain, at the endpoint that the
+ * SDK's own settings name (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_CLOUDFORMATION`, the profile), or AWS.
  * @throws WrongUsage for what names no stage or no region
  * @throws CommandFailed saying what to do when there is no such stack, or none that can be worked with
  */

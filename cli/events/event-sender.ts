@@ -15,7 +15,9 @@ export interface SendProgress {
   bytes: number;
 }
 
-/** Sends events as arrays (CloudEvents batch format), a few requests at a time, and says after each round how far it is. */
+/**
+ * Sends events as arrays (CloudEvents batch format), a few requests at a time, and says after each round how far it is.
+ */
 export async function sendEvents(
   client: SQSClient,
   queueUrl: string,

@@ -42,7 +42,9 @@ export interface TakenMessages {
 }
 
 const MESSAGES_PER_CALL = 10;
-/** Long enough to read and to decide; what was read is given back afterwards. Reading a thousand messages takes seconds. */
+/**
+ * Long enough to read and to decide; what was read is given back afterwards. Reading a thousand messages takes seconds.
+ */
 const HIDDEN_SECONDS = 120;
 const MESSAGES_READ_PER_SECOND = 20;
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html */
@@ -122,7 +124,9 @@ function putTogether(messages: readonly Message[]): Pick<TakenMessages, 'entries
   return { entries, incomplete };
 }
 
-/** Makes messages visible again at once. What cannot be given back is visible already, or will be when its time is over. */
+/**
+ * Makes messages visible again at once. What cannot be given back is visible already, or will be when its time is over.
+ */
 export async function giveBack(client: SQSClient, QueueUrl: string, receiptHandles: readonly string[]): Promise<void> {
   for (const handles of tens(receiptHandles)) {
     const Entries = handles.map((ReceiptHandle, index) => ({

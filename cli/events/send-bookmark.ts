@@ -12,7 +12,10 @@ interface Bookmark {
   events: number;
 }
 
-/** Remembers how far a file was sent, so that an interrupted send can go on. Sending twice does no harm, it only takes longer. */
+/**
+ * Remembers how far a file was sent, so that an interrupted send can go on. Sending twice does no harm, it only takes
+ * longer.
+ */
 export class SendBookmark {
   readonly #path: string;
   readonly #identity: Omit<Bookmark, 'line' | 'events'>;

@@ -33,8 +33,8 @@ export interface ChildExecutions {
 const CHUNKS_TOLD = 10;
 
 /**
- * The failed children of the Map that an execution failed at; none when it failed elsewhere, or did not fail. An execution whose
- * Map runs in distributed mode says only that too many children failed
+ * The failed children of the Map that an execution failed at; none when it failed elsewhere, or did not fail. An
+ * execution whose Map runs in distributed mode says only that too many children failed
  * (https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html#maprun-fail-threshold).
  * @param events the history of the execution, oldest first
  */
@@ -53,7 +53,9 @@ export async function failedChunks(client: ChildExecutions, events: readonly His
   return { chunks, isCut: nextToken !== undefined };
 }
 
-/** The Map that stands failed at the end of a history: Maps follow each other, and a redrive tries the failed one again. */
+/**
+ * The Map that stands failed at the end of a history: Maps follow each other, and a redrive tries the failed one again.
+ */
 function failedMapRun(events: readonly HistoryEvent[]): string | undefined {
   let current: string | undefined;
   let failed: string | undefined;

@@ -22,8 +22,8 @@ const BAR_WIDTH = 30;
 const STARTS_WITHIN_MILLISECONDS = 60_000;
 
 /**
- * Watches a run until its execution ends: packages by state, how full the quota is, when sending will be done. Ctrl-C ends the
- * watching, not the run.
+ * Watches a run until its execution ends: packages by state, how full the quota is, when sending will be done. Ctrl-C
+ * ends the watching, not the run.
  */
 export async function followRun(
   context: Context,

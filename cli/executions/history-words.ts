@@ -35,8 +35,8 @@ const STATES: Record<string, string> = {
 };
 
 /**
- * An execution's history in plain words: one line for each state that was entered, each failure and each redrive. Rounds of
- * the same states stay as they are, so that times can be compared.
+ * An execution's history in plain words: one line for each state that was entered, each failure and each redrive.
+ * Rounds of the same states stay as they are, so that times can be compared.
  */
 export function historyWords(events: readonly HistoryEvent[]): HistoryLine[] {
   return events.flatMap((event): HistoryLine[] => {

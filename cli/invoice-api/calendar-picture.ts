@@ -18,7 +18,9 @@ export interface WindowUse {
   requests: number;
   seconds: number;
   used: number;
-  /** Milliseconds since the epoch: when the first of the used ones falls out of the window; absent when none is used. */
+  /**
+   * Milliseconds since the epoch: when the first of the used ones falls out of the window; absent when none is used.
+   */
   freesAt?: number;
 }
 

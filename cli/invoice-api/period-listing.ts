@@ -27,8 +27,8 @@ interface PagesOfTurn {
 }
 
 /**
- * All that the invoice API holds for a period, page by page, in turns of the quota calendar: a listing spends the quota that a
- * run sends under, and an API that asks to stay away asks everybody.
+ * All that the invoice API holds for a period, page by page, in turns of the quota calendar: a listing spends the quota
+ * that a run sends under, and an API that asks to stay away asks everybody.
  * @param id names the turns in the calendar
  * @param onWait is told why the listing waits, before it does
  * @throws PeriodNotListed when the API refuses, or gives no page for a while

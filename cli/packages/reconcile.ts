@@ -31,8 +31,8 @@ export type ReconciledHead = Pick<
 >;
 
 /**
- * Holds our books against all that the API holds for a period. What is still on its way is no difference: a package that was
- * sent a moment ago may be listed or not.
+ * Holds our books against all that the API holds for a period. What is still on its way is no difference: a package
+ * that was sent a moment ago may be listed or not.
  */
 export function reconcile(ours: Iterable<ReconciledHead>, theirs: Iterable<HeldPackage>): Difference[] {
   const differences: Difference[] = [];

@@ -19,7 +19,10 @@ interface RecomputedBooks {
   processedKeys: Set<string>;
 }
 
-/** Reads anew all that a certificate speaks of. A later run has changed the books of an earlier certificate: then they are left out. */
+/**
+ * Reads anew all that a certificate speaks of. A later run has changed the books of an earlier certificate: then they
+ * are left out.
+ */
 export async function gatherEvidence(
   cloud: Cloud,
   store: CertificateStore,

@@ -112,7 +112,9 @@ async function queueDepth(cloud: Cloud, QueueUrl: string, what: string, whenAny:
   return { state, words: `about ${waiting} messages ${what}, ${inHand} in hand${next}` };
 }
 
-/** A listing changes nothing at the API; it costs one status read of the quota, so it waits its turn, if not for long. */
+/**
+ * A listing changes nothing at the API; it costs one status read of the quota, so it waits its turn, if not for long.
+ */
 async function invoiceApi(cloud: Cloud) {
   const api = await cloud.invoiceApi();
   try {

@@ -79,9 +79,9 @@ export interface Glance {
 }
 
 /**
- * The counts now. Reading every head takes long where there are many, so what the run counted last is held against what remains:
- * if as many are done as then, none has moved between processed and rejected since, and the rest is known from what remains. If
- * not, all are counted anew, or, where that takes too long, shown as the run counted them.
+ * The counts now. Reading every head takes long where there are many, so what the run counted last is held against what
+ * remains: if as many are done as then, none has moved between processed and rejected since, and the rest is known from
+ * what remains. If not, all are counted anew, or, where that takes too long, shown as the run counted them.
  * @param kept absent: the counts now, however long it takes
  */
 export async function glanceAtStates(
@@ -124,8 +124,8 @@ export interface WatchedStates {
 }
 
 /**
- * The counts for somebody who looks every few seconds: never waits for all heads to be read. Where they are too many for a glance,
- * what remains is of now, and what was finished since the run counted last is a number of its own.
+ * The counts for somebody who looks every few seconds: never waits for all heads to be read. Where they are too many
+ * for a glance, what remains is of now, and what was finished since the run counted last is a number of its own.
  */
 export async function watchStates(cloud: Cloud, period: Period, kept: KeptCounts | undefined): Promise<WatchedStates> {
   const outstanding = (await summarizeOutstanding(cloud.tables, period.id)).states;

@@ -1,6 +1,6 @@
 /**
- * What one package uses from its slices to its outcome, for a client with usage in every 5 minutes; docs/cost.md says how it was
- * measured.
+ * What one package uses from its slices to its outcome, for a client with usage in every 5 minutes; docs/cost.md says
+ * how it was measured.
  */
 export const PER_PACKAGE = { writeUnits: 40, readUnits: 694, stateTransitions: 0.06, gigabyteSeconds: 2.6 };
 

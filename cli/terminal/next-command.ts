@@ -4,8 +4,8 @@ import type { Remedy } from '../../lib/errors/halfmonth-error.ts';
 const TARGET_OPTIONS = ['--stage', '--region', '--profile'];
 
 /**
- * A command to type, with the cloud that is meant as the operator said it: what is pasted from a text about a stage must not work
- * on another, or on the local cloud.
+ * A command to type, with the cloud that is meant as the operator said it: what is pasted from a text about a stage
+ * must not work on another, or on the local cloud.
  * @param words such as `status` or `parked release`; what follows them may stand after the answer
  * @param called the words that this command was called with
  */

@@ -69,7 +69,9 @@ export class PeriodWatch {
       </section>`;
   }
 
-  /** A year of periods takes many reads and changes rarely: it is looked at once a minute, and no picture waits for it. */
+  /**
+   * A year of periods takes many reads and changes rarely: it is looked at once a minute, and no picture waits for it.
+   */
   #lookForOpenPeriods(cloud: Cloud): void {
     if (Date.now() - this.#openSince < OPEN_PERIODS_MILLISECONDS) return;
     this.#openSince = Date.now();

@@ -1,6 +1,7 @@
 /**
- * An adapter of your own, for an API like QuickBooks Online: `requestid` makes a request safe to repeat for a while, documents are
- * found by a short number, and nothing is listed by our names. Choose it with `adapter: ./docs/examples/like-quickbooks.ts`.
+ * An adapter of your own, for an API like QuickBooks Online: `requestid` makes a request safe to repeat for a while,
+ * documents are found by a short number, and nothing is listed by our names. Choose it with
+ * `adapter: ./docs/examples/like-quickbooks.ts`.
  */
 import * as z from 'zod/mini';
 import {
@@ -18,7 +19,10 @@ const meter = z.strictObject({ item: z.string(), unitPrice: z.number().check(z.g
 const settings = z.strictObject({ company: z.string(), meters: z.record(z.string(), meter) });
 type Settings = z.output<typeof settings>;
 
-/** What is known after a step: how many documents are made, when the next key may be used first, whether it was looked up. */
+/**
+ * What is known after a step: how many documents are made, when the next key may be used first, whether it was looked
+ * up.
+ */
 const progressSchema = z.object({ made: z.number(), at: z.number(), looked: z.boolean() });
 
 const KEY_SAFE_MILLISECONDS = 12 * 3600 * 1000;
@@ -44,7 +48,10 @@ export default defineAdapter({
   }),
 });
 
-/** One document for what is to be paid, one for what a correction takes back; a look-up first where the key is too old to trust. */
+/**
+ * One document for what is to be paid, one for what a correction takes back; a look-up first where the key is too old
+ * to trust.
+ */
 function nextStep(submission: Submission, chosen: Settings): Step {
   const { now, firstSentAt, lines } = submission;
   const start = { made: 0, at: firstSentAt ?? now, looked: false };

@@ -13,7 +13,8 @@ import { type Environment, readVariables } from './variables.ts';
 declare const INVOICE_API_SETTINGS: unknown;
 
 /**
- * The invoice API behind the adapter that packaging chose. Stands in for `invoice-api.ts` in the bundles of such a stage.
+ * The invoice API behind the adapter that packaging chose. Stands in for `invoice-api.ts` in the bundles of such a
+ * stage.
  * @throws InvalidEnvironment naming every fault
  */
 export function invoiceApiFrom(environment: Environment): { api: InvoiceApi; token: ParameterToken } {

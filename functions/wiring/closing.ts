@@ -48,7 +48,10 @@ export function closingResources(environment: Environment): ClosePeriodResources
   };
 }
 
-/** Records how many packages of a closed run stay unbilled; an alarm rests on the name. @returns the summary, unchanged */
+/**
+ * Records how many packages of a closed run stay unbilled; an alarm rests on the name.
+ * @returns the summary, unchanged
+ */
 export function rejectionMetrics(metrics: Metrics, summary: RunSummary): RunSummary {
   if (summary.mode === 'close')
     metrics.addMetric('PackagesRejected', MetricUnit.Count, summary.rejected?.packages ?? 0);
@@ -56,8 +59,8 @@ export function rejectionMetrics(metrics: Metrics, summary: RunSummary): RunSumm
 }
 
 /**
- * Tells the world that a run over everybody has closed its period. At least once: a task that is tried again tells again,
- * with the same run.
+ * Tells the world that a run over everybody has closed its period. At least once: a task that is tried again tells
+ * again, with the same run.
  * @returns the summary, unchanged
  */
 export async function announceClosedPeriod(

@@ -21,7 +21,10 @@ import { type Environment, readVariables } from './variables.ts';
 const ANSWER_MARGIN_MILLISECONDS = 8_000;
 
 const BYTES_PER_MEGABYTE = 1024 * 1024;
-/** What is remembered takes a fifth of the memory, so that with the batch and the pages at hand it stays within half of it. */
+/**
+ * What is remembered takes a fifth of the memory, so that with the batch and the pages at hand it stays within half of
+ * it.
+ */
 const SLICES_SHARE_OF_MEMORY = 1 / 6;
 const MARKS_SHARE_OF_MEMORY = 1 / 32;
 
@@ -125,7 +128,9 @@ class IngestionReports {
   }
 }
 
-/** A failure without its message, which may quote what an event says: its kind, its request, and where it was thrown. */
+/**
+ * A failure without its message, which may quote what an event says: its kind, its request, and where it was thrown.
+ */
 function withoutItsText(failure: Error | undefined): Record<string, unknown> {
   if (!failure) return {};
   const { name, stack = '' } = failure;
@@ -159,7 +164,9 @@ function queueMessageOf({ messageId, body, attributes }: SQSRecord): QueueMessag
   return { messageId, body, sentAt: Number(attributes.SentTimestamp) };
 }
 
-/** Counting's metrics, in Embedded Metric Format on standard output: no request, no cost of its own in the invocation. */
+/**
+ * Counting's metrics, in Embedded Metric Format on standard output: no request, no cost of its own in the invocation.
+ */
 export class CountingMetrics {
   readonly #metrics = new Metrics();
 

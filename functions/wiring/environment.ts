@@ -64,7 +64,8 @@ export function readEnvironment<Schema extends z.ZodMiniObject>(
 }
 
 function isTimeZone(name: string): boolean {
-  // Every runtime has it. Asking loads the time zone data, which is a tenth of a cold start and not needed for UTC again.
+  // Every runtime has it. Asking loads the time zone data, which is a tenth of a cold start and not needed for UTC
+  // again.
   if (name === 'UTC') return true;
   try {
     return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));

@@ -13,7 +13,8 @@ const BUS = 'default';
 
 /**
  * Notifications as EventBridge events with the source `halfmonth` on the account's own bus.
- * @param service who speaks, such as `halfmonth-prod`: it is in each event's detail, for stages of one account share the bus
+ * @param service who speaks, such as `halfmonth-prod`: it is in each event's detail, for stages of one account share
+ * the bus
  */
 export function eventBusNotifications(client: EventBridgeClient, service: string): Notifications {
   return {

@@ -4,8 +4,8 @@ import { tablesOf } from './tables.ts';
 import { type Environment, readVariables } from './variables.ts';
 
 /**
- * Lets a task of a run begin only if its settings are those that usage was counted by: with another time zone or slice length it
- * would read other days than were counted. One read a cold start.
+ * Lets a task of a run begin only if its settings are those that usage was counted by: with another time zone or slice
+ * length it would read other days than were counted. One read a cold start.
  * @returns a middleware that throws FoundationChanged
  * @throws InvalidEnvironment naming every fault
  */

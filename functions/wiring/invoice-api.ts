@@ -4,7 +4,8 @@ import { type ParameterToken, parameterToken } from '../../lib/invoice-api/param
 import { type Environment, readVariables } from './variables.ts';
 
 /**
- * The invoice API that a function's environment names, and its token. Made once, so that connections outlive invocations.
+ * The invoice API that a function's environment names, and its token. Made once, so that connections outlive
+ * invocations.
  * @throws InvalidEnvironment naming every fault
  * @throws InvoiceApiMisconfigured when the address cannot be used
  */

@@ -21,7 +21,10 @@ function sharedClient(): DynamoDBClient {
   return shared;
 }
 
-/** The tables that a function's variables name. @param client absent: the one client of this process, whose connections all share */
+/**
+ * The tables that a function's variables name.
+ * @param client absent: the one client of this process, whose connections all share
+ */
 export function tablesOf<Read extends Partial<Variables<(typeof VARIABLE_OF)[TableName]>>>(
   read: Read,
   client = sharedClient(),

@@ -19,7 +19,10 @@ const share = () =>
     z.transform(Number),
   );
 
-/** Every variable that a function may read, with its one check; `resources/functions.yml` says which function gets which. */
+/**
+ * Every variable that a function may read, with its one check; `resources/functions.yml` says which function gets
+ * which.
+ */
 const VARIABLES = {
   USAGE_SLICES_TABLE: requiredText(),
   DAILY_RECORDS_TABLE: requiredText(),

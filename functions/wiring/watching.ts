@@ -41,7 +41,10 @@ export function watchingResources(
   };
 }
 
-/** Records what is known of what periods leave to be done; the alarms rest on these names. @returns the health, unchanged */
+/**
+ * Records what is known of what periods leave to be done; the alarms rest on these names.
+ * @returns the health, unchanged
+ */
 export function healthMetrics(metrics: Metrics, health: PeriodHealth): PeriodHealth {
   const { hoursSinceSchedule, packagesParked, lateUsageUnbilled } = health;
   if (hoursSinceSchedule !== undefined) metrics.addMetric('HoursSinceSchedule', MetricUnit.Count, hoursSinceSchedule);

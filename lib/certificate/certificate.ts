@@ -35,8 +35,8 @@ export const certificateSchema = z.strictObject({
     /** At least so many were seen by counting: one that nobody wrote down because of a crash is not among them. */
     observed: z.strictObject({ duplicates: count, rejected: count }),
     /**
-     * What ingestion says it has counted, from its own batches and from no table that the run reads. Absent where it did not count
-     * all of it (a run for some clients, a period that an earlier version has counted in part).
+     * What ingestion says it has counted, from its own batches and from no table that the run reads. Absent where it
+     * did not count all of it (a run for some clients, a period that an earlier version has counted in part).
      */
     control: z.optional(
       z.strictObject({
@@ -46,7 +46,10 @@ export const certificateSchema = z.strictObject({
         meanwhile: count,
         /** Events of which counting had no answer: the tolerance. */
         unsure: count,
-        /** Meters whose daily records lie outside of what was counted; held against each other where nothing came meanwhile. */
+        /**
+         * Meters whose daily records lie outside of what was counted; held against each other where nothing came
+         * meanwhile.
+         */
         differences: z.array(
           z.strictObject({ meters: z.array(z.string()), least: decimal, most: decimal, found: decimal }),
         ),
@@ -54,8 +57,8 @@ export const certificateSchema = z.strictObject({
     ),
   }),
   /**
-   * Messages that had not been counted when the run began to package; one may hold many events, of any period. What of them
-   * belongs to this period is late usage. Absent where the run was begun by a version that did not look.
+   * Messages that had not been counted when the run began to package; one may hold many events, of any period. What of
+   * them belongs to this period is late usage. Absent where the run was begun by a version that did not look.
    */
   queue: z.optional(z.strictObject({ lookedAt: instant, waiting: count, inFlight: count, deadLetters: count })),
   packages: z.strictObject({
@@ -71,7 +74,9 @@ export const certificateSchema = z.strictObject({
   billed: z.strictObject({
     /** Totals of the revision that was last processed, package by package. */
     lastProcessed: totals,
-    /** The same from the other side: first processed revisions, and the differences of all processed ones after them. */
+    /**
+     * The same from the other side: first processed revisions, and the differences of all processed ones after them.
+     */
     revisions: totals,
     /** What rejected revisions would have added. */
     rejected: totals,
@@ -91,14 +96,16 @@ export const certificateSchema = z.strictObject({
   lateUsage: z.strictObject({
     /** Counted and not billed when the run began, in a period that had been closed before. */
     before: totals,
-    /** Counted after the period's close and in no package yet, as the index of late usage had it. The next run bills it. */
+    /**
+     * Counted after the period's close and in no package yet, as the index of late usage had it. The next run bills it.
+     */
     after: usage,
   }),
   /** The place in the chain of all certificates of the stage, from 1; absent where the chain went period by period. */
   number: z.optional(z.int().check(z.gte(1))),
   /**
-   * The certificate that was made before this one, of whatever period. Without `number`: of the same period if there is one, else
-   * of the last period that has one.
+   * The certificate that was made before this one, of whatever period. Without `number`: of the same period if there is
+   * one, else of the last period that has one.
    */
   previous: z.nullable(z.strictObject({ periodId, runId: z.string(), hash })),
   /** SHA-256 of the canonical JSON (RFC 8785) of everything above. */

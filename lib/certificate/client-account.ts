@@ -112,7 +112,10 @@ export function accountOfProvedClient(
   return { ...usageOf(usage), packages, open: {}, faults: [] };
 }
 
-/** The content that a client's lines make of each of its packages; heads of an earlier cut may name another number of parts. */
+/**
+ * The content that a client's lines make of each of its packages; heads of an earlier cut may name another number of
+ * parts.
+ */
 function dueContents(
   clientId: string,
   lines: readonly PackageLine[],
@@ -183,8 +186,8 @@ function accountOfPackage(
 }
 
 /**
- * Whether the current revision stands for the usage. `moot`: it was rejected or parked, and what was processed before it (or
- * nothing, where nothing was) is right again, so nobody is owed what it would have changed.
+ * Whether the current revision stands for the usage. `moot`: it was rejected or parked, and what was processed before
+ * it (or nothing, where nothing was) is right again, so nobody is owed what it would have changed.
  */
 function standingOf(
   head: PackageHead,

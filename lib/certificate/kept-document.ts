@@ -44,8 +44,8 @@ export function checkedDocument(
 }
 
 /**
- * What a revision's differences add up to: the first processed revision of its line, and each difference after it. Equal to
- * the revision's own totals when nothing was lost on the way.
+ * What a revision's differences add up to: the first processed revision of its line, and each difference after it.
+ * Equal to the revision's own totals when nothing was lost on the way.
  */
 export function addUpRevisions(last: PackageDocument, documents: ReadonlyMap<number, PackageDocument>): MeterTotals {
   const sums = new MeterSums();

@@ -28,7 +28,8 @@ export function readPublicKey(pem: string): KeyObject {
 }
 
 /**
- * Holds a certificate against the key alone, with no access to anything: is it as it was sealed, and did the key's holder sign it?
+ * Holds a certificate against the key alone, with no access to anything: is it as it was sealed, and did the key's
+ * holder sign it?
  * @returns what disagrees; nothing when the certificate is genuine
  */
 export function verifySignature(certificate: Certificate, key: KeyObject): Disagreement | undefined {

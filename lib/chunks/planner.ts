@@ -1,9 +1,14 @@
 import type { ChunkBounds } from './bounds.ts';
 
-/** More chunks than a Map's input and the outputs of its children can name within 256 KiB; larger plans get larger chunks. */
+/**
+ * More chunks than a Map's input and the outputs of its children can name within 256 KiB; larger plans get larger
+ * chunks.
+ */
 export const MAXIMUM_CHUNKS = 10_000;
 
-/** Segments are this much finer than chunks, so that buckets can be read side by side and chunks still come out full. */
+/**
+ * Segments are this much finer than chunks, so that buckets can be read side by side and chunks still come out full.
+ */
 const SEGMENTS_PER_CHUNK = 8;
 
 /** Neighbouring clients of one bucket, from the end of the segment before up to and including `upTo`. */
@@ -27,8 +32,8 @@ export interface SegmentProgress {
 const EMPTY_PROGRESS: SegmentProgress = { segments: [], weight: 0, clientWeight: 0 };
 
 /**
- * Cuts one bucket's clients into segments as their records stream by, in the order of clients. Holds the segments alone.
- * A client is never cut, and one that is as heavy as a whole segment stands alone.
+ * Cuts one bucket's clients into segments as their records stream by, in the order of clients. Holds the segments
+ * alone. A client is never cut, and one that is as heavy as a whole segment stands alone.
  */
 export class SegmentBuilder {
   readonly #bucket: number;
@@ -101,8 +106,8 @@ export interface PlannedChunk {
 
 /**
  * Joins segments, in order, into chunks of at most `recordsPerChunk` records; only a segment that is heavier by itself,
- * which is one heavy client, makes a heavier chunk. When there would be more than `maximumChunks`, chunks grow. Together the
- * chunks cover the whole order of clients.
+ * which is one heavy client, makes a heavier chunk. When there would be more than `maximumChunks`, chunks grow.
+ * Together the chunks cover the whole order of clients.
  */
 export function joinSegments(
   segments: readonly Segment[],
@@ -117,9 +122,10 @@ export function joinSegments(
 }
 
 /**
- * Chunks in the order in which workers should take them: each next one in another bucket, as far as there are any. A bucket is one
- * partition key, which DynamoDB reads at 3,000 units a second at most
- * (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html); neighbouring chunks are in one.
+ * Chunks in the order in which workers should take them: each next one in another bucket, as far as there are any. A
+ * bucket is one partition key, which DynamoDB reads at 3,000 units a second at most
+ * (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html); neighbouring chunks
+ * are in one.
  */
 export function dealOverBuckets(chunks: readonly PlannedChunk[]): PlannedChunk[] {
   const byBucket = Map.groupBy(chunks, ({ bounds }) => bounds.fromBucket);

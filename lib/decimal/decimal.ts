@@ -36,7 +36,10 @@ export function negate(a: Decimal): Decimal {
   return format(parse(a).neg());
 }
 
-/** Negative when `a < b`, zero when they are equal, positive when `a > b`: fit for `Array.sort`. @throws InvalidDecimal */
+/**
+ * Negative when `a < b`, zero when they are equal, positive when `a > b`: fit for `Array.sort`.
+ * @throws InvalidDecimal
+ */
 export function compare(a: Decimal, b: Decimal): number {
   return parse(a).cmp(parse(b));
 }
@@ -45,8 +48,8 @@ export function compare(a: Decimal, b: Decimal): number {
 const SHORT_FORM = /^-?\d{1,15}$|^(?=[-\d.]{3,16}$)-?\d+\.\d+$/;
 
 /**
- * Adds many decimals, exactly. Short values, which is what nearly every quantity is, are added as machine integers, one sum
- * for each number of fraction digits; what is long, or a sum that leaves the safe range, goes on as a big decimal.
+ * Adds many decimals, exactly. Short values, which is what nearly every quantity is, are added as machine integers, one
+ * sum for each number of fraction digits; what is long, or a sum that leaves the safe range, goes on as a big decimal.
  */
 export class DecimalSum {
   /** At index n the sum of the values with n fraction digits, times 10^n: always a safe integer. */

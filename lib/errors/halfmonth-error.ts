@@ -1,6 +1,6 @@
 /**
- * What a person can do about an error, as data: who shows it knows how it is typed or clicked. The error's own text says the same in
- * words, for those who read it in the console of Step Functions.
+ * What a person can do about an error, as data: who shows it knows how it is typed or clicked. The error's own text
+ * says the same in words, for those who read it in the console of Step Functions.
  */
 export type Remedy =
   | { task: 'list-packages'; periodId: string; states: readonly string[] }

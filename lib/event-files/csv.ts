@@ -59,9 +59,10 @@ interface Row {
 }
 
 /**
- * The events of a CSV file with a heading line; columns are parted by what the heading is parted by: a comma, a semicolon or a tab.
- * Quantities stay text, so no digit is lost.
- * @param onRefused told of each row whose fields do not fit the heading, are empty or no UTF-8, by the line on which it ends
+ * The events of a CSV file with a heading line; columns are parted by what the heading is parted by: a comma, a
+ * semicolon or a tab. Quantities stay text, so no digit is lost.
+ * @param onRefused told of each row whose fields do not fit the heading, are empty or no UTF-8, by the line on which it
+ * ends
  * @throws UnreadableFile where a mapped column is not in the heading, or stands there twice, before anything goes on
  */
 export async function* eventsOfCsv(

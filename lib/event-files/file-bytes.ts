@@ -12,8 +12,8 @@ const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 export interface FileBytes {
   chunks: AsyncIterable<Buffer>;
   /**
-   * How far into the file itself its text goes on: a file is read ahead of what is made of it, and only what is packed cannot be told
-   * better than by what was read.
+   * How far into the file itself its text goes on: a file is read ahead of what is made of it, and only what is packed
+   * cannot be told better than by what was read.
    * @param text bytes of the text
    */
   positionOf(text: number): number;

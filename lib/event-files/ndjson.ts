@@ -13,9 +13,9 @@ const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 /**
- * The events of newline-delimited JSON: lines end with LF or CR LF and with nothing else, and a line that is an array holds several.
- * Their texts go on as they stand, since parsing a quantity would cost it its digits; only characters that the queue refuses are
- * escaped, which means the same in JSON. Holds one chunk and one line.
+ * The events of newline-delimited JSON: lines end with LF or CR LF and with nothing else, and a line that is an array
+ * holds several. Their texts go on as they stand, since parsing a quantity would cost it its digits; only characters
+ * that the queue refuses are escaped, which means the same in JSON. Holds one chunk and one line.
  * @param onRefused told of each line that is no JSON, no UTF-8, or too long for a message
  * @throws UnreadableFile where the file is no such text, before anything of it goes on
  */
@@ -111,7 +111,9 @@ function elementTexts(text: string): string[] | { fault: string } {
   }
 }
 
-/** An array or an object that goes over several lines would be refused line by line, thousands of times for one reason. */
+/**
+ * An array or an object that goes over several lines would be refused line by line, thousands of times for one reason.
+ */
 function assertOneEventALine(text: string, fault: string): void {
   const isArray = text.startsWith('[');
   if (text !== '[' && text !== '{' && !(isArray && fault.startsWith('it ends too early'))) return;

@@ -25,12 +25,15 @@ const MILLISECONDS_PER_DAY = 86_400_000;
 /** How far a producer's clock may be ahead of ours. */
 export const MAXIMUM_AHEAD_MILLISECONDS = 3_600_000;
 
-/** So long a queue keeps a message (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html). */
+/**
+ * So long a queue keeps a message
+ * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html).
+ */
 const LONGEST_WAIT_MILLISECONDS = 14 * MILLISECONDS_PER_DAY;
 
 /**
- * The window of a message: `maxAgeDays` back from when it was sent, so that no wait in the queue makes an event too old, and one
- * hour ahead of now. Slices live a day longer than the oldest event and the longest wait together.
+ * The window of a message: `maxAgeDays` back from when it was sent, so that no wait in the queue makes an event too
+ * old, and one hour ahead of now. Slices live a day longer than the oldest event and the longest wait together.
  * @param sentAt when the queue received the message, in milliseconds since the epoch; absent: now
  */
 export function acceptanceWindowAt(now: number, maxAgeDays: number, sentAt: number = now): AcceptanceWindow {
@@ -151,7 +154,8 @@ function invalidMeter(meter: unknown): Rejection {
 
 /**
  * What a client id is made of: 1 to 128 letters, digits and `. _ : @ | / + = -`. It leaves out what separates the parts
- * of a key (`#`), what sorts after every key (`DEL`), whatever is not printed, and letters that look like other letters.
+ * of a key (`#`), what sorts after every key (`DEL`), whatever is not printed, and letters that look like other
+ * letters.
  */
 export const CLIENT_ID_FORM = /^[A-Za-z0-9._:@|/+=-]{1,128}$/;
 
@@ -170,8 +174,8 @@ export function isClientId(value: unknown): value is string {
 }
 
 /**
- * Names that cannot be told from what every JavaScript object has: totals are kept by meter, the SDK drops an attribute named
- * `__proto__` without a word, and takes a map with one named `constructor` for something else than a map.
+ * Names that cannot be told from what every JavaScript object has: totals are kept by meter, the SDK drops an attribute
+ * named `__proto__` without a word, and takes a map with one named `constructor` for something else than a map.
  */
 export const RESERVED_METERS: readonly string[] = ['__proto__', 'constructor'];
 
@@ -191,8 +195,8 @@ const TIME_MAXIMUM_LENGTH = 64;
 const MILLISECONDS_PER_MINUTE = 60_000;
 
 /**
- * The instant of an RFC 3339 time with its zone, in milliseconds since the epoch, or nothing when the text is none. A leap
- * second (`:60`) is the first instant of the next minute, as POSIX time has it
+ * The instant of an RFC 3339 time with its zone, in milliseconds since the epoch, or nothing when the text is none. A
+ * leap second (`:60`) is the first instant of the next minute, as POSIX time has it
  * (https://www.rfc-editor.org/rfc/rfc3339#section-5.6).
  */
 export function instantOf(text: string): number | undefined {

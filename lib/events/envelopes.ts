@@ -1,6 +1,6 @@
 /**
- * What wraps an event on its way, or stands where one should, and the cure: a producer who reads only "specversion is missing"
- * does not learn that a setting of the way did it.
+ * What wraps an event on its way, or stands where one should, and the cure: a producer who reads only "specversion is
+ * missing" does not learn that a setting of the way did it.
  */
 export function envelopeOf(value: Readonly<Record<string, unknown>>): string | undefined {
   return ENVELOPES.find(({ isIt }) => isIt(value))?.sentence;

@@ -11,8 +11,8 @@ export type Identity = string;
 export const IDENTITY_BYTES = 16;
 
 /**
- * The identity of an event. `source` and `id` are joined as a JSON array: no two pairs have the same text, not even ones
- * with quotes, separators or halves of surrogate pairs in them.
+ * The identity of an event. `source` and `id` are joined as a JSON array: no two pairs have the same text, not even
+ * ones with quotes, separators or halves of surrogate pairs in them.
  */
 export function identityOf(source: string, id: string): Identity {
   return hash('sha256', JSON.stringify([source, id]), 'buffer').toString('latin1', 0, IDENTITY_BYTES);

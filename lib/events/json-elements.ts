@@ -17,9 +17,9 @@ export interface JsonMessage {
 }
 
 /**
- * Parses a message and looks at each of its elements' own text, once from left to right and without recursion: whatever the
- * nesting, the work grows with the length only. What `JSON.parse` drops in silence, digits of a quantity and repeated names, is
- * found here.
+ * Parses a message and looks at each of its elements' own text, once from left to right and without recursion: whatever
+ * the nesting, the work grows with the length only. What `JSON.parse` drops in silence, digits of a quantity and
+ * repeated names, is found here.
  * @throws SyntaxError when the text is no JSON
  */
 export function readJsonMessage(text: string): JsonMessage {

@@ -19,7 +19,10 @@ export interface MessageContent {
   rejected: RejectedElement[];
 }
 
-/** So many elements of a message are rejected each by itself; the rest goes together, so that a rejection never outgrows its input. */
+/**
+ * So many elements of a message are rejected each by itself; the rest goes together, so that a rejection never outgrows
+ * its input.
+ */
 const MOST_FAULTS = 100;
 /** A small message may have so many in any case. */
 const FAULTS_ANYHOW = 8;
@@ -28,8 +31,8 @@ const BYTES_OF_A_FAULT = 128;
 
 /**
  * Reads a message: one event, or an array of events (CloudEvents batch format,
- * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md#4-json-batch-format), in which there may
- * be none. Never throws; its work grows with the length of the message, and so do its answers.
+ * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md#4-json-batch-format), in which
+ * there may be none. Never throws; its work grows with the length of the message, and so do its answers.
  */
 export function readMessage(body: string, window: AcceptanceWindow): MessageContent {
   let message: JsonMessage;

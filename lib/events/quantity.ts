@@ -13,9 +13,9 @@ const NOT_FINITE = /^[+-]?(nan|inf|infinity)$/i;
 const LIMITS = `at most ${MAXIMUM_INTEGER_DIGITS} digits before and ${MAXIMUM_FRACTION_DIGITS} after the decimal point`;
 
 /**
- * A quantity, exactly as it was sent, from a JSON string or number; negative ones take usage back. With at most 18 integer and
- * 12 fraction digits, 10^8 of them add up within the 38 digits that a DynamoDB Number could hold. Zeros that say nothing are
- * no digits.
+ * A quantity, exactly as it was sent, from a JSON string or number; negative ones take usage back. With at most 18
+ * integer and 12 fraction digits, 10^8 of them add up within the 38 digits that a DynamoDB Number could hold. Zeros
+ * that say nothing are no digits.
  * @param numberText how it was written, where it is a JSON number
  */
 export function readQuantity(value: unknown, numberText?: string): Decimal | Rejection {

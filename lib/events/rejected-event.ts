@@ -28,7 +28,10 @@ export interface RejectedMessage {
   part?: { number: number; of: number };
 }
 
-/** SQS takes 1 MiB a message (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html). */
+/**
+ * SQS takes 1 MiB a message
+ * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html).
+ */
 export const MAXIMUM_MESSAGE_BYTES = 1_048_576;
 /** Fits into a message whatever its characters are: one of them takes six bytes in JSON at most. */
 const PART_LENGTH = 170_000;
@@ -55,8 +58,8 @@ export function rejectedMessagesOf(event: RejectedEvent): string[] {
 const REFUSED_CHARACTER = /[\ud800-\udfff\ufffe\uffff]/g;
 
 /**
- * The same JSON with every character escaped that SQS or an emulator of it refuses: the two non-characters of the basic plane, and
- * what lies above that plane
+ * The same JSON with every character escaped that SQS or an emulator of it refuses: the two non-characters of the basic
+ * plane, and what lies above that plane
  * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
  */
 export function jsonTextForQueue(json: string): string {

@@ -1,7 +1,10 @@
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib';
 
-/** The codings that are read, for `Accept-Encoding`: a request without it allows every coding (RFC 9110, section 12.5.3). */
+/**
+ * The codings that are read, for `Accept-Encoding`: a request without it allows every coding (RFC 9110, section
+ * 12.5.3).
+ */
 export const READ_CODINGS = 'gzip, deflate, br';
 
 /** More codings over each other than a server and a proxy apply are an attack. */

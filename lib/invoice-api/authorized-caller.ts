@@ -41,7 +41,9 @@ export function authorizedCaller(connections: Connections, provide: TokenProvide
 /** Shorter tokens are no secrets, and their letters stand in every text. */
 const SHORTEST_SECRET = 8;
 
-/** No echo of a secret is left in any text of it; best before anything is read or cut, as a part of a secret is one too. */
+/**
+ * No echo of a secret is left in any text of it; best before anything is read or cut, as a part of a secret is one too.
+ */
 export function withoutSecret<Value>(value: Value, secret: string): Value {
   return maskedIn(value, (text) => withoutToken(text, secret));
 }
@@ -51,7 +53,10 @@ function withoutToken(text: string, token: string): string {
   return text.replaceAll(token, '[token]').replaceAll(encodeURIComponent(token), '[token]');
 }
 
-/** Every text in it, however deep: reasons and ids are stored and shown, and an API may echo what it was sent in any of them. */
+/**
+ * Every text in it, however deep: reasons and ids are stored and shown, and an API may echo what it was sent in any of
+ * them.
+ */
 function maskedIn<Value>(value: Value, mask: (text: string) => string): Value {
   // What comes out is of the type that went in: texts become texts, and all else stays.
   if (typeof value === 'string') return mask(value) as Value;

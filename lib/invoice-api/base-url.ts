@@ -3,8 +3,8 @@ import { HalfmonthError } from '../errors/halfmonth-error.ts';
 /**
  * Where an invoice API with this base URL takes packages.
  * @param baseUrl `https://invoices.example.com`, or with a path in front of `/v1`
- * @throws InvoiceApiMisconfigured when it is no HTTPS URL, or carries credentials, a query or a fragment; `http://` is for this
- * machine alone
+ * @throws InvoiceApiMisconfigured when it is no HTTPS URL, or carries credentials, a query or a fragment; `http://` is
+ * for this machine alone
  */
 export function packagesUrlOf(baseUrl: string): URL {
   const url = URL.parse(baseUrl);

@@ -8,13 +8,16 @@ export interface ComeBack {
   /** The field that says so, as it came: `Retry-After: 120`. */
   said: string;
   /**
-   * Whether it asks this caller to stay away, by `Retry-After` or by a window that is spent. Many APIs say in every answer
-   * when a window ends.
+   * Whether it asks this caller to stay away, by `Retry-After` or by a window that is spent. Many APIs say in every
+   * answer when a window ends.
    */
   isAsked: boolean;
 }
 
-/** No window of any published quota is longer than a day; a week leaves room, and what is longer is no wait that anybody means. */
+/**
+ * No window of any published quota is longer than a day; a week leaves room, and what is longer is no wait that anybody
+ * means.
+ */
 const LONGEST_WAIT_MILLISECONDS = 7 * 24 * 3600 * 1000;
 /** A number from here on counts from the epoch: as a duration in seconds it would be 31 years. */
 const EPOCH_SECONDS_FROM = 1e9;
@@ -23,13 +26,14 @@ const EPOCH_SECONDS_TO = 1e11;
 const LONGEST_VALUE = 200;
 
 /**
- * When to come back, from whichever field says it: `Retry-After` first (RFC 9110, section 10.2.3), then `RateLimit` with
- * `RateLimit-Policy` (IETF draft ratelimit-headers, and its older forms), then the vendors' reset fields. Each is read in
- * every form that is met: seconds, milliseconds where the name says so, moments in seconds or smaller units since the epoch, HTTP dates,
- * RFC 3339, `PT30S`, `1m30s`. Zero, a moment in the past and more than a week are not said.
+ * When to come back, from whichever field says it: `Retry-After` first (RFC 9110, section 10.2.3), then `RateLimit`
+ * with `RateLimit-Policy` (IETF draft ratelimit-headers, and its older forms), then the vendors' reset fields. Each is
+ * read in every form that is met: seconds, milliseconds where the name says so, moments in seconds or smaller units
+ * since the epoch, HTTP dates, RFC 3339, `PT30S`, `1m30s`. Zero, a moment in the past and more than a week are not
+ * said.
  *
- * A moment is measured against the answer's own `Date`, so that clocks that disagree do no harm, and against our clock where
- * that makes no sense.
+ * A moment is measured against the answer's own `Date`, so that clocks that disagree do no harm, and against our clock
+ * where that makes no sense.
  *
  * @param now milliseconds since the epoch
  */
@@ -45,7 +49,10 @@ export function comeBackOf(headers: HeaderFields, now: number): ComeBack | undef
   return undefined;
 }
 
-/** How long the API asks its caller to stay away, in milliseconds; undefined when it does not say. See {@link comeBackOf}. */
+/**
+ * How long the API asks its caller to stay away, in milliseconds; undefined when it does not say. See
+ * {@link comeBackOf}.
+ */
 export function retryAfterMilliseconds(headers: HeaderFields, now: number): number | undefined {
   return comeBackOf(headers, now)?.milliseconds;
 }
@@ -88,7 +95,10 @@ function fromReset(value: string, clocks: readonly number[], headers: HeaderFiel
   return (remainingOf(headers) ?? 0) > 0 ? undefined : fromAnyForm(value, clocks);
 }
 
-/** `"policy";r=0;t=30`, several with commas, where a policy's own window is `w` in `RateLimit-Policy`; older: `remaining=0, reset=30`. */
+/**
+ * `"policy";r=0;t=30`, several with commas, where a policy's own window is `w` in `RateLimit-Policy`; older:
+ * `remaining=0, reset=30`.
+ */
 function fromRateLimit(value: string, clocks: readonly number[], headers: HeaderFields): number | undefined {
   const older = parameterOf(value, 'reset');
   if (older !== undefined)

@@ -42,7 +42,10 @@ export interface ConnectionOptions {
    * hear its peer hang up, and a request on such a connection would end with an unknown outcome for nothing.
    */
   idleMilliseconds: number;
-  /** A signal that aborts after so many milliseconds, for callers who live on another clock; default `AbortSignal.timeout`. */
+  /**
+   * A signal that aborts after so many milliseconds, for callers who live on another clock; default
+   * `AbortSignal.timeout`.
+   */
   timeoutSignal?: (milliseconds: number) => AbortSignal;
 }
 
@@ -57,12 +60,12 @@ export interface Connections {
 }
 
 /**
- * Connections over Node's own client rather than `fetch`: it tells when the last byte of a request has left and whether its
- * connection is a kept one, where `fetch` and undici do not, and the bundle stays small.
+ * Connections over Node's own client rather than `fetch`: it tells when the last byte of a request has left and whether
+ * its connection is a kept one, where `fetch` and undici do not, and the bundle stays small.
  *
  * Requests wait in a line of our own, not in the Agent's: the Agent gives a connection to the next in line in the same
- * moment in which an answer ends, and a server that says more than it was asked for would be heard as that one's answer. Node drops
- * a connection on which something comes while nobody asks.
+ * moment in which an answer ends, and a server that says more than it was asked for would be heard as that one's
+ * answer. Node drops a connection on which something comes while nobody asks.
  */
 export function openConnections(options: ConnectionOptions): Connections {
   let agents = newAgents(options.maximumConnections);
@@ -93,7 +96,10 @@ export function openConnections(options: ConnectionOptions): Connections {
   };
 }
 
-/** The answer is there at once; the next in line comes when what else the server has sent with it has been read and dropped. */
+/**
+ * The answer is there at once; the next in line comes when what else the server has sent with it has been read and
+ * dropped.
+ */
 function inLine(line: LimitFunction, exchange: () => Promise<HttpResult>): Promise<HttpResult> {
   return new Promise((resolve, reject) => {
     void line(async () => {
@@ -149,9 +155,9 @@ async function responseTo({ request, signal, onLeft }: TimedRequest, agents: Age
       : plainRequest(url, { method, headers, signal, agent: agents.plain });
   // A connection may fail once more after its answer began; reading the body tells us, and nobody else must be told.
   outgoing.on('error', () => {});
-  // `finish` comes when the socket has taken the last byte. On a new one that says little: a TCP connection is open for us
-  // before the server has accepted it. Two rounds of the event loop give a busy machine time to pass the bytes on; to say so
-  // late is always safe.
+  // `finish` comes when the socket has taken the last byte. On a new one that says little: a TCP connection is open for
+  // us before the server has accepted it. Two rounds of the event loop give a busy machine time to pass the bytes on;
+  // to say so late is always safe.
   outgoing.once('finish', () => {
     if (onLeft && outgoing.reusedSocket)
       void setImmediate()

@@ -16,7 +16,10 @@ export interface HttpInvoiceApiOptions {
   maximumAnswerBytes?: number;
   /** Kept connections are dropped after this time without a request; default 4 s, under any server's own limit. */
   idleMilliseconds?: number;
-  /** A signal that aborts after so many milliseconds, for callers who live on another clock; default `AbortSignal.timeout`. */
+  /**
+   * A signal that aborts after so many milliseconds, for callers who live on another clock; default
+   * `AbortSignal.timeout`.
+   */
   timeoutSignal?: (milliseconds: number) => AbortSignal;
 }
 
@@ -34,7 +37,8 @@ export interface HttpInvoiceApi extends InvoiceApi {
 }
 
 /**
- * Speaks the contract of `docs/invoice-api.openapi.yaml`. Redirects are not followed: the token goes to `baseUrl` alone.
+ * Speaks the contract of `docs/invoice-api.openapi.yaml`. Redirects are not followed: the token goes to `baseUrl`
+ * alone.
  * @throws InvoiceApiMisconfigured when `baseUrl` is no HTTP URL, or carries credentials, a query or a fragment
  */
 export function httpInvoiceApi(options: HttpInvoiceApiOptions): HttpInvoiceApi {

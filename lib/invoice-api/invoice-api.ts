@@ -1,7 +1,9 @@
 import type { SubmissionProgress } from '../packages/package.ts';
 import type { components } from './contract.ts';
 
-/** What the API says of a submission: `queued` and `processing` will change, the others are final for that submission. */
+/**
+ * What the API says of a submission: `queued` and `processing` will change, the others are final for that submission.
+ */
 export type InvoiceApiStatus = components['schemas']['PackageStatus'];
 
 /**
@@ -28,7 +30,10 @@ export interface Exchange {
   requestId?: string;
 }
 
-/** The API has no room now: 429, 503, or another refusal that says when to come back. The same request, byte for byte, is welcome later. */
+/**
+ * The API has no room now: 429, 503, or another refusal that says when to come back. The same request, byte for byte,
+ * is welcome later.
+ */
 export interface Throttled {
   kind: 'throttled';
   exchange: Exchange;
@@ -37,7 +42,10 @@ export interface Throttled {
   reason: string;
 }
 
-/** 401 or 403 that does not ask to come back later: nothing was accepted, and nothing will be until a person or a rotation mends the credentials. */
+/**
+ * 401 or 403 that does not ask to come back later: nothing was accepted, and nothing will be until a person or a
+ * rotation mends the credentials.
+ */
 export interface CredentialsRefused {
   kind: 'credentials-refused';
   exchange: Exchange;
@@ -54,9 +62,9 @@ export interface Invalid {
 
 /**
  * Whether the request took effect cannot be told. `time-out` and `connection`: no answer; `server-error`: a 5xx other
- * than 503; `malformed-answer`: an answer against the contract, or about something else than what was asked; `wrong-address`: 404,
- * 405, 410 or a redirect, which is not followed, as a wrong base URL gives them; `unexpected-status`: another status that the
- * contract does not have.
+ * than 503; `malformed-answer`: an answer against the contract, or about something else than what was asked;
+ * `wrong-address`: 404, 405, 410 or a redirect, which is not followed, as a wrong base URL gives them;
+ * `unexpected-status`: another status that the contract does not have.
  */
 export interface Unknown {
   kind: 'unknown';
@@ -67,7 +75,10 @@ export interface Unknown {
   reason: string;
 }
 
-/** One request of several was answered as it should be: what is known since then, and the next is to be asked for with it. */
+/**
+ * One request of several was answered as it should be: what is known since then, and the next is to be asked for with
+ * it.
+ */
 export interface Stepped {
   kind: 'stepped';
   exchange: Exchange;
@@ -142,8 +153,8 @@ export interface SubmitRequest {
   /** What the step before answered; absent for the first. */
   progress?: SubmissionProgress;
   /**
-   * When a request under this key may have left first, in milliseconds since the epoch; absent when none did before. APIs forget keys
-   * (see {@link InvoiceApiFacts.keyRetentionMilliseconds}).
+   * When a request under this key may have left first, in milliseconds since the epoch; absent when none did before.
+   * APIs forget keys (see {@link InvoiceApiFacts.keyRetentionMilliseconds}).
    */
   firstSentAt?: number;
 }
@@ -168,8 +179,8 @@ export interface InvoiceApiFacts {
   /** How long the API remembers an idempotency key, in milliseconds. */
   keyRetentionMilliseconds: number;
   /**
-   * Whether `submit` itself finds out what an earlier request came to before it asks for anything again: then it may be called as often
-   * as need be, whatever the API has forgotten, and nobody asks `statusOf` first.
+   * Whether `submit` itself finds out what an earlier request came to before it asks for anything again: then it may be
+   * called as often as need be, whatever the API has forgotten, and nobody asks `statusOf` first.
    */
   looksUp?: boolean;
 }
@@ -188,8 +199,8 @@ export interface StatusReadOptions extends RequestOptions {
 export interface InvoiceApi {
   readonly facts: InvoiceApiFacts;
   /**
-   * What keeps a package from being sent at all, such as a client without a customer, in words for a person; undefined when nothing
-   * does. Makes no request.
+   * What keeps a package from being sent at all, such as a client without a customer, in words for a person; undefined
+   * when nothing does. Makes no request.
    */
   obstacle?(request: Pick<SubmitRequest, 'body'>): Promise<string | undefined>;
   /** One request of a submission. Answered `stepped`, the caller keeps the progress and calls again with it. */

@@ -71,7 +71,10 @@ export function periodOutcome(result: HttpResult, address: URL): PeriodOutcome {
   };
 }
 
-/** Statuses that say that nothing is there for us; a redirect is not followed, as the token goes to its own address alone. */
+/**
+ * Statuses that say that nothing is there for us; a redirect is not followed, as the token goes to its own address
+ * alone.
+ */
 function isWrongAddress(status: number): boolean {
   return status === 404 || status === 405 || status === 410 || (status >= 300 && status < 400);
 }

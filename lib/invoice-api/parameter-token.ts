@@ -6,7 +6,9 @@ import type { Context } from 'aws-lambda';
 import type { TokenProvider } from './authorized-caller.ts';
 import { InvoiceApiMisconfigured } from './base-url.ts';
 
-/** A token that nobody refused is read anew after this time, so that a rotation that keeps the old one valid is seen. */
+/**
+ * A token that nobody refused is read anew after this time, so that a rotation that keeps the old one valid is seen.
+ */
 const KEPT_MILLISECONDS = 300_000;
 const KEY = 'invoiceApiToken';
 
@@ -22,8 +24,8 @@ export interface ParameterToken {
 }
 
 /**
- * The bearer token from a SecureString in SSM's Parameter Store, read by `@middy/ssm`. It is kept in memory alone, for five
- * minutes, and read anew at once when the API refuses it: a rotation needs no deploy and stops no run.
+ * The bearer token from a SecureString in SSM's Parameter Store, read by `@middy/ssm`. It is kept in memory alone, for
+ * five minutes, and read anew at once when the API refuses it: a rotation needs no deploy and stops no run.
  * @param name of the parameter
  * @param awsClientOptions where the environment does not say enough
  * @throws InvoiceApiMisconfigured, when a token is asked for, if there is no such parameter or it is empty
@@ -55,9 +57,13 @@ export function parameterToken(name: string, awsClientOptions: SSMClientConfig =
   return { middleware, provide };
 }
 
-/** Lets the middleware put what it has or reads into a request of its own: an invocation may outlive what its request got. */
+/**
+ * Lets the middleware put what it has or reads into a request of its own: an invocation may outlive what its request
+ * got.
+ */
 async function tokenFrom(middleware: TokenMiddleware, name: string): Promise<string> {
-  const request = { internal: {} } as Parameters<NonNullable<TokenMiddleware['before']>>[0]; // all of it that this middleware touches
+  // The middleware touches nothing else of a request.
+  const request = { internal: {} } as Parameters<NonNullable<TokenMiddleware['before']>>[0];
   await middleware.before?.(request);
   const token = await getInternal(KEY, request).then(
     (values) => String(values[KEY] ?? '').trim(),
@@ -71,7 +77,10 @@ async function tokenFrom(middleware: TokenMiddleware, name: string): Promise<str
   return token;
 }
 
-/** What the middleware wraps: the SDK's own error, which Step Functions tries again by its name, or that nothing is there. */
+/**
+ * What the middleware wraps: the SDK's own error, which Step Functions tries again by its name, or that nothing is
+ * there.
+ */
 function readingError(error: unknown, name: string): unknown {
   const [cause] = (error as { cause?: { data?: unknown[] } }).cause?.data ?? [error];
   if (cause instanceof Error && cause.message === `InvalidParameter ${name}`) {

@@ -7,8 +7,8 @@ const MOST_SENTENCES = 12;
 const DEEPEST = 8;
 
 /**
- * What an answer says, in one line for a person, whatever its body is: the sentences of problem+json (RFC 9457) and of the
- * JSON that other APIs use, the words of an HTML page, or the text as it is.
+ * What an answer says, in one line for a person, whatever its body is: the sentences of problem+json (RFC 9457) and of
+ * the JSON that other APIs use, the words of an HTML page, or the text as it is.
  */
 export function saidBy(text: string): string {
   const body = text.slice(0, LONGEST_TEXT).trim();
@@ -80,7 +80,8 @@ function gather(value: unknown, { sentences, label, isTelling, depth }: Gatherin
   const isTold = members.some(([name, one]) => typeof one === 'string' && TELLING.test(plain(name)));
   for (const [name, one] of members) {
     const tells = TELLING.test(plain(name));
-    // Beside a sentence, other strings are codes and addresses; alone, as in `{ customer: ['not_found'] }`, they are what is said.
+    // Beside a sentence, other strings are codes and addresses; alone, as in `{ customer: ['not_found'] }`, they are
+    // what is said.
     const isLeaf = typeof one === 'string';
     const takes = tells || (isTelling && !(isLeaf && (isTold || CODED.test(plain(name)))));
     const named = tells || !takes ? about || label : name;

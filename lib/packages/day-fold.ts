@@ -87,8 +87,9 @@ export function isSameDay(one: FoldedDay, other: FoldedDay): boolean {
 }
 
 /**
- * A day from its record and its slices: of what can expire whatever holds more of it, and of what lasts the same. Counting only ever
- * adds events, and what lasts never goes, so the one that holds more of a kind holds all that the other one holds of it.
+ * A day from its record and its slices: of what can expire whatever holds more of it, and of what lasts the same.
+ * Counting only ever adds events, and what lasts never goes, so the one that holds more of a kind holds all that the
+ * other one holds of it.
  * @param kept the daily record; one whose lasting part is not known is compared as a whole
  */
 export function fullerDay(kept: FoldedDay, slices: FoldedDay): FoldedDay {

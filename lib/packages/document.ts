@@ -16,7 +16,9 @@ export interface PackageContent {
   lines: PackageLine[];
 }
 
-/** For the reader's information; not part of the content, since an event of quantity 0 changes nothing that is billed. */
+/**
+ * For the reader's information; not part of the content, since an event of quantity 0 changes nothing that is billed.
+ */
 export interface DocumentCounts {
   /** Events of the client in the whole period, whatever part their meters are in. */
   events: number;

@@ -64,8 +64,9 @@ export function abandoned(head: PackageHead, now: number): Transition {
 }
 
 /**
- * A person wants it tried again: attempts begin anew, under the same key, since an earlier one may have arrived. Under a new key only
- * if that person knows that the API billed nothing under the old one: nothing else would keep it from billing twice.
+ * A person wants it tried again: attempts begin anew, under the same key, since an earlier one may have arrived. Under
+ * a new key only if that person knows that the API billed nothing under the old one: nothing else would keep it from
+ * billing twice.
  */
 export function released(head: PackageHead, reason: string, now: number, isNewKey = false): Transition {
   const key = isNewKey
@@ -83,7 +84,9 @@ export function isRejectedByApi({ state, attempts }: PackageHead): boolean {
   return state === 'rejected' && attempts.at(-1)?.action !== 'give-up';
 }
 
-/** A person gives it up: it will not be sent, and not be billed, unless it is released again. A later revision may be. */
+/**
+ * A person gives it up: it will not be sent, and not be billed, unless it is released again. A later revision may be.
+ */
 export function givenUp(head: PackageHead, reason: string, now: number): Transition {
   return {
     name: 'giveUp',

@@ -22,8 +22,8 @@ export const MAXIMUM_DOCUMENT_BYTES = 350_000;
 
 /**
  * The lines of one part may take this much, in bytes. A correction carries its lines and, at worst, a difference that
- * takes back every old line and adds every new one. With old lines of at most this size there is always a number of parts
- * with which such a correction fits too, so no package is ever refused for its size.
+ * takes back every old line and adds every new one. With old lines of at most this size there is always a number of
+ * parts with which such a correction fits too, so no package is ever refused for its size.
  */
 export const MAXIMUM_LINES_BYTES = 165_000;
 
@@ -31,8 +31,8 @@ export const MAXIMUM_LINES_BYTES = 165_000;
 const MAXIMUM_PARTS = 4_096;
 
 /**
- * The part that a meter belongs to when there are `parts` of them, from 1. It depends on the meter's name alone, so a new
- * meter moves no other one.
+ * The part that a meter belongs to when there are `parts` of them, from 1. It depends on the meter's name alone, so a
+ * new meter moves no other one.
  * @param parts a power of two
  */
 export function partOfMeter(meter: string, parts: number): number {
@@ -60,9 +60,10 @@ export function linesByPart(lines: readonly PackageLine[], parts: number): Packa
 }
 
 /**
- * How many parts a client's lines need: the smallest power of two, at least `atLeast`, with which the lines of every part
- * stay within {@link MAXIMUM_LINES_BYTES}. The number never shrinks within a period, so that a meter goes from part to
- * part only when a client has grown; then every part gets a correction, and what leaves one part enters another.
+ * How many parts a client's lines need: the smallest power of two, at least `atLeast`, with which the lines of every
+ * part stay within {@link MAXIMUM_LINES_BYTES}. The number never shrinks within a period, so that a meter goes from
+ * part to part only when a client has grown; then every part gets a correction, and what leaves one part enters
+ * another.
  */
 export function partsFor(lines: readonly PackageLine[], atLeast = 1): number {
   const sizes = lines.map((line) => JSON.stringify(line).length + 1);

@@ -26,7 +26,10 @@ export interface PackageAttempt {
   reason?: string;
 }
 
-/** What is known of a submission that takes several requests, small and plain JSON. Only the adapter that made it reads it. */
+/**
+ * What is known of a submission that takes several requests, small and plain JSON. Only the adapter that made it reads
+ * it.
+ */
 export type SubmissionProgress = Readonly<Record<string, unknown>>;
 
 /** What changes while a package makes its way. The bytes live in its documents, one a revision. */
@@ -40,13 +43,15 @@ export interface PackageHead {
   state: PackageState;
   revision: number;
   /**
-   * Grows only when the invoice API itself said that it did nothing: `unprocessed`, or `rejected` and a person released it. A
-   * new idempotency key.
+   * Grows only when the invoice API itself said that it did nothing: `unprocessed`, or `rejected` and a person released
+   * it. A new idempotency key.
    */
   submission: number;
   /** SHA-256 in hex over the current revision's content without revision, submission and difference. */
   contentHash: string;
-  /** The client's events in the period when the current revision was made; absent on what was made before this was kept. */
+  /**
+   * The client's events in the period when the current revision was made; absent on what was made before this was kept.
+   */
   events?: number;
   /** 0 while none has been processed. */
   lastProcessedRevision: number;
@@ -54,7 +59,9 @@ export interface PackageHead {
   lastProcessedHash?: string;
   /** The submission with which that revision was processed. */
   lastProcessedSubmission?: number;
-  /** True from the first time that bytes of this revision may have reached the API. Such a revision is never replaced. */
+  /**
+   * True from the first time that bytes of this revision may have reached the API. Such a revision is never replaced.
+   */
   everSent: boolean;
   /** Sends of this revision so far, whatever came of them. */
   attemptCount: number;
@@ -62,21 +69,31 @@ export interface PackageHead {
   attempts: PackageAttempt[];
   /** Milliseconds since the epoch: until then the sender that took it has it to itself. */
   leaseUntil?: number;
-  /** Milliseconds since the epoch: when a request of the current submission may have left first; absent on older items. */
+  /**
+   * Milliseconds since the epoch: when a request of the current submission may have left first; absent on older items.
+   */
   firstSentAt?: number;
   /**
-   * True when an earlier request of the current submission may have arrived: it ended without a final answer. Absent on older items,
-   * whose attempts tell.
+   * True when an earlier request of the current submission may have arrived: it ended without a final answer. Absent on
+   * older items, whose attempts tell.
    */
   mayHaveArrived?: boolean;
-  /** What a refusal comes to if the API turns out not to hold the submission: an earlier request of it may have arrived. */
+  /**
+   * What a refusal comes to if the API turns out not to hold the submission: an earlier request of it may have arrived.
+   */
   refusal?: { state: 'rejected' | 'parked'; reason: string };
-  /** The API did not list the current submission: how often in all, and since it was last sent; `at` in milliseconds since the epoch. */
+  /**
+   * The API did not list the current submission: how often in all, and since it was last sent; `at` in milliseconds
+   * since the epoch.
+   */
   missing?: { times: number; sinceSent: number; at: number };
   /** Milliseconds since the epoch: nothing is done about it before; `due` says what then. Absent: as soon as may be. */
   dueAt?: number;
   due?: 'send' | 'read';
-  /** The API turned it away, without taking it: so often in a row, since then (milliseconds since the epoch); `isSuspect`: while it answered others. */
+  /**
+   * The API turned it away, without taking it: so often in a row, since then (milliseconds since the epoch);
+   * `isSuspect`: while it answered others.
+   */
   turnedAway?: { times: number; since: number; isSuspect?: true };
   /** What is odd about a package that goes on all the same, for a person. */
   remark?: string;

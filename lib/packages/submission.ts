@@ -38,7 +38,10 @@ export function mayHaveArrived(head: PackageHead): boolean {
   );
 }
 
-/** Whether the API may have forgotten the key of a submission of which it may hold a request. `now`: when the next would arrive. */
+/**
+ * Whether the API may have forgotten the key of a submission of which it may hold a request. `now`: when the next would
+ * arrive.
+ */
 export function mayBeForgotten(head: PackageHead, keyRetentionMilliseconds: number, now: number): boolean {
   return mayHaveArrived(head) && head.firstSentAt !== undefined && now - head.firstSentAt >= keyRetentionMilliseconds;
 }

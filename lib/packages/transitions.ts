@@ -109,8 +109,8 @@ export function changedHead(head: PackageHead, { name, change, attempt }: Transi
 }
 
 /**
- * A head keeps this many exchanges with the API, the latest: each rewrite costs write units by the item's size. What people decided
- * is kept whole: there is little of it, and it is to be accounted for.
+ * A head keeps this many exchanges with the API, the latest: each rewrite costs write units by the item's size. What
+ * people decided is kept whole: there is little of it, and it is to be accounted for.
  */
 export const ATTEMPTS_KEPT = 10;
 

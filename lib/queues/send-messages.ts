@@ -3,7 +3,10 @@ import { SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSCli
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import { MAXIMUM_MESSAGE_BYTES } from '../events/rejected-event.ts';
 
-/** All messages of a request together: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
+/**
+ * All messages of a request together:
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+ */
 const LARGEST_BATCH_BYTES = MAXIMUM_MESSAGE_BYTES;
 const LARGEST_BATCH_MESSAGES = 10;
 const BATCHES_IN_FLIGHT = 4;

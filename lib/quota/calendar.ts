@@ -26,8 +26,9 @@ export interface OpenTurn {
 
 /**
  * The shared record of requests to one invoice API: what has gone out, who sends now, who is next. Senders take turns,
- * and only the one whose turn it is sends. So at each request its sender knows every other request that the API can have
- * seen, and sliding windows are kept strictly, whatever the API's latency. All times are milliseconds since the epoch.
+ * and only the one whose turn it is sends. So at each request its sender knows every other request that the API can
+ * have seen, and sliding windows are kept strictly, whatever the API's latency. All times are milliseconds since the
+ * epoch.
  */
 export interface QuotaCalendar {
   past: readonly PastRequests[];
@@ -45,13 +46,15 @@ export interface QuotaCalendar {
   answeredAt?: number;
   /** The last block that a person lifted. */
   lifted?: LiftedBlock;
-  /** When a send was last answered usably; absent when none ever was, or where an earlier release wrote the calendar. */
+  /**
+   * When a send was last answered usably; absent when none ever was, or where an earlier release wrote the calendar.
+   */
   sendsAnsweredAt?: number;
   /** The package that alone had the failures in a row. */
   onlyFailing?: string;
   /**
-   * How status reads fare: reads that work say nothing about sends. Absent where an earlier release wrote the calendar; the members
-   * above are of sends.
+   * How status reads fare: reads that work say nothing about sends. Absent where an earlier release wrote the calendar;
+   * the members above are of sends.
    */
   reads?: { blocksInARow: number; failuresInARow: number };
 }
@@ -89,7 +92,10 @@ export const EMPTY_CALENDAR: QuotaCalendar = {
   failuresInARow: 0,
 };
 
-/** Before the first request of a turn, or when the API asks to stay away, a Lambda waits no longer; it comes again instead. */
+/**
+ * Before the first request of a turn, or when the API asks to stay away, a Lambda waits no longer; it comes again
+ * instead.
+ */
 export const LONGEST_PAUSE_MILLISECONDS = 5_000;
 
 /** A booked turn that nobody has taken for so long is dropped. */
@@ -101,8 +107,9 @@ const CHANGEOVER_MILLISECONDS = 250;
 /** Whoever finds a turn open comes back no sooner. */
 const SHORTEST_RETURN_MILLISECONDS = 2_000;
 /**
- * What a turn is given at the least, for slow answers and a new connection, and for each request on top of twice the time that
- * the quota asks for. A turn that needed more is followed by another; one that crashed keeps everybody waiting no longer.
+ * What a turn is given at the least, for slow answers and a new connection, and for each request on top of twice the
+ * time that the quota asks for. A turn that needed more is followed by another; one that crashed keeps everybody
+ * waiting no longer.
  */
 const SHORTEST_TURN_MILLISECONDS = 15_000;
 const TURN_MILLISECONDS_PER_REQUEST = 1_000;
@@ -155,8 +162,8 @@ export function bookTurn(
 }
 
 /**
- * When what stands in the way may be gone: somebody who booked before us may never come, which shows a minute after their
- * moment, and a person may lift a block.
+ * When what stands in the way may be gone: somebody who booked before us may never come, which shows a minute after
+ * their moment, and a person may lift a block.
  */
 function nextLook(
   calendar: QuotaCalendar,
@@ -236,7 +243,9 @@ export interface TurnReport {
   onlyFailing?: string;
 }
 
-/** Ends a turn and records what it sent, also when it has been taken for crashed meanwhile: that counts twice, safely. */
+/**
+ * Ends a turn and records what it sent, also when it has been taken for crashed meanwhile: that counts twice, safely.
+ */
 export function closeTurn(
   calendar: QuotaCalendar,
   turn: OpenTurn,
@@ -273,8 +282,8 @@ function heardOfSends(calendar: QuotaCalendar, report: TurnReport) {
 }
 
 /**
- * When to look again whether a turn is over, as nobody can be woken: one that has lasted for a while will probably last as long
- * again, so looking takes a few returns at most and wastes no more than the turn took.
+ * When to look again whether a turn is over, as nobody can be woken: one that has lasted for a while will probably last
+ * as long again, so looking takes a few returns at most and wastes no more than the turn took.
  */
 function expectedEnd(open: OpenTurn, { now, clock }: CalendarMoment): number {
   const isOverdue = now >= open.until;

@@ -2,8 +2,8 @@ import type { PastRequests } from './history.ts';
 import { limitsOf, type Quota, type QuotaLimit } from './quota.ts';
 
 /**
- * The shortest time in milliseconds in which so many requests can leave under some windows, from an unused quota, if the
- * API answers at once: full windows of the longest kind, then what is left within the last of them, and so on.
+ * The shortest time in milliseconds in which so many requests can leave under some windows, from an unused quota, if
+ * the API answers at once: full windows of the longest kind, then what is left within the last of them, and so on.
  */
 export function shortestTime(requests: number, limits: readonly QuotaLimit[]): number {
   const [longest, ...shorter] = limits.toSorted((one, other) => other.milliseconds - one.milliseconds);

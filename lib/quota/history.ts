@@ -17,8 +17,8 @@ export const CLOCK_SKEW_MILLISECONDS = 2_000;
 
 /**
  * A request may reach the API later than it left us, and counts in the API's window from then on. It has surely arrived
- * when its answer is here; where the window is short, waiting for that would waste it, so this share of the window is the
- * most that we take a request to be under way.
+ * when its answer is here; where the window is short, waiting for that would waste it, so this share of the window is
+ * the most that we take a request to be under way.
  */
 export const ARRIVAL_TOLERANCE = 0.03;
 
@@ -32,8 +32,8 @@ export function arrivedBy(past: PastRequests, limit: QuotaLimit, clock: string):
 }
 
 /**
- * The first moment, not before `now`, at which that many more requests may leave at once without any window holding more
- * than it may. Asked for more than a window ever holds, it answers for as many as it holds.
+ * The first moment, not before `now`, at which that many more requests may leave at once without any window holding
+ * more than it may. Asked for more than a window ever holds, it answers for as many as it holds.
  */
 export function earliest(
   history: readonly PastRequests[],
@@ -80,15 +80,16 @@ function freeAt(
 }
 
 /**
- * A window may be added to a quota while requests are on record: as if there were these anyway. They cost a few dozen entries, as
- * what only they hold is merged in coarse cells.
+ * A window may be added to a quota while requests are on record: as if there were these anyway. They cost a few dozen
+ * entries, as what only they hold is merged in coarse cells.
  */
 const KEPT_ANYWAY_MILLISECONDS = [24 * 3_600_000, 31 * 24 * 3_600_000];
 const KEPT_ANYWAY_CELL_SHARE = 0.02;
 
 /**
- * Forgets requests that no window can hold any more, nor one that may be added, and merges old ones, so that a calendar stays a few kilobytes
- * however many requests it has seen. Merged requests count as if all had left with the last of them: never too early.
+ * Forgets requests that no window can hold any more, nor one that may be added, and merges old ones, so that a calendar
+ * stays a few kilobytes however many requests it has seen. Merged requests count as if all had left with the last of
+ * them: never too early.
  */
 export function compacted(history: readonly PastRequests[], quota: Quota, now: number): PastRequests[] {
   const limits = [

@@ -29,8 +29,8 @@ export interface Departure {
 }
 
 /**
- * Waits for the quota up to this long are made in the Lambda that sends; a longer one ends the turn and is a Wait state. With
- * a shorter one, turns under a quota of a minute fall into ever smaller pieces, as latencies draw them out.
+ * Waits for the quota up to this long are made in the Lambda that sends; a longer one ends the turn and is a Wait
+ * state. With a shorter one, turns under a quota of a minute fall into ever smaller pieces, as latencies draw them out.
  */
 export const LONGEST_QUOTA_PAUSE_MILLISECONDS = 30_000;
 

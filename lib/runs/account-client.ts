@@ -7,9 +7,9 @@ import type { ChunkWork } from './chunk-work.ts';
 import { countUsage, hasLostUsage } from './package-client.ts';
 
 /**
- * Adds a client to the account of a run once everything is sent: what the daily records say, what was last processed, and the
- * states of its packages. Writes nothing, and reads no slices: what packaging took from them is in its own sums. Where the daily
- * records give the very content that was processed, the hash proves it and no document is read.
+ * Adds a client to the account of a run once everything is sent: what the daily records say, what was last processed,
+ * and the states of its packages. Writes nothing, and reads no slices: what packaging took from them is in its own
+ * sums. Where the daily records give the very content that was processed, the hash proves it and no document is read.
  * @returns nothing when no document has to be read
  */
 export function accountClient(records: ClientRecords, work: ChunkWork): Promise<void> | undefined {

@@ -22,7 +22,10 @@ export interface ChunkSums {
   states: Record<PackageState, number>;
   /** Revisions after the first among the current ones. */
   corrections: number;
-  /** Clients with packages and no records, or with fewer events than were packaged. A lost record must not become a credit. */
+  /**
+   * Clients with packages and no records, or with fewer events than were packaged. A lost record must not become a
+   * credit.
+   */
   clientsWithoutRecords: number;
   /** Days that had more events when they were last folded than their slices have now. They are left as they are. */
   daysWithMissingSlices: number;

@@ -30,7 +30,10 @@ export class ChunkWork {
   readonly frame: PackagingFrame;
   readonly dailyRecords: DailyRecordWriter;
   readonly lateLedger: LateLedger;
-  /** Whether no run over every client has finished with the period yet: days that were never folded may hold anything then. */
+  /**
+   * Whether no run over every client has finished with the period yet: days that were never folded may hold anything
+   * then.
+   */
   readonly isFirstClose: boolean;
   readonly sums = new SumsFold();
   readonly left = new LeftClients();

@@ -52,8 +52,8 @@ export interface PackagingFrame {
 }
 
 /**
- * Decides what becomes of a client's packages. Reads nothing where nothing changed; a correction reads the revision that
- * was last processed.
+ * Decides what becomes of a client's packages. Reads nothing where nothing changed; a correction reads the revision
+ * that was last processed.
  */
 export function planPackages(
   client: ClientToPackage,
@@ -91,8 +91,8 @@ function decideParts(
 }
 
 /**
- * Whether a client gets more parts while one in flight still speaks for meters that go to another part: billed there already,
- * they would be billed twice until that one is corrected.
+ * Whether a client gets more parts while one in flight still speaks for meters that go to another part: billed there
+ * already, they would be billed twice until that one is corrected.
  */
 function isMovingInFlight(planned: readonly PlannedPackage[]): boolean {
   return planned.some(({ decision, head, parts }) => decision === 'wait' && head?.parts !== parts);

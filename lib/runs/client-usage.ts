@@ -32,8 +32,8 @@ export class DayNeverFolded extends HalfmonthError {
 }
 
 /**
- * Takes each day from its record and its slices (see `fullerDay`): a record holds what slices held that have expired, or were left
- * out by a restore.
+ * Takes each day from its record and its slices (see `fullerDay`): a record holds what slices held that have expired,
+ * or were left out by a restore.
  * @throws DayNeverFolded
  */
 export function settleUsage(

@@ -81,8 +81,8 @@ const METERS_SHOWN = 200;
 const METERS_NAMED = 10;
 
 /**
- * Ends a run: adds up what the workers folded, makes the certificate, marks the period, keeps the run's record and releases
- * the lock. May run again; a run that has its certificate keeps it.
+ * Ends a run: adds up what the workers folded, makes the certificate, marks the period, keeps the run's record and
+ * releases the lock. May run again; a run that has its certificate keeps it.
  * @throws PeriodLocked, UnknownVersion
  * @throws ClientsLeft when some clients could not be packaged or balanced; all others are packaged and sent
  * @throws AccountUnbalanced when the run's account does not balance; the period is not certified then

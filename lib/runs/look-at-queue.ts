@@ -43,9 +43,9 @@ export const LOOKS_PER_WAIT = 60;
 const SHORTEST_PAUSE_MILLISECONDS = 1_000;
 
 /**
- * Looks at the queue before a run packages: events that wait there may belong to its period, and would be billed by a later run
- * only. A run that closes waits for them until its bound is over, and then goes on; the certificate says what was left. Times are
- * counted from the run's start, so that a redrive long after does not wait again.
+ * Looks at the queue before a run packages: events that wait there may belong to its period, and would be billed by a
+ * later run only. A run that closes waits for them until its bound is over, and then goes on; the certificate says what
+ * was left. Times are counted from the run's start, so that a redrive long after does not wait again.
  * @throws UnknownVersion
  */
 export async function lookAtQueue(

@@ -66,8 +66,8 @@ export class ChunkTooLarge extends HalfmonthError {
 }
 
 /**
- * How often a worker may run short of time and be called again: more than ten days at a full time-out. The history of the chunk's
- * execution holds it (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+ * How often a worker may run short of time and be called again: more than ten days at a full time-out. The history of
+ * the chunk's execution holds it (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
  */
 export const STEPS_PER_CHUNK = 1_000;
 
@@ -76,7 +76,8 @@ const TIME_MARGIN_MILLISECONDS = 30_000;
 
 /**
  * Processes one chunk of a period's clients: folds their slices into daily records and packages what changed, or
- * balances their account, or lists what a run would do, as the plan says. May run again with the same input at any time.
+ * balances their account, or lists what a run would do, as the plan says. May run again with the same input at any
+ * time.
  * @throws ChunkMissing, ChunkTooLarge, PeriodLocked, PackageContended, UnknownVersion
  */
 export async function packageChunk(
@@ -170,8 +171,8 @@ async function visitClients(
 }
 
 /**
- * How far the last call came with a client, if it is this very progress that was handed on; else the client is read from its
- * beginning.
+ * How far the last call came with a client, if it is this very progress that was handed on; else the client is read
+ * from its beginning.
  */
 async function loadBegun({ run, chunk, step = 0, begun }: PackageChunkEvent, runs: RunStore) {
   if (!begun) return undefined;
@@ -209,8 +210,8 @@ function visitAlone(
 }
 
 /**
- * Work in flight, at most so much at once: whoever adds to it waits while it is full, so that reading never runs ahead of
- * writing. The first failure is thrown to whoever adds next or finishes.
+ * Work in flight, at most so much at once: whoever adds to it waits while it is full, so that reading never runs ahead
+ * of writing. The first failure is thrown to whoever adds next or finishes.
  */
 export class PendingWork {
   readonly #limit: number;

@@ -46,7 +46,9 @@ export function packageClient(records: ClientRecords, work: ChunkWork): Promise<
   })();
 }
 
-/** The late events that are in a client's slices are in its packages now, but where a change waits for one in flight. */
+/**
+ * The late events that are in a client's slices are in its packages now, but where a change waits for one in flight.
+ */
 async function recordLate(
   { clientId, late }: ClientRecords,
   { foldedDays }: SettledUsage,
@@ -73,8 +75,8 @@ function revisionOf({ decision, head, revision, contentHash }: PlannedPackage): 
 }
 
 /**
- * Whether a client has no records any more, or fewer events in them than its packages were made of: records were lost, since
- * nothing ever deletes them and a count of events never shrinks. Not a reason to pay anything back.
+ * Whether a client has no records any more, or fewer events in them than its packages were made of: records were lost,
+ * since nothing ever deletes them and a count of events never shrinks. Not a reason to pay anything back.
  */
 export function hasLostUsage({ days, folded, heads }: ClientRecords, { usage }: Pick<SettledUsage, 'usage'>): boolean {
   if (days.length === 0 && folded.size === 0) return heads.length > 0;
@@ -115,8 +117,8 @@ function isAllKept(planned: readonly PlannedPackage[], runId: string): boolean {
 }
 
 /**
- * What a run has made of a package, whether in this step, in an earlier try of it, or in an earlier round: all of it counts
- * as made by the run.
+ * What a run has made of a package, whether in this step, in an earlier try of it, or in an earlier round: all of it
+ * counts as made by the run.
  */
 async function madeByRun(
   planned: PlannedPackage,

@@ -20,8 +20,8 @@ export class PeriodLocked extends HalfmonthError {
 }
 
 /**
- * Takes the period for an execution. The lock of an execution that has ended, however it ended, is taken over: the packages
- * that it left in flight are seen through by the new run.
+ * Takes the period for an execution. The lock of an execution that has ended, however it ended, is taken over: the
+ * packages that it left in flight are seen through by the new run.
  * @throws PeriodLocked when an execution that is running has the period
  */
 export async function takePeriodLock(
@@ -42,8 +42,9 @@ export async function takePeriodLock(
 }
 
 /**
- * Makes sure that a run in progress has its period: an execution that failed and was redriven goes on where it failed, not
- * at its first step, and another run may have taken the period or finished with it meanwhile. A free period is taken again.
+ * Makes sure that a run in progress has its period: an execution that failed and was redriven goes on where it failed,
+ * not at its first step, and another run may have taken the period or finished with it meanwhile. A free period is
+ * taken again.
  * @throws PeriodLocked when another execution has the period; redriving again is right when that one has ended
  */
 export async function keepPeriodLock(runs: RunStore, run: RunContext): Promise<void> {

@@ -29,7 +29,9 @@ export interface PlanAnswer {
   /** Counts the plans of a run, from 1. */
   round: number;
   chunks: number[];
-  /** False while the planner's time ran short: it goes on where it stopped when it is called again with the same input. */
+  /**
+   * False while the planner's time ran short: it goes on where it stopped when it is called again with the same input.
+   */
   planned: boolean;
 }
 
@@ -54,8 +56,9 @@ const CLIENTS_PER_CHUNK = 50;
 const TIME_MARGIN_MILLISECONDS = 120_000;
 
 /**
- * Splits a period's clients into chunks, in as many calls as that takes. Asked again after everything is sent, it names the chunks in which a change had to
- * wait for a package in flight, and when there are none, all chunks for the account.
+ * Splits a period's clients into chunks, in as many calls as that takes. Asked again after everything is sent, it names
+ * the chunks in which a change had to wait for a package in flight, and when there are none, all chunks for the
+ * account.
  * @throws PeriodLocked, UnknownVersion
  */
 export async function plan(event: PlanEvent, resources: PlanResources): Promise<PlanAnswer> {
@@ -164,9 +167,9 @@ export interface MeasuringOptions {
 const BUCKETS_AT_ONCE = 4;
 
 /**
- * Weighs a period's clients in the order of their keys. Buckets are read a few at a time; what is held is the segments, not the
- * records. What was weighed before is not weighed again: weights are estimates, and clients who have come since are in the stretch
- * of their neighbours.
+ * Weighs a period's clients in the order of their keys. Buckets are read a few at a time; what is held is the segments,
+ * not the records. What was weighed before is not weighed again: weights are estimates, and clients who have come since
+ * are in the stretch of their neighbours.
  * @param before how far an earlier call has come
  * @returns the segments, or how far it has come where time ran short
  */

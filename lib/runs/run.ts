@@ -34,8 +34,8 @@ export function assertKnownRun(input: unknown): void {
 }
 
 /**
- * What workers do with the chunks of a plan: make packages, balance the account once everything is sent, or only find out
- * what a run would do.
+ * What workers do with the chunks of a plan: make packages, balance the account once everything is sent, or only find
+ * out what a run would do.
  */
 export type PlanPurpose = 'package' | 'account' | 'preview';
 
@@ -48,8 +48,8 @@ const FORM = `Start a run with {} for the period that has just ended, or with an
   "deadline": "2026-12-01T12:00:00Z",
   "queueWaitMinutes": 0
 }
-mode is "close" (the default) or "preview", which writes and sends nothing. A deadline needs its zone. queueWaitMinutes is how
-long to wait for events that are still in the queue.`;
+mode is "close" (the default) or "preview", which writes and sends nothing. A deadline needs its zone. queueWaitMinutes is
+how long to wait for events that are still in the queue.`;
 
 /** More than these do not fit into the input of a state machine's steps; leave `clients` out to close for everybody. */
 export const MAXIMUM_CLIENTS = 900;

@@ -9,7 +9,9 @@ import type { Notifications } from './notifications.ts';
 const MILLISECONDS_PER_HOUR = 3_600_000;
 const MILLISECONDS_PER_DAY = 24 * MILLISECONDS_PER_HOUR;
 const ALL_BUCKETS = { from: 0, to: BUCKETS - 1 };
-/** An event for EventBridge holds 256 KB (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html). */
+/**
+ * An event for EventBridge holds 256 KB (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html).
+ */
 const METERS_TOLD = 200;
 
 /** How far back is looked at least: what waits for a person, or for a run, does not go away by itself. */
@@ -25,8 +27,8 @@ export interface PeriodHealth {
   /** Packages that wait for a person. */
   packagesParked: number;
   /**
-   * Late events of closed periods that no package holds yet: at least so many, where time ran short. Absent where it ran short before any
-   * was found, since nobody knows then.
+   * Late events of closed periods that no package holds yet: at least so many, where time ran short. Absent where it
+   * ran short before any was found, since nobody knows then.
    */
   lateUsageUnbilled?: number;
 }
@@ -52,9 +54,9 @@ export interface WatchResources {
 }
 
 /**
- * Looks at every ended period of the last year, and of as long as events can still reach it, and says what of it is not done: a
- * close that did not happen, packages that wait for a person, late usage that no package holds. Tells the world about the latter;
- * changes nothing.
+ * Looks at every ended period of the last year, and of as long as events can still reach it, and says what of it is not
+ * done: a close that did not happen, packages that wait for a person, late usage that no package holds. Tells the world
+ * about the latter; changes nothing.
  */
 export async function watchPeriods(resources: WatchResources): Promise<PeriodHealth> {
   const periods = await Promise.all(periodsToWatch(resources).map((period) => healthOf(period, resources)));

@@ -22,7 +22,8 @@ const PARTS_AT_ONCE = 8;
 /**
  * Writes what was decided on a client's packages, if they are what they were when they were read.
  * @param runId the run that makes the revisions
- * @throws PackageContended when another writer was there since: it may know of later usage, so all of the client has to be read anew
+ * @throws PackageContended when another writer was there since: it may know of later usage, so all of the client has to
+ * be read anew
  */
 export async function writePackages(
   client: ClientToPackage,

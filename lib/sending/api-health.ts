@@ -14,7 +14,9 @@ export interface Heard {
   reason?: string;
 }
 
-/** Where an API throttles without saying for how long, it is about a minute (QuickBooks, Chargebee) or its own window. */
+/**
+ * Where an API throttles without saying for how long, it is about a minute (QuickBooks, Chargebee) or its own window.
+ */
 const LONGEST_FIRST_BLOCK_MILLISECONDS = 60_000;
 const FIRST_BLOCK_WITHOUT_QUOTA_MILLISECONDS = 5_000;
 const LONGEST_BLOCK_MILLISECONDS = 3_600_000;
@@ -26,12 +28,15 @@ const FAILURES_IN_A_ROW = 5;
 const WRONG_ADDRESSES_IN_A_ROW = 3;
 /** Failures that are of no package in particular. */
 const SEVERAL = '*';
-/** When it is so after a block too, it is an outage: shorter blocks would be over before the next attempt. Doubles each time. */
+/**
+ * When it is so after a block too, it is an outage: shorter blocks would be over before the next attempt. Doubles each
+ * time.
+ */
 const FIRST_OUTAGE_BLOCK_MILLISECONDS = 60_000;
 
 /**
- * Listens to the outcomes of one turn and decides when to stay away. A short stay is waited for; a long one ends the turn
- * and goes into the calendar, so that nobody calls: some APIs extend a block each time it is ignored.
+ * Listens to the outcomes of one turn and decides when to stay away. A short stay is waited for; a long one ends the
+ * turn and goes into the calendar, so that nobody calls: some APIs extend a block each time it is ignored.
  */
 export class ApiHealth {
   readonly #pacer: Pacer;
@@ -53,7 +58,10 @@ export class ApiHealth {
   throttled = 0;
   unknown = 0;
 
-  /** @param before how the turns before ended: an API that is down is so for a lone package too, which fails once or twice a turn */
+  /**
+   * @param before how the turns before ended: an API that is down is so for a lone package too, which fails once or
+   * twice a turn
+   */
   constructor(
     pacer: Pacer,
     clock: Clock,
@@ -86,7 +94,9 @@ export class ApiHealth {
     return this.#blockedBy;
   }
 
-  /** When the API last answered anything usable; undefined when it did not in this turn. Milliseconds since the epoch. */
+  /**
+   * When the API last answered anything usable; undefined when it did not in this turn. Milliseconds since the epoch.
+   */
   get answeredAt(): number | undefined {
     return this.#answeredAt;
   }
@@ -124,7 +134,8 @@ export class ApiHealth {
 
   /**
    * @param packageId which one it was about, if it was about one
-   * @param isSuspect whether that one is known to be turned away while others are not: then it says nothing about the API
+   * @param isSuspect whether that one is known to be turned away while others are not: then it says nothing about the
+   * API
    */
   heard(outcome: Heard, packageId = SEVERAL, isSuspect = false): void {
     const { kind, cause, exchange, retryAfterMilliseconds, reason } = outcome;

@@ -46,8 +46,8 @@ export const ROUNDS_PER_EXECUTION = 500;
 const FINISHED_FOR_A_SHARE = 20;
 
 /**
- * Counts a run's packages and decides what comes next. Calling it again is always right: it changes nothing but its notes of
- * the counts and that the canary passed.
+ * Counts a run's packages and decides what comes next. Calling it again is always right: it changes nothing but its
+ * notes of the counts and that the canary passed.
  * @throws PackagesParked when only packages that wait for a person are left
  * @throws CanaryFailed when too many of the packages sent first failed
  * @throws TooManyPackagesFailed when too many packages failed at all

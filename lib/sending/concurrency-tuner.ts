@@ -10,8 +10,9 @@ const ROUND = 20;
 /** A round with a larger share of failures is a sign of overload. A slow API fails one or two in a hundred anyway. */
 const FAILURE_SHARE = 0.1;
 /**
- * So many times the usual median latency is a sign of overload, unless it is only milliseconds. The usual one, not the best:
- * where one request in a hundred takes eight seconds, the best of many rounds is chance, and others look slow beside it.
+ * So many times the usual median latency is a sign of overload, unless it is only milliseconds. The usual one, not the
+ * best: where one request in a hundred takes eight seconds, the best of many rounds is chance, and others look slow
+ * beside it.
  */
 const SLOWDOWN = 3;
 const SLOWDOWN_FROM_MILLISECONDS = 100;
@@ -19,9 +20,9 @@ const SLOWDOWN_FROM_MILLISECONDS = 100;
 const ROUNDS_KEPT = 50;
 
 /**
- * Finds how many requests the API bears at once: one more after each good round, half after a bad one, between 1 and the
- * cap. Additive increase and multiplicative decrease share a resource fairly with others who do the same (Chiu and Jain,
- * "Analysis of the increase and decrease algorithms", 1989). It begins at the cap, which a person has set.
+ * Finds how many requests the API bears at once: one more after each good round, half after a bad one, between 1 and
+ * the cap. Additive increase and multiplicative decrease share a resource fairly with others who do the same (Chiu and
+ * Jain, "Analysis of the increase and decrease algorithms", 1989). It begins at the cap, which a person has set.
  */
 export class ConcurrencyTuner {
   readonly #cap: number;

@@ -35,7 +35,8 @@ export interface OutcomeLimits {
 
 /**
  * What sending came to, for the head as it was when it was leased. `now` is in milliseconds since the epoch.
- * @param limits.isSuspect whether the API turns away this package while it answers others: then being turned away is an attempt
+ * @param limits.isSuspect whether the API turns away this package while it answers others: then being turned away is an
+ * attempt
  */
 export function afterSending(
   head: PackageHead,
@@ -95,7 +96,9 @@ function aboutPackage(head: PackageHead, outcome: Exclude<SubmitOutcome, Stepped
   return { kind: 'unknown', exchange: outcome.exchange, cause: 'malformed-answer', reason };
 }
 
-/** A replayed acceptance tells that the package had long arrived: it costs no attempt, and the first one's time stands. */
+/**
+ * A replayed acceptance tells that the package had long arrived: it costs no attempt, and the first one's time stands.
+ */
 function afterAcceptance(
   head: PackageHead,
   { status, replayed }: SubmitOutcome & { kind: 'accepted' },
@@ -112,7 +115,9 @@ function afterAcceptance(
   };
 }
 
-/** Final only when no earlier request may have arrived: a proxy on the way may refuse what the API has taken long since. */
+/**
+ * Final only when no earlier request may have arrived: a proxy on the way may refuse what the API has taken long since.
+ */
 function refused(
   head: PackageHead,
   refusal: NonNullable<PackageHead['refusal']>,
@@ -203,8 +208,8 @@ function subjectOf(head: PackageHead, { revision, submission }: PackageReport): 
 }
 
 /**
- * A listing may lag behind, so patience doubles each time. Where sending again might bill twice, since the key may have been
- * forgotten or a refusal is in doubt, the submission has to be missing twice, apart.
+ * A listing may lag behind, so patience doubles each time. Where sending again might bill twice, since the key may have
+ * been forgotten or a refusal is in doubt, the submission has to be missing twice, apart.
  */
 function afterMissing(
   head: PackageHead,

@@ -24,8 +24,8 @@ export interface SendPlan {
 }
 
 /**
- * Splits what is ready into chunks, chooses the canary before the first package is sent, and records when sending will be
- * done.
+ * Splits what is ready into chunks, chooses the canary before the first package is sent, and records when sending will
+ * be done.
  * @throws OutstandingIndexBehind for a moment after packaging, when a canary is to be chosen
  * @throws InvalidTaskInput
  */

@@ -19,9 +19,9 @@ export interface PollTurnResult {
   pending: number;
   finished: number;
   /**
-   * Of finished packages that had been seen unfinished before: how many, and the sum of the natural logarithms of the ages,
-   * in milliseconds, at which they were. One finished at the first look may have been so for hours, when the quota kept us
-   * from looking, so it says nothing.
+   * Of finished packages that had been seen unfinished before: how many, and the sum of the natural logarithms of the
+   * ages, in milliseconds, at which they were. One finished at the first look may have been so for hours, when the
+   * quota kept us from looking, so it says nothing.
    */
   aged: { packages: number; logarithms: number };
   rejected: number;

@@ -29,7 +29,9 @@ const sendInput = z.object({
   /** What came of reading since then: packages that were found finished, and those that had failed. */
   found: z._default(z.object({ finished: z.number(), rejected: z.number() }), { finished: 0, rejected: 0 }),
   rounds: z._default(z.object(statusRounds), NO_STATUS_ROUNDS),
-  /** Milliseconds since the epoch: until then, nobody asks what became of what has been sent. 0 before the first turn. */
+  /**
+   * Milliseconds since the epoch: until then, nobody asks what became of what has been sent. 0 before the first turn.
+   */
   readAt: z._default(z.number(), 0),
   done: z.boolean(),
 });
@@ -46,7 +48,10 @@ export const TURNS_PER_CHUNK = 1_500;
 const FAILURES_WORTH_A_LOOK = 20;
 /** Sending gets so many times the time that reading between its turns took: two percent are what may be lost. */
 const TURN_TO_READING = 50;
-/** Packages that come back later than this are left to be sent while the run waits, so that no other chunk waits for them. */
+/**
+ * Packages that come back later than this are left to be sent while the run waits, so that no other chunk waits for
+ * them.
+ */
 export const LONGEST_WAIT_IN_SENDING_MILLISECONDS = 60_000;
 /** The chunk of all packages. */
 const EVERYTHING = `0-${BUCKETS - 1}`;
@@ -106,8 +111,8 @@ export async function sendChunk(input: unknown, sending: SendingWithApi): Promis
 }
 
 /**
- * Reads before a turn of sending, when the windows that both share have just become free; what a turn has left of them is
- * seldom a request. All of the run's packages, since chunks may be days apart.
+ * Reads before a turn of sending, when the windows that both share have just become free; what a turn has left of them
+ * is seldom a request. All of the run's packages, since chunks may be days apart.
  */
 async function withStatusesRead(state: SendChunkState, sending: SendingWithApi): Promise<SendChunkState> {
   const { clock, settings } = sending;
@@ -173,8 +178,8 @@ function nextTurn(state: SendChunkState, startsAt?: number): SendChunkState {
 }
 
 /**
- * When to come again. A Wait state lets a moment in the past go by, so where the whole second before has come already it is
- * the one after: otherwise the state machine would go round without a pause until the moment is there.
+ * When to come again. A Wait state lets a moment in the past go by, so where the whole second before has come already
+ * it is the one after: otherwise the state machine would go round without a pause until the moment is there.
  */
 function nextTry(waitUntil: number, now: number): number {
   return Math.floor(waitUntil / 1000) * 1000 > now ? waitUntil : waitUntil + 999;

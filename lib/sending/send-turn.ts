@@ -251,7 +251,10 @@ export class SendTurn {
     }
   }
 
-  /** One request, when its time has come; undefined when its time does not come in this turn, `lost` when it is not ours any more. */
+  /**
+   * One request, when its time has come; undefined when its time does not come in this turn, `lost` when it is not ours
+   * any more.
+   */
   async #request(prepared: PreparedPackage, leaves: () => void): Promise<SubmitOutcome | 'lost' | undefined> {
     const { before, leased, body } = prepared;
     const idempotencyKey = idempotencyKeyOf(leased.packageId, leased.revision, leased.submission);
@@ -316,7 +319,10 @@ export class SendTurn {
     if (change.state === 'rejected' || change.state === 'parked') this.#result.rejected += 1;
   }
 
-  /** Credentials are wrong when two packages in a row are refused, or one and nothing is answered; else it is the package. */
+  /**
+   * Credentials are wrong when two packages in a row are refused, or one and nothing is answered; else it is the
+   * package.
+   */
   #noteRefusal(packageId: string, outcome: Submitted, isSuspect: boolean): void {
     if (outcome.kind === 'throttled' || outcome.kind === 'unknown') return;
     if (outcome.kind !== 'credentials-refused') this.#refusals.clear();

@@ -61,7 +61,10 @@ export interface SendingWithApi extends Sending {
   remainingMilliseconds(): number;
 }
 
-/** How long the API is sure to remember a key, in milliseconds: what the stage says, or less where its adapter knows better. */
+/**
+ * How long the API is sure to remember a key, in milliseconds: what the stage says, or less where its adapter knows
+ * better.
+ */
 export function keyRetention({ settings, api }: Pick<SendingWithApi, 'settings' | 'api'>): number {
   if (api.facts.looksUp) return Number.POSITIVE_INFINITY;
   return Math.min(settings.keyRetentionMilliseconds, api.facts.keyRetentionMilliseconds);

@@ -78,7 +78,9 @@ export async function readStatuses(
   return { result, rounds: { aged, lastRoundAt: now }, nextAt: nextRoundAt(result, aged, rounds.lastRoundAt, sending) };
 }
 
-/** How old packages of this chunk typically become before they are finished, in milliseconds; 0 while too few are known. */
+/**
+ * How old packages of this chunk typically become before they are finished, in milliseconds; 0 while too few are known.
+ */
 export function typicalAgeOf({ aged: { packages, logarithms } }: StatusRounds): number {
   // The geometric mean: a few that take days say nothing about the rest.
   return packages < OUTCOMES_FOR_A_PACE ? 0 : Math.exp(logarithms / packages);
@@ -120,9 +122,9 @@ const AGE_SHARE = 0.5;
 
 /**
  * How long to wait before packages are asked for again, in milliseconds. While outcomes keep coming, half the time in
- * which the rest would follow at the pace seen in this run; when none comes, ever longer, in proportion to the age of the
- * youngest package: days of processing cost a few dozen reads. Packages that were sent again are first asked for when they are
- * as old as packages of this run typically become.
+ * which the rest would follow at the pace seen in this run; when none comes, ever longer, in proportion to the age of
+ * the youngest package: days of processing cost a few dozen reads. Packages that were sent again are first asked for
+ * when they are as old as packages of this run typically become.
  */
 export function nextPollWait(round: PollRound, limits: { start: number; maximum: number }): number {
   const { pending, finished, youngestAge, sinceLast, typicalAge = 0 } = round;

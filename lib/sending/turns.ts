@@ -97,7 +97,10 @@ async function close(sending: TurnTaker, turn: OpenTurn, { pacer, health }: Turn
 
 /** Why a turn cannot begin yet. */
 export interface TurnWait {
-  /** `blocked`: the API asked everybody to stay away. `turn`: somebody else has it. `quota`: what there is, is spent or booked. */
+  /**
+   * `blocked`: the API asked everybody to stay away. `turn`: somebody else has it. `quota`: what there is, is spent or
+   * booked.
+   */
   reason: 'blocked' | 'turn' | 'quota';
   /** When to look again, in milliseconds since the epoch. */
   until: number;

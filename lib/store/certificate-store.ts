@@ -49,8 +49,8 @@ export class CertificateStore {
   }
 
   /**
-   * Stores the certificate of a run, once: a run that has one keeps it. With its number the certificate becomes that link of the
-   * chain, in the same transaction.
+   * Stores the certificate of a run, once: a run that has one keeps it. With its number the certificate becomes that
+   * link of the chain, in the same transaction.
    * @returns the certificate that the run has now; nothing when another certificate has taken the number meanwhile
    */
   async put(certificate: Certificate): Promise<Certificate | undefined> {
@@ -111,8 +111,8 @@ export class CertificateStore {
   }
 
   /**
-   * The certificates of a period, the one made last first: a run that failed and was redriven may be certified after one that
-   * was started later.
+   * The certificates of a period, the one made last first: a run that failed and was redriven may be certified after
+   * one that was started later.
    * @throws InvalidCertificate when what is stored is none
    */
   async list(periodId: PeriodId, limit?: number): Promise<Certificate[]> {
@@ -132,8 +132,8 @@ export class CertificateStore {
   }
 
   /**
-   * The certificate that the first link of the chain follows, from the time when the chain went period by period: the last one of the same period made for another run, else of the
-   * nearest period before that has one.
+   * The certificate that the first link of the chain follows, from the time when the chain went period by period: the
+   * last one of the same period made for another run, else of the nearest period before that has one.
    */
   async before(periodId: PeriodId, runId: string): Promise<Certificate | undefined> {
     const own = (await this.list(periodId)).find(({ run }) => run.id !== runId);
@@ -148,7 +148,8 @@ export class CertificateStore {
   }
 
   /**
-   * Keeps the idempotency keys of one step of a worker, and lets go of what a longer attempt at the chunk may have left after it.
+   * Keeps the idempotency keys of one step of a worker, and lets go of what a longer attempt at the chunk may have left
+   * after it.
    * @returns the list as the certificate counts it
    */
   async saveAcknowledgements(

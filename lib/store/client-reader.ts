@@ -72,8 +72,8 @@ const BEFORE_EVERYTHING = ' ';
 
 /**
  * Reads everything of a stretch of clients, one client after the other, in the order of their ids: daily records, usage
- * slices and package heads are three sorted streams, read side by side and joined. Slices are folded as they come, so memory
- * is bound by the pages in flight and one client's days, however much there is.
+ * slices and package heads are three sorted streams, read side by side and joined. Slices are folded as they come, so
+ * memory is bound by the pages in flight and one client's days, however much there is.
  */
 export async function* readClients(
   tables: ClientTables,
@@ -88,8 +88,8 @@ export async function* readClients(
 }
 
 /**
- * The same for a worker whose time is limited, and which goes on with the others where a client cannot be read: that one has a
- * `failure`.
+ * The same for a worker whose time is limited, and which goes on with the others where a client cannot be read: that
+ * one has a `failure`.
  */
 export async function* readClientsInTime(
   tables: ClientTables,

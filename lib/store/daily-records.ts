@@ -108,7 +108,10 @@ function totalsOf(maps: (AttributeValue | undefined)[]): MeterTotals {
   );
 }
 
-/** The lasting part of the totals. One that an earlier version of this code left beside other totals is as good as unknown. */
+/**
+ * The lasting part of the totals. One that an earlier version of this code left beside other totals is as good as
+ * unknown.
+ */
 function lastingOf(item: RawItem, parts: readonly RawItem[]): FoldedSlices {
   if (item.lastingOf?.N !== item.events?.N) return { totals: {}, events: Number.POSITIVE_INFINITY };
   return {
@@ -148,8 +151,8 @@ export class DailyRecordWriter {
   }
 
   /**
-   * Writes what a day's slices add up to; what counting keeps in the record stays. Meters that one item cannot hold go into pages,
-   * which are written first, so that the record changes as a whole.
+   * Writes what a day's slices add up to; what counting keeps in the record stays. Meters that one item cannot hold go
+   * into pages, which are written first, so that the record changes as a whole.
    * @throws DailyRecordOutrun when the record holds more events: a count of events never shrinks
    */
   async write(clientId: string, day: Day, folded: FoldedDay): Promise<void> {

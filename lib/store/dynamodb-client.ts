@@ -12,9 +12,9 @@ export type { DynamoDBClient };
 const MAXIMUM_SOCKETS = 256;
 
 /**
- * The DynamoDB client of a function: kept outside of the handler, so that connections outlive invocations. Time-outs are well
- * under any function's own, so that a lost request is tried again and not waited for; whatever is written may be written again.
- * The endpoint is the SDK's to find (`AWS_ENDPOINT_URL_DYNAMODB` points it to a local engine).
+ * The DynamoDB client of a function: kept outside of the handler, so that connections outlive invocations. Time-outs
+ * are well under any function's own, so that a lost request is tried again and not waited for; whatever is written may
+ * be written again. The endpoint is the SDK's to find (`AWS_ENDPOINT_URL_DYNAMODB` points it to a local engine).
  */
 export function createDynamoDbClient(options: DynamoDBClientConfig = {}): DynamoDBClient {
   return new DynamoDBClient({
@@ -61,8 +61,8 @@ const METERED = new Set([
 ]);
 
 /**
- * Has every request of a client report its consumption to a meter. A write whose condition failed is charged by the size of
- * the item it met, but says nothing; it is reckoned from that item
+ * Has every request of a client report its consumption to a meter. A write whose condition failed is charged by the
+ * size of the item it met, but says nothing; it is reckoned from that item
  * (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ConditionExpressions.html).
  */
 export function meterCapacity(client: DynamoDBClient, meter: CapacityMeter): void {

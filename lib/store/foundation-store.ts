@@ -19,13 +19,15 @@ export interface Foundation {
 /** The foundation as it was laid. */
 export interface LaidFoundation extends Foundation {
   /**
-   * From this day on events look into wide slices first, and control totals are kept; before every day unless an earlier version
-   * laid the foundation. Absent until the first function of this version counts.
+   * From this day on events look into wide slices first, and control totals are kept; before every day unless an
+   * earlier version laid the foundation. Absent until the first function of this version counts.
    */
   wideSlicesFrom?: Day;
 }
 
-/** The settings differ from those that usage has been counted by. Counting on would look for the same event elsewhere. */
+/**
+ * The settings differ from those that usage has been counted by. Counting on would look for the same event elsewhere.
+ */
 export class FoundationChanged extends HalfmonthError {
   readonly code = 'FOUNDATION_CHANGED';
   readonly laid: Foundation;
@@ -45,9 +47,9 @@ export class FoundationChanged extends HalfmonthError {
 const FIRST_DAY: Day = '0000-01-01';
 
 /**
- * Lays the foundation when there is none, and compares with it when there is: one read a cold start. One that an earlier version
- * laid is taken over: wide slices begin on the day after tomorrow, which no instance of that version lives to see, nor has it counted
- * anything of it, since events are at most an hour ahead.
+ * Lays the foundation when there is none, and compares with it when there is: one read a cold start. One that an
+ * earlier version laid is taken over: wide slices begin on the day after tomorrow, which no instance of that version
+ * lives to see, nor has it counted anything of it, since events are at most an hour ahead.
  * @param today in the billing time zone
  * @throws FoundationChanged
  */
@@ -97,8 +99,8 @@ export async function readFoundation({ client, runs }: TablesWith<'runs'>): Prom
 }
 
 /**
- * From now on the length of slices stands under another name, so that a version which knows of no wide slices refuses to count
- * (its `FOUNDATION_CHANGED` says NaN) instead of counting an event again that stands in one.
+ * From now on the length of slices stands under another name, so that a version which knows of no wide slices refuses
+ * to count (its `FOUNDATION_CHANGED` says NaN) instead of counting an event again that stands in one.
  */
 async function takeOver(
   tables: TablesWith<'runs'>,

@@ -76,7 +76,10 @@ export function pageOfKey(sortKey: string): number {
   return Number(sortKey.slice(sortKey.lastIndexOf(SEPARATOR) + 1));
 }
 
-/** What the sort keys of one slice's pages begin with: the number of a short slice has four digits, a wide one has its name. */
+/**
+ * What the sort keys of one slice's pages begin with: the number of a short slice has four digits, a wide one has its
+ * name.
+ */
 export function usageSlicePrefix(clientId: string, day: Day, slice: SliceName): string {
   return [clientId, day, isWide(slice) ? slice : pad(slice, 4), ''].join(SEPARATOR);
 }
@@ -87,8 +90,8 @@ export function dailyRecordKey(clientId: string, day: Day): PrimaryKey {
 }
 
 /**
- * A page of a daily record whose totals do not fit into it: `<client>#<day>#<fold>#<page>`, behind the record and before the next
- * day's.
+ * A page of a daily record whose totals do not fit into it: `<client>#<day>#<fold>#<page>`, behind the record and
+ * before the next day's.
  */
 export function totalsPageKey(clientId: string, day: Day, fold: string, page: number): PrimaryKey {
   const { pk, sk } = dailyRecordKey(clientId, day);
@@ -123,7 +126,9 @@ export function packageHeadKey(periodId: PeriodId, clientId: string, part: numbe
   };
 }
 
-/** The document of one revision of a package: the bytes for the invoice API. Written once, never changed after sending. */
+/**
+ * The document of one revision of a package: the bytes for the invoice API. Written once, never changed after sending.
+ */
 export function packageDocumentKey(periodId: PeriodId, clientId: string, part: number, revision: number): PrimaryKey {
   return {
     pk: clientPartition(periodId, clientId),
@@ -154,7 +159,10 @@ export function lateLedgerPrefix(clientId?: string): string {
   return prefixOf('late', clientId);
 }
 
-/** Runs: what is known of a period as a whole. `lock`, `state`, `run#<started>#<run>`; of earlier versions `certificate#<started>#<run>`. */
+/**
+ * Runs: what is known of a period as a whole. `lock`, `state`, `run#<started>#<run>`; of earlier versions
+ * `certificate#<started>#<run>`.
+ */
 export function periodKey(periodId: PeriodId, ...parts: string[]): PrimaryKey {
   return { pk: `period${SEPARATOR}${periodId}`, sk: parts.join(SEPARATOR) };
 }

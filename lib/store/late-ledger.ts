@@ -50,9 +50,9 @@ export interface Billing {
 }
 
 /**
- * What became of events that were counted after their period's close. The pages of usage slices list them; the ledger, beside
- * the packages, says how each was billed. A page is listed in an index until the ledger knows all its late events, so what is open is
- * found without reading what is billed.
+ * What became of events that were counted after their period's close. The pages of usage slices list them; the ledger,
+ * beside the packages, says how each was billed. A page is listed in an index until the ledger knows all its late
+ * events, so what is open is found without reading what is billed.
  */
 export class LateLedger {
   readonly #client: DynamoDBClient;
@@ -68,9 +68,9 @@ export class LateLedger {
   }
 
   /**
-   * Records in which revision late events of a client's slice pages are billed, and takes pages out of the index of which all are.
-   * First the one, then the other, so that a page which was left in between is only looked at once more. An event that is in
-   * the ledger stays as it is, so the same call again changes nothing.
+   * Records in which revision late events of a client's slice pages are billed, and takes pages out of the index of
+   * which all are. First the one, then the other, so that a page which was left in between is only looked at once more.
+   * An event that is in the ledger stays as it is, so the same call again changes nothing.
    * @param pages as they were read, with their versions
    * @param billingOf the part and revision that hold an event, or nothing while none does
    */

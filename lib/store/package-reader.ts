@@ -78,7 +78,9 @@ export interface PackageCounts {
   firstLeaseEndsAt?: number;
   /** When each package that is ready, but not before some later moment, is due: milliseconds since the epoch. */
   dueLater: number[];
-  /** What this run brought to an end, as far as the API decided: what people gave up and earlier runs did is not in it. */
+  /**
+   * What this run brought to an end, as far as the API decided: what people gave up and earlier runs did is not in it.
+   */
   ofRun: { processed: number; failed: number };
 }
 
@@ -169,8 +171,8 @@ interface IndexEntry {
 }
 
 /**
- * Sums up what remains to be done from the `outstanding` index alone. It reads nothing of what is processed or rejected, and on
- * AWS may be a moment behind the heads.
+ * Sums up what remains to be done from the `outstanding` index alone. It reads nothing of what is processed or
+ * rejected, and on AWS may be a moment behind the heads.
  */
 export async function summarizeOutstanding(
   tables: TablesWith<'packages'>,

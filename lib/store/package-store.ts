@@ -57,8 +57,8 @@ export function packageRevisionOf(item: Record<string, unknown>): PackageRevisio
 }
 
 /**
- * The sort key of the `outstanding` index, `<state>#<client>#<part>`; nothing for a package that is out of it because it
- * is processed or rejected.
+ * The sort key of the `outstanding` index, `<state>#<client>#<part>`; nothing for a package that is out of it because
+ * it is processed or rejected.
  */
 export function outstandingSortOf({
   state,
@@ -113,9 +113,9 @@ export class PackageStore {
   }
 
   /**
-   * Makes a revision the package's current one. The document goes first and the head after it, so a crash between the two
-   * leaves a document that no head names, which the next try overwrites. A document that is already there under this
-   * revision is overwritten only together with the head, which proves that nobody has sent it.
+   * Makes a revision the package's current one. The document goes first and the head after it, so a crash between the
+   * two leaves a document that no head names, which the next try overwrites. A document that is already there under
+   * this revision is overwritten only together with the head, which proves that nobody has sent it.
    * @param expectedVersion the version of the head that this rests on; absent when there is none yet
    * @returns false when the head has changed meanwhile; nothing is changed then
    */

@@ -10,12 +10,14 @@ import pLimit from 'p-limit';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import type { PrimaryKey } from './keys.ts';
 
-/** An item as DynamoDB carries it: numbers are text, so no digit is lost and nothing is converted that is not needed. */
+/**
+ * An item as DynamoDB carries it: numbers are text, so no digit is lost and nothing is converted that is not needed.
+ */
 export type RawItem = Record<string, AttributeValue>;
 
 /**
- * Reads a query page by page and asks for the next page while the caller works on this one: at most two pages, of 1 MB at
- * most, are held.
+ * Reads a query page by page and asks for the next page while the caller works on this one: at most two pages, of 1 MB
+ * at most, are held.
  */
 export async function* queryPages(client: DynamoDBClient, input: QueryCommandInput): AsyncGenerator<RawItem[]> {
   let pending = settled(client.send(new QueryCommand(input)));
@@ -124,8 +126,8 @@ function pause(milliseconds: number): Promise<void> {
 
 /**
  * What is longer than one item may hold, 400 KB with its names and keys
- * (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html#limits-items), is kept in pages of this many
- * bytes, or characters of one byte each.
+ * (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html#limits-items), is kept in pages
+ * of this many bytes, or characters of one byte each.
  */
 export const PAGE_LENGTH = 300_000;
 
@@ -137,7 +139,9 @@ export function pagesOf<Content extends { length: number; slice(start: number, e
   return Array.from({ length: count }, (_, page) => content.slice(page * PAGE_LENGTH, (page + 1) * PAGE_LENGTH));
 }
 
-/** Lines, joined by line feeds, in as many texts as they need without cutting a line; of none there is one empty text. */
+/**
+ * Lines, joined by line feeds, in as many texts as they need without cutting a line; of none there is one empty text.
+ */
 export function pagesOfLines(lines: readonly string[]): string[] {
   const pages: string[] = [];
   let page = '';

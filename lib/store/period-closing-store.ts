@@ -62,8 +62,8 @@ export class PeriodClosingStore implements PeriodClosings {
 }
 
 /**
- * Keeps how many duplicates and rejected events counting saw, by period. At least: what a batch saw that was cut off before it
- * wrote this down is not in it. Nothing that is billed depends on it.
+ * Keeps how many duplicates and rejected events counting saw, by period. At least: what a batch saw that was cut off
+ * before it wrote this down is not in it. Nothing that is billed depends on it.
  */
 export class ObservationStore {
   readonly #client: DynamoDBClient;

@@ -9,7 +9,9 @@ import { documentClientOf } from './document-client.ts';
 import { quotaCalendarKey } from './keys.ts';
 import type { TablesWith } from './tables.ts';
 
-/** So many others changed the quota calendar at the same time that our change never got through. Trying again is right. */
+/**
+ * So many others changed the quota calendar at the same time that our change never got through. Trying again is right.
+ */
 export class QuotaCalendarContended extends HalfmonthError {
   readonly code = 'QUOTA_CALENDAR_CONTENDED';
 }

@@ -51,8 +51,8 @@ const SECONDS_PER_DAY = 86_400;
 const BATCH_WRITE_LIMIT = 25;
 
 /**
- * The runs table: locks, period states, run records, chunk bounds, and what workers leave for later steps. Whatever loads
- * an item throws UnknownVersion for one that a newer version wrote.
+ * The runs table: locks, period states, run records, chunk bounds, and what workers leave for later steps. Whatever
+ * loads an item throws UnknownVersion for one that a newer version wrote.
  */
 export class RunStore {
   readonly #documents: DynamoDBDocumentClient;
@@ -197,8 +197,8 @@ export class RunStore {
 
   /**
    * Keeps a JSON value of any size under a run, in pages. The same kind and numbers overwrite what was there, so a step
-   * that is taken again leaves one value. The pages after the first have keys of their own each time, and the first goes last: a
-   * process that dies in between leaves the value that was there.
+   * that is taken again leaves one value. The pages after the first have keys of their own each time, and the first
+   * goes last: a process that dies in between leaves the value that was there.
    */
   async saveValue(runId: string, kind: string, numbers: readonly number[], value: unknown): Promise<void> {
     const texts = pagesOf(JSON.stringify(value));

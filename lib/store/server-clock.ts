@@ -10,8 +10,8 @@ const TOLERATED_MILLISECONDS = 1_000;
 const DATE_RESOLUTION_MILLISECONDS = 1_000;
 
 /**
- * The clock that others book by in the quota calendar: our own where it agrees with the `Date` of DynamoDB's answer within a second,
- * as far as that can be told, else ours put right by it. A person's machine may be minutes off.
+ * The clock that others book by in the quota calendar: our own where it agrees with the `Date` of DynamoDB's answer
+ * within a second, as far as that can be told, else ours put right by it. A person's machine may be minutes off.
  */
 export async function serverClock({ client, runs }: TablesWith<'runs'>, own: Clock): Promise<Clock> {
   const command = new GetItemCommand({ TableName: runs, Key: marshall(quotaCalendarKey('invoice-api')) });

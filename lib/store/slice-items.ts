@@ -93,8 +93,9 @@ export interface ListedPage extends PrimaryKey {
 }
 
 /**
- * The sparse index of slice pages with late events. Counting lists a page in the write that counts a late event; a page leaves the
- * index once the ledger says of each of its late events how it was billed, and is listed anew by the next one.
+ * The sparse index of slice pages with late events. Counting lists a page in the write that counts a late event; a page
+ * leaves the index once the ledger says of each of its late events how it was billed, and is listed anew by the next
+ * one.
  */
 export class LatePages {
   readonly #client: DynamoDBClient;
@@ -124,8 +125,8 @@ export class LatePages {
   }
 
   /**
-   * Takes a page out of the index if it is what it was when it was read: an event that was counted in it since may be late, and keeps
-   * it listed. The version stays, so counting is not disturbed and the same call again changes nothing.
+   * Takes a page out of the index if it is what it was when it was read: an event that was counted in it since may be
+   * late, and keeps it listed. The version stays, so counting is not disturbed and the same call again changes nothing.
    */
   async unlist({ pk, sk }: PrimaryKey, version: number): Promise<void> {
     try {

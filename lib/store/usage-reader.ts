@@ -12,8 +12,9 @@ import { SLICE_PROJECTION, sliceUsageOf } from './slice-items.ts';
 import type { TablesWith } from './tables.ts';
 
 /**
- * A client's usage in a period so far, today and the last minute included: one query on the daily records' index, and one on
- * the slices that are still there; after the period's end, or with thousands of meters, one on the daily records themselves too.
+ * A client's usage in a period so far, today and the last minute included: one query on the daily records' index, and
+ * one on the slices that are still there; after the period's end, or with thousands of meters, one on the daily records
+ * themselves too.
  * @throws InvalidPeriod
  */
 export async function readUsageSoFar(

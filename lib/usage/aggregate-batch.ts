@@ -47,8 +47,9 @@ export interface AggregationOptions {
 }
 
 /**
- * Counts what a batch of messages holds and rejects what can never be counted. A message fails, and so comes again, only if one of
- * its events could not be counted or one of its rejections not be sent; doing the rest again is harmless.
+ * Counts what a batch of messages holds and rejects what can never be counted. A message fails, and so comes again,
+ * only if one of its events could not be counted or one of its rejections not be sent; doing the rest again is
+ * harmless.
  * @param deadline no group is begun after this instant, in milliseconds since the epoch
  */
 export async function aggregateBatch(

@@ -16,9 +16,9 @@ export interface BegunBatch {
 }
 
 /**
- * One instance's control totals. Before a batch is counted, its events are written down as unsure; afterwards those that were
- * counted as counted. So whenever an instance dies, what it counted lies within what it wrote. Two writes a batch and period, each
- * of an item of some hundred bytes.
+ * One instance's control totals. Before a batch is counted, its events are written down as unsure; afterwards those
+ * that were counted as counted. So whenever an instance dies, what it counted lies within what it wrote. Two writes a
+ * batch and period, each of an item of some hundred bytes.
  */
 export class ControlTally {
   readonly #store: ControlTotals;

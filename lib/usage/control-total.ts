@@ -18,8 +18,9 @@ export interface ControlSum {
 }
 
 /**
- * What ingestion counted of one period, from its own batches and from no table that a run reads. An event that was counted is in
- * `counted` exactly once, or in `unsure`: a write that was not answered, or an instance that died in the middle of a batch.
+ * What ingestion counted of one period, from its own batches and from no table that a run reads. An event that was
+ * counted is in `counted` exactly once, or in `unsure`: a write that was not answered, or an instance that died in the
+ * middle of a batch.
  */
 export interface ControlTotal {
   events: number;

@@ -7,8 +7,8 @@ export type Identities = Iterable<Identity> & Pick<ReadonlySet<Identity>, 'has' 
 const SMALL = 16;
 
 /**
- * Identities in one text, 16 characters each, and from a number on with an index of 8 to 16 bytes for each: a third of what a Set of
- * texts takes, where an instance remembers a million of them. Never changes.
+ * Identities in one text, 16 characters each, and from a number on with an index of 8 to 16 bytes for each: a third of
+ * what a Set of texts takes, where an instance remembers a million of them. Never changes.
  */
 export class IdentitySet implements Iterable<Identity> {
   readonly size: number;

@@ -14,9 +14,9 @@ export interface ClosedPeriod {
 }
 
 /**
- * Lists those of a slice's events as late that were counted while their period was being closed, by a writer that did not know
- * it: whether they are in the package that was then made, packaging finds out from the totals. Does nothing for events that
- * were counted well before.
+ * Lists those of a slice's events as late that were counted while their period was being closed, by a writer that did
+ * not know it: whether they are in the package that was then made, packaging finds out from the totals. Does nothing
+ * for events that were counted well before.
  */
 export async function markMissedLateEvents(
   slices: UsageSlices,

@@ -11,8 +11,8 @@ export interface Observations {
 }
 
 /**
- * The period that a rejected event would have belonged to: by its time if that can be read and the calendar reaches so far,
- * else by when the queue received it.
+ * The period that a rejected event would have belonged to: by its time if that can be read and the calendar reaches so
+ * far, else by when the queue received it.
  * @param receivedAt RFC 3339
  */
 export function periodOfRejected(body: string, receivedAt: string, calendar: BillingCalendar): PeriodId {

@@ -38,7 +38,9 @@ export interface WrittenEvents {
   unsure: ConsumptionEvent[];
 }
 
-/** Each conflict means that another writer got on, so even many writers come through; this many in a row are a fault. */
+/**
+ * Each conflict means that another writer got on, so even many writers come through; this many in a row are a fault.
+ */
 const MAXIMUM_CONFLICTS = 60;
 const MAXIMUM_PAUSE_MILLISECONDS = 400;
 /** A write dearer than this is worth a read before, which costs a fraction and makes a failed condition unlikely. */
@@ -54,10 +56,11 @@ export interface SliceCounterOptions {
 }
 
 /**
- * Counts the events of one slice. Invariant: an event is in the totals of exactly one page on its path if and only if its identity
- * is in that page's set. The path of an event is the page of its day, the page of its stretch, and the pages of its short slice. A
- * page changes only against its version, and the next page on a path is begun only by a writer that has seen the one before sealed,
- * with all its identities; so a writer whose change is accepted knew every identity on the path.
+ * Counts the events of one slice. Invariant: an event is in the totals of exactly one page on its path if and only if
+ * its identity is in that page's set. The path of an event is the page of its day, the page of its stretch, and the
+ * pages of its short slice. A page changes only against its version, and the next page on a path is begun only by a
+ * writer that has seen the one before sealed, with all its identities; so a writer whose change is accepted knew every
+ * identity on the path.
  */
 export class SliceCounter {
   readonly #options: SliceCounterOptions;
@@ -111,7 +114,8 @@ export class SliceCounter {
       await pauseAfter(conflicts);
       await this.#catchUp(group, view, outcome.current);
       isFresh = true;
-      // An earlier attempt of the same request may have taken effect and its answer been lost, or another writer had them too.
+      // An earlier attempt of the same request may have taken effect and its answer been lost, or another writer had
+      // them too.
       written.unsure.push(...taken.filter(({ identity }) => !mine.has(identity) && view.holds(identity)));
     }
     throw new SliceContended(

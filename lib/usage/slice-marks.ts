@@ -1,9 +1,9 @@
 import { isWide, type SliceName, STRETCH_MINUTES, stretchOf } from './slice-path.ts';
 
 /**
- * A mark is a number in the daily record's set: "in this stretch of the day there are short slices, and one of them has reached
- * this many pages", or "there are wide slices". It lets the planner weigh a client-day without reading its slices, at a handful of
- * writes a day.
+ * A mark is a number in the daily record's set: "in this stretch of the day there are short slices, and one of them has
+ * reached this many pages", or "there are wide slices". It lets the planner weigh a client-day without reading its
+ * slices, at a handful of writes a day.
  */
 export type SliceMark = number;
 
@@ -11,8 +11,8 @@ export type SliceMark = number;
 const POWERS = 64;
 
 /**
- * The day has wide slices: one mark for all of them, since each costs a write. No day has so many stretches that it could be taken
- * for one of theirs.
+ * The day has wide slices: one mark for all of them, since each costs a write. No day has so many stretches that it
+ * could be taken for one of theirs.
  */
 const WIDE_MARK: SliceMark = 1_000 * POWERS;
 /** The day's own page, and one for each stretch of a day of 25 hours. */
@@ -25,8 +25,8 @@ export function sliceMarkOf(slice: SliceName, pages: number, sliceMinutes: numbe
 }
 
 /**
- * How many slice items a client-day has, at most and within a power of two of its busiest slice, from the marks of its daily
- * record. Never less than there are; 0 without marks.
+ * How many slice items a client-day has, at most and within a power of two of its busiest slice, from the marks of its
+ * daily record. Never less than there are; 0 without marks.
  */
 export function estimatedSlicesOfMarks(marks: Iterable<SliceMark>, sliceMinutes: number): number {
   const pagesByStretch = new Map<number, number>();

@@ -13,8 +13,9 @@ export interface SliceId {
 }
 
 /**
- * One page of a slice, as it is stored: totals, and the identities of the events in them. A page is changed only against its
- * `version`. Once sealed, no identity is ever added to it, and later events of the slice go to the next page.
+ * One page of a slice, as it is stored: totals, and the identities of the events in them. A page is changed only
+ * against its `version`. Once sealed, no identity is ever added to it, and later events of the slice go to the next
+ * page.
  */
 export interface SlicePage {
   number: number;
@@ -31,11 +32,13 @@ export interface SlicePage {
   /** The identities among them that stand in the page's list of late events. */
   late: ReadonlySet<Identity>;
   /**
-   * Begun when its period had ended, as every page with a late event is: it never expires, since no run may have read it yet. Pages of
-   * the running period do, and take no events any more once it has ended.
+   * Begun when its period had ended, as every page with a late event is: it never expires, since no run may have read
+   * it yet. Pages of the running period do, and take no events any more once it has ended.
    */
   lasting: boolean;
-  /** Names the change that made the page what it is: whoever's it is knows its own by it. Earlier versions wrote none. */
+  /**
+   * Names the change that made the page what it is: whoever's it is knows its own by it. Earlier versions wrote none.
+   */
   changeId?: string | undefined;
 }
 
@@ -58,8 +61,8 @@ export const MAXIMUM_PAGE_BYTES = 128 * 1024;
 export const MAXIMUM_WIDE_PAGE_BYTES = 4 * 1024;
 
 /**
- * How many events a page takes once its period has ended: so few that each of them could still be listed as late in it, should
- * the period turn out to have been closed meanwhile.
+ * How many events a page takes once its period has ended: so few that each of them could still be listed as late in it,
+ * should the period turn out to have been closed meanwhile.
  */
 export const MAXIMUM_EVENTS_AFTER_PERIOD_END = 1_000;
 
@@ -96,12 +99,12 @@ export function bytesOfPage(page: SlicePage): number {
 /**
  * The next write for a page: as many of the events as it can take, none of which it may hold already.
  *
- * Whether the page is sealed by it is a matter of price. A write costs the whole item's size, so a page that another write
- * like this one would make dearer than a new page is finished now. Small slices stay one page; a flood fills large
- * pages in one write each; both cost close to one write unit per 60 identities or per write, whichever is more.
+ * Whether the page is sealed by it is a matter of price. A write costs the whole item's size, so a page that another
+ * write like this one would make dearer than a new page is finished now. Small slices stay one page; a flood fills
+ * large pages in one write each; both cost close to one write unit per 60 identities or per write, whichever is more.
  *
- * A page of the running period is only sealed, with no event more, once the period has ended: what comes then goes to a page that
- * lasts.
+ * A page of the running period is only sealed, with no event more, once the period has ended: what comes then goes to a
+ * page that lasts.
  *
  * @param phase how far the events' period has got
  * @param now milliseconds since the epoch

@@ -14,8 +14,9 @@ const BYTES_PER_LATE_EVENT = 90;
 const BYTES_PER_METER = 150;
 
 /**
- * What this process knows of one slice: every identity of the sealed pages, and the one page that can still change. Sealed
- * pages never change, so what is known of them stays true; what is known of the open page is put to the test by its version.
+ * What this process knows of one slice: every identity of the sealed pages, and the one page that can still change.
+ * Sealed pages never change, so what is known of them stays true; what is known of the open page is put to the test by
+ * its version.
  */
 export class SliceView {
   #sealed: Identities[] = [];
@@ -57,9 +58,9 @@ export class SliceView {
   }
 
   /**
-   * Takes in what a query found from the open page on, in order. A query is no snapshot: a page can be shown as it was before
-   * another instance sealed it, and the page that this instance began then beside it. What follows an open page is left for later;
-   * the open page's version refuses whoever goes by it.
+   * Takes in what a query found from the open page on, in order. A query is no snapshot: a page can be shown as it was
+   * before another instance sealed it, and the page that this instance began then beside it. What follows an open page
+   * is left for later; the open page's version refuses whoever goes by it.
    */
   absorbAll(pages: readonly SlicePage[]): void {
     if (pages.length === 0) this.#open = emptyPage(this.#open.number);
@@ -81,8 +82,8 @@ const WEIGHT_OF_NEWEST = 0.05;
 const HIGH_SHARE = 0.1;
 
 /**
- * How often what this process remembers of a slice has been overtaken by another: a moving average. A failed write costs
- * ten times a read, so where more than one in ten would fail, slices are read again before they are written.
+ * How often what this process remembers of a slice has been overtaken by another: a moving average. A failed write
+ * costs ten times a read, so where more than one in ten would fail, slices are read again before they are written.
  */
 export class Staleness {
   #share = 0;

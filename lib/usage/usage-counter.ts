@@ -62,7 +62,10 @@ const FIRST_DAY: Day = '0000-01-01';
 /** Slices whose pages are read ahead and held at once: two requests' worth, 16 MB each at most. */
 const GROUPS_IN_PORTION = 200;
 
-/** Counts batches of events. Lives as long as the process: what it remembers saves reads, and is never trusted unchecked. */
+/**
+ * Counts batches of events. Lives as long as the process: what it remembers saves reads, and is never trusted
+ * unchecked.
+ */
 export class UsageCounter {
   readonly #options: Required<UsageCounterOptions>;
   readonly #slices: SliceCounter;
@@ -135,7 +138,10 @@ export class UsageCounter {
     return [entries.filter(isIn), entries.filter((entry) => !isIn(entry))];
   }
 
-  /** Portion by portion, so that however many slices a batch reaches, few of their pages are held; the next is read meanwhile. */
+  /**
+   * Portion by portion, so that however many slices a batch reaches, few of their pages are held; the next is read
+   * meanwhile.
+   */
   async #countGroups(groups: readonly SliceGroup[], batch: Batch): Promise<(Attempt | undefined)[]> {
     const portions: SliceGroup[][] = [];
     for (let start = 0; start < groups.length; start += GROUPS_IN_PORTION) {
@@ -183,8 +189,9 @@ export class UsageCounter {
   }
 
   /**
-   * After the writes: if a period was closed while they were made, they may have missed its package. A run closes the period
-   * first and reads the slices then; we write first and ask then. So either it reads our events, or we see its closing.
+   * After the writes: if a period was closed while they were made, they may have missed its package. A run closes the
+   * period first and reads the slices then; we write first and ask then. So either it reads our events, or we see its
+   * closing.
    */
   async #markWhatWasClosedMeanwhile(groups: readonly SliceGroup[], batch: Batch): Promise<void> {
     const { slices, closings, concurrency, now } = this.#options;
@@ -214,7 +221,10 @@ export class UsageCounter {
     }
   }
 
-  /** Reads what is not known of slices and daily records, a hundred a request, before groups ask one by one. Never throws. */
+  /**
+   * Reads what is not known of slices and daily records, a hundred a request, before groups ask one by one. Never
+   * throws.
+   */
   async #readAhead(groups: readonly SliceGroup[]): Promise<Map<string, SliceView>> {
     const { slices, marks, calendar } = this.#options;
     const trusted = this.#staleness.isLow;
@@ -244,7 +254,8 @@ export class UsageCounter {
         })),
       );
     } catch {
-      // Reading ahead only saves requests. Each group reads for itself what is missing here, and fails alone if it cannot.
+      // Reading ahead only saves requests. Each group reads for itself what is missing here, and fails alone if it
+      // cannot.
     }
     return views;
   }
@@ -290,7 +301,10 @@ function isFull({ slice }: SliceGroup, view: SliceView): boolean {
   return isWide(slice) && view.open.number > 0;
 }
 
-/** What counting a group left: events for the slices behind it, and the group, when its period has ended and is not known closed. */
+/**
+ * What counting a group left: events for the slices behind it, and the group, when its period has ended and is not
+ * known closed.
+ */
 interface Attempt {
   left: DistinctEvent[];
   unmarked: SliceGroup | undefined;

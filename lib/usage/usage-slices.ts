@@ -24,7 +24,9 @@ export interface UsageSlices {
   loadPages(pages: readonly PageId[]): Promise<Map<PageId, SlicePage>>;
   /** A slice's pages from a number on, in order, as they are now. */
   loadFrom(slice: SliceId, fromPage: number): Promise<SlicePage[]>;
-  /** Adds events to a page, totals, identities and late entries at once, if it still has the version before the change. */
+  /**
+   * Adds events to a page, totals, identities and late entries at once, if it still has the version before the change.
+   */
   change(slice: SliceId, change: PageChange, late?: LateEntry): Promise<ChangeOutcome>;
   /** Adds late entries for events that a page holds already, if it still has this version. */
   markLate(slice: SliceId, page: SlicePage, late: LateEntry): Promise<ChangeOutcome>;
@@ -47,20 +49,23 @@ export interface DayMark {
 
 /** Which periods have been closed. */
 export interface PeriodClosings {
-  /** When a period was closed, in milliseconds since the epoch, or nothing; what is known for up to a minute may be told. */
+  /**
+   * When a period was closed, in milliseconds since the epoch, or nothing; what is known for up to a minute may be
+   * told.
+   */
   closedAt(period: PeriodId): Promise<number | undefined>;
   /** The same, as it is now. */
   closedAtNow(period: PeriodId): Promise<number | undefined>;
 }
 
 /**
- * Slices outlive the last event that may reach them by this much: a message that was good at the very end of the window may
- * be on its way for as long as a queue keeps it, two weeks.
+ * Slices outlive the last event that may reach them by this much: a message that was good at the very end of the window
+ * may be on its way for as long as a queue keeps it, two weeks.
  */
 export const EXPIRY_MARGIN_DAYS = 15;
 
 /**
- * Packaging trusts a day's slices to be complete for this much longer than events can reach them: a day less than they are kept, so
- * that none expires while a run reads them.
+ * Packaging trusts a day's slices to be complete for this much longer than events can reach them: a day less than they
+ * are kept, so that none expires while a run reads them.
  */
 export const COMPLETE_MARGIN_DAYS = EXPIRY_MARGIN_DAYS - 1;

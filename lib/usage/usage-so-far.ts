@@ -17,8 +17,8 @@ export interface UsageSoFar {
 }
 
 /**
- * Joins what daily records say with what slices say: a record is as old as its last packaging, and slices may have expired since (see
- * `fullerDay`).
+ * Joins what daily records say with what slices say: a record is as old as its last packaging, and slices may have
+ * expired since (see `fullerDay`).
  */
 export function usageSoFarOf(
   clientId: string,

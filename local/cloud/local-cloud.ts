@@ -28,7 +28,9 @@ import { readStackName, readTemplate, type Template } from './template/template.
 export interface LocalCloudOptions {
   /** The folder that `serverless package` has written. */
   packageFolder: string;
-  /** Keeps tables, queues, executions and logs there, so that they survive a restart; without it they live in memory. */
+  /**
+   * Keeps tables, queues, executions and logs there, so that they survive a restart; without it they live in memory.
+   */
   dataFolder?: string;
   /** A fixed port for the one address that answers for every service; any free one without. */
   port?: number;
@@ -77,8 +79,8 @@ export interface LocalCloud {
 
 /**
  * Runs the packaged service on this machine: makes the tables and queues of the compiled template on embedded engines,
- * loads its bundles, polls its event sources and serves its state machines. All listeners are on loopback, and answer those
- * alone who have the credentials of this run.
+ * loads its bundles, polls its event sources and serves its state machines. All listeners are on loopback, and answer
+ * those alone who have the credentials of this run.
  * @throws PackageUnreadable, UnresolvedReference, StateMachineUnsupported for a package that cannot be run
  * @throws PortTaken, DynamoDbEngineMissing, DynamoDbEngineFailed
  */

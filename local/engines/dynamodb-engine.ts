@@ -29,14 +29,14 @@ const START_TIMEOUT_MILLISECONDS = 10_000;
 const STOP_PATIENCE_MILLISECONDS = 1_500;
 
 /**
- * Becomes the engine, and leaves a watcher beside it that kills it when its input ends: that is when we have ended, even
- * by SIGKILL, which leaves us no time to clean up. Its files are for this user alone.
+ * Becomes the engine, and leaves a watcher beside it that kills it when its input ends: that is when we have ended,
+ * even by SIGKILL, which leaves us no time to clean up. Its files are for this user alone.
  */
 const RUN_UNTIL_INPUT_ENDS = 'umask 077; exec 3<&0; (cat <&3; kill -9 $$) >/dev/null 2>&1 & exec "$@" 3<&- </dev/null';
 
 /**
- * Starts the embedded DynamoDB engine on loopback, or points to the one in `AWS_ENDPOINT_URL_DYNAMODB`. The engine lets every
- * web page in, so it listens where none can guess.
+ * Starts the embedded DynamoDB engine on loopback, or points to the one in `AWS_ENDPOINT_URL_DYNAMODB`. The engine lets
+ * every web page in, so it listens where none can guess.
  * @param options.file keeps the data there; without it they live in memory
  * @param options.port a fixed port; without it any free one
  * @throws DynamoDbEngineMissing where no binary fits this machine and no endpoint is given
@@ -98,8 +98,8 @@ function engineBinary(): string {
 }
 
 /**
- * One of the 16 million addresses of loopback, with the port beyond what a page can try one by one. macOS has the first one
- * only.
+ * One of the 16 million addresses of loopback, with the port beyond what a page can try one by one. macOS has the first
+ * one only.
  */
 function hiddenLoopbackAddress(): string {
   if (process.platform === 'darwin') return '127.0.0.1';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { buildApp } from 'fauxqs';
-// The parts below are not exported by name, so the version is pinned to one that has them here. `startFauxqs` would do, but it
-// listens on every network interface: we listen on loopback only, and read queues in process.
+// The parts below are not exported by name, so the version is pinned to one that has them here. `startFauxqs` would do,
+// but it listens on every network interface: we listen on loopback only, and read queues in process.
 import { PersistenceManager } from '../../node_modules/fauxqs/dist/persistence.js';
 import { S3Store } from '../../node_modules/fauxqs/dist/s3/s3Store.js';
 import { SnsStore } from '../../node_modules/fauxqs/dist/sns/snsStore.js';
@@ -30,7 +30,8 @@ export interface SqsEngine {
  * Starts the embedded SQS engine on loopback.
  * @param options.folder keeps queues and messages there; without it they live in memory
  * @param options.port a fixed port; without it any free one
- * @param options.behind the server that hands requests on to it, on a socket file in a folder that only this user may enter
+ * @param options.behind the server that hands requests on to it, on a socket file in a folder that only this user may
+ * enter
  * @throws PortTaken
  */
 export async function startSqsEngine(options: {

@@ -40,7 +40,9 @@ const REASONS = {
   duplicate: 'duplicate: a document with this business key exists',
 } as const;
 
-/** What the simulated API holds: every package, its submissions, and what became of each. Times are the API's, in ms. */
+/**
+ * What the simulated API holds: every package, its submissions, and what became of each. Times are the API's, in ms.
+ */
 export class Books {
   acceptedTwice = 0;
   readonly #profile: Profile;

@@ -29,9 +29,9 @@ export class Gate {
   readonly violationsByWindow: Record<string, number> = {};
   violations = 0;
   /**
-   * By how much the worst of the violations came too early, in milliseconds of the API's clock: before its window had room, before
-   * a place was free, or since the block began of which its sender could not know yet. A machine that held requests up on their
-   * way explains as much, and no more.
+   * By how much the worst of the violations came too early, in milliseconds of the API's clock: before its window had
+   * room, before a place was free, or since the block began of which its sender could not know yet. A machine that held
+   * requests up on their way explains as much, and no more.
    */
   earlyBy = 0;
   readonly #profile: Profile;

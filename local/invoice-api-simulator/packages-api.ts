@@ -211,7 +211,9 @@ function acceptanceOf(submission: Submission): Answer {
   return json(202, { id: submission.packageId, status: atOnce ? submission.settlesAs : 'queued' });
 }
 
-/** The whole body, or undefined when it is too long; the rest is then read and forgotten, so that the answer arrives. */
+/**
+ * The whole body, or undefined when it is too long; the rest is then read and forgotten, so that the answer arrives.
+ */
 async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;

@@ -15,8 +15,8 @@ export interface Quota {
 
 /**
  * How a request over the quota is answered. `penalty` blocks for a minute, and each call in that minute begins it anew;
- * `doubling` blocks for 30 s, then 60 s and so on until a request finds quota again; `retry-after-or-400` asks for 120 s
- * in one of two ways.
+ * `doubling` blocks for 30 s, then 60 s and so on until a request finds quota again; `retry-after-or-400` asks for 120
+ * s in one of two ways.
  */
 export type ThrottleAnswer = 'retry-after' | 'bare' | 'penalty' | 'retry-after-or-400' | 'doubling';
 

@@ -32,7 +32,10 @@ export interface SimulatorOptions {
   faultyAttempts?: number;
   /** The one bearer token that is let in. Default: any. */
   token?: string;
-  /** Retry-After with three decimals, against RFC 9110, so that a client in scaled time need not round up. Default false. */
+  /**
+   * Retry-After with three decimals, against RFC 9110, so that a client in scaled time need not round up. Default
+   * false.
+   */
   decimalRetryAfter?: boolean;
 }
 

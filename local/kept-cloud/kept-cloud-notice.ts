@@ -24,7 +24,10 @@ const keptCloudSchema = z.object({
 /** A local cloud that runs on after its start: written by `npm start -- --keep`, read by the command line. */
 export type KeptCloud = z.output<typeof keptCloudSchema>;
 
-/** Writes a notice whole or not at all, since somebody may be reading, and for this user alone: it holds the credentials. */
+/**
+ * Writes a notice whole or not at all, since somebody may be reading, and for this user alone: it holds the
+ * credentials.
+ */
 export function writeKeptCloudNotice(file: string, notice: KeptCloud): void {
   mkdirSync(dirname(file), { recursive: true });
   const unfinished = `${file}.${process.pid}`;

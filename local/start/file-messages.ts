@@ -41,8 +41,9 @@ const BRACKETS_BYTES = 2;
 const FAULTS_PER_MESSAGE = 8;
 
 /**
- * Reads a file of events and yields the bodies of queue messages: arrays of up to 100 events. Adds to the expectation what must come
- * of each; names the lines that cannot be counted. Holds one message's events and about 100 bytes for each that it has met.
+ * Reads a file of events and yields the bodies of queue messages: arrays of up to 100 events. Adds to the expectation
+ * what must come of each; names the lines that cannot be counted. Holds one message's events and about 100 bytes for
+ * each that it has met.
  * @throws UnreadableFile
  */
 export async function* fileMessages(

@@ -10,8 +10,8 @@ export type Meeting = 'new' | 'same' | 'conflict';
 
 /**
  * Remembers event identities in 20 bytes each: the identity's 16, and 4 of a hash over the content. An open-addressing
- * table in one typed array, 28 to 57 bytes an event all in all: a million events take about 40 MB, where a Set of strings
- * takes about 200.
+ * table in one typed array, 28 to 57 bytes an event all in all: a million events take about 40 MB, where a Set of
+ * strings takes about 200.
  */
 export class IdentityTable {
   #slots: number;

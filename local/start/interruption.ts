@@ -8,8 +8,8 @@ export class Interrupted extends Error {
 export const INTERRUPTED_EXIT_CODE = 130;
 
 /**
- * Listens for the wish to end. The first one aborts the signal, so that everything that was started is ended in order; the
- * second one ends the process at once.
+ * Listens for the wish to end. The first one aborts the signal, so that everything that was started is ended in order;
+ * the second one ends the process at once.
  */
 export function interruption(): AbortSignal {
   const controller = new AbortController();

@@ -19,8 +19,8 @@ const PATIENCE = {
 };
 
 /**
- * The variables that tell the functions which invoice API they speak to and at what pace: the quota that was asked for, else
- * the one that the simulator's profile enforces, else what config/local.yml says.
+ * The variables that tell the functions which invoice API they speak to and at what pace: the quota that was asked for,
+ * else the one that the simulator's profile enforces, else what config/local.yml says.
  */
 export function invoiceApiEnvironment(
   url: string,

@@ -5,7 +5,9 @@ import { type FileForm, isCsvName } from '../../lib/event-files/event-file.ts';
 import { InvalidPeriod, type PeriodId, periodOf } from '../../lib/periods/periods.ts';
 import { InvalidQuota, parseQuotaWindows } from '../../lib/quota/quota.ts';
 
-/** The variable that holds the token for `--invoice-api`: a token on the command line would be in every process list. */
+/**
+ * The variable that holds the token for `--invoice-api`: a token on the command line would be in every process list.
+ */
 export const TOKEN_VARIABLE = 'HALFMONTH_INVOICE_API_TOKEN';
 
 /** Keeps every event: older ones than a hundred years are a mistake in the clock. */
@@ -21,7 +23,9 @@ export interface StartOptions {
   profile: string;
   /** Absent: the simulator. */
   invoiceApi?: { url: string; token: string };
-  /** Windows as `requests/seconds`, shared by sends and status reads. Absent: what the profile or config/local.yml says. */
+  /**
+   * Windows as `requests/seconds`, shared by sends and status reads. Absent: what the profile or config/local.yml says.
+   */
   quota?: string;
   seed: number;
   /** Absent: what config/local.yml says for sample events, unlimited for a file. */

@@ -146,8 +146,8 @@ function checksOf({ runs, deadLetters, simulator }: MainJobAccount): Reconciliat
 }
 
 /**
- * A machine that is busy holds requests up on their way, some longer than others: two that left in good time then arrive too near
- * to each other. No sender can help that, the API turns one of them away, and it is sent again.
+ * A machine that is busy holds requests up on their way, some longer than others: two that left in good time then
+ * arrive too near to each other. No sender can help that, the API turns one of them away, and it is sent again.
  */
 function quotaCheck({ quotaViolations, earlyBy, longestStall }: Simulator): ReconciliationCheck {
   const [early, stall] = [Math.ceil(earlyBy), Math.ceil(longestStall)];

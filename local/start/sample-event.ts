@@ -85,7 +85,10 @@ export function sampleEvent(
   };
 }
 
-/** The event as a CloudEvent in JSON (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md). */
+/**
+ * The event as a CloudEvent in JSON
+ * (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md).
+ */
 export function jsonOf(event: SampleEvent): string {
   const attributes = JSON.stringify({
     specversion: '1.0',

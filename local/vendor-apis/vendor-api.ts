@@ -19,8 +19,8 @@ export interface VendorAnswer {
 }
 
 /**
- * What goes wrong with one request on purpose: its effect is lost or only its answer is, it is turned away for a while, or the API fails
- * before it did anything.
+ * What goes wrong with one request on purpose: its effect is lost or only its answer is, it is turned away for a while,
+ * or the API fails before it did anything.
  */
 export type VendorFault = 'lost' | 'answer-lost' | 'throttled' | 'server-error';
 

@@ -22,7 +22,10 @@ const TOKEN_SECONDS = 1_800;
 /** Xero does not publish how long it keeps a key; the shorter, the harder for its clients. */
 const KEY_LIFETIME = 60_000;
 
-/** Xero's invoices and credit notes as their documentation says they behave (https://developer.xero.com/documentation/api/accounting/invoices). */
+/**
+ * Xero's invoices and credit notes as their documentation says they behave
+ * (https://developer.xero.com/documentation/api/accounting/invoices).
+ */
 export function xeroRules(archivedContacts: readonly string[] = []): VendorRules {
   const documents: Kept[] = [];
   const keys = new Map<string, { text: string; answer: VendorAnswer; at: number }>();

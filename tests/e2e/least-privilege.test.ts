@@ -100,7 +100,10 @@ afterAll(async () => {
   await api?.stop();
 });
 
-/** What happens to a period in its life: counting, a run that is stopped, the close, late usage, a correction, a preview. */
+/**
+ * What happens to a period in its life: counting, a run that is stopped, the close, late usage, a correction, a
+ * preview.
+ */
 async function goThroughAPeriod({ endpoints, outputs, region, credentials, functionOf }: LocalCloud): Promise<void> {
   const access = { region, credentials };
   const sqs = new SQSClient({ ...access, endpoint: endpoints.sqs });

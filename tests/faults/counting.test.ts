@@ -109,7 +109,8 @@ test(`whatever happens, totals are the sums over distinct events, in ${HISTORIES
       historiesPlayed += 1;
       await new Play(given, historiesPlayed).run();
     }),
-    // On failure the report names seed and path; the limit ends the search for a smaller example before the test times out.
+    // On failure the report names seed and path; the limit ends the search for a smaller example before the test times
+    // out.
     { numRuns: HISTORIES, interruptAfterTimeLimit: 480_000, markInterruptAsFailure: true },
   );
 
@@ -276,7 +277,10 @@ class Play {
     seen.unsure += control.unsureEvents;
   }
 
-  /** Control totals are of a whole period; histories share two of them, so each keeps its totals under a name of its own. */
+  /**
+   * Control totals are of a whole period; histories share two of them, so each keeps its totals under a name of its
+   * own.
+   */
   #ownOf(period: PeriodId): PeriodId {
     return `${period}-history-${this.#number}`;
   }

@@ -1,4 +1,7 @@
-/** `npm run -s screenshots`: pictures of every page of the console, of the local cloud that runs here (npm start -- --keep). */
+/**
+ * `npm run -s screenshots`: pictures of every page of the console, of the local cloud that runs here (npm start --
+ * --keep).
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';

@@ -34,7 +34,10 @@ export type Verdict =
   | { kind: 'in-flight'; reason: string }
   /** The API holds something else under this key or number. */
   | { kind: 'key-reused'; reason: string }
-  /** What its HTTP status means everywhere: 429 and 503 throttle, 401 and 403 are credentials, 400 is invalid, the rest is unknown. */
+  /**
+   * What its HTTP status means everywhere: 429 and 503 throttle, 401 and 403 are credentials, 400 is invalid, the rest
+   * is unknown.
+   */
   | { kind: 'usual' };
 
 /** One request of a submission, and what its answer means. */
@@ -46,7 +49,9 @@ export interface Step {
 /** One package to be billed. */
 export interface Submission {
   document: PackageDocument;
-  /** What is to be billed now: of a first revision all, of a correction what changed since the revision processed last. */
+  /**
+   * What is to be billed now: of a first revision all, of a correction what changed since the revision processed last.
+   */
   lines: readonly PackageLine[];
   /** One for each package, revision and submission. */
   idempotencyKey: string;

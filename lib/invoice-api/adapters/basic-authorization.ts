@@ -1,8 +1,8 @@
 import { InvoiceApiMisconfigured } from '../base-url.ts';
 
 /**
- * Yields the value of `Authorization`, before each request. `refused` is the value that the API refused last, if any: whatever it was
- * made from is then read or asked for anew.
+ * Yields the value of `Authorization`, before each request. `refused` is the value that the API refused last, if any:
+ * whatever it was made from is then read or asked for anew.
  */
 export type AuthorizationProvider = (refused: string | undefined) => Promise<string>;
 

@@ -9,7 +9,8 @@ import type { AccessTokenKeeper } from './client-credentials.ts';
 import { at, textAt } from './json-paths.ts';
 
 /**
- * Keeps the access token of all Lambdas in a SecureString beside the secret that it is made from: `<parameter>/access-token`.
+ * Keeps the access token of all Lambdas in a SecureString beside the secret that it is made from:
+ * `<parameter>/access-token`.
  * @param claim lets one of all who need it ask
  */
 export function parameterAccessToken(

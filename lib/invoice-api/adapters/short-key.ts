@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 const HASH_LENGTH = 32;
 
 /**
- * A key of at most so many characters: itself when it is short enough, else its beginning and 128 bits of its SHA-256. The same key
- * gives the same for ever; two keys that begin alike stay two.
+ * A key of at most so many characters: itself when it is short enough, else its beginning and 128 bits of its SHA-256.
+ * The same key gives the same for ever; two keys that begin alike stay two.
  */
 export function shortKey(key: string, longest: number): string {
   if (key.length <= longest) return key;

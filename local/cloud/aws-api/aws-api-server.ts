@@ -47,9 +47,10 @@ export interface AwsApis {
 }
 
 /**
- * Serves AWS APIs on loopback, all at one address, so that `AWS_ENDPOINT_URL` alone leads an SDK here: the AWS JSON protocol
- * (https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html), REST handlers, and what engines behind it answer. It
- * answers nobody but programs of this machine that sign with the secret: no page, no rebound name, no other user.
+ * Serves AWS APIs on loopback, all at one address, so that `AWS_ENDPOINT_URL` alone leads an SDK here: the AWS JSON
+ * protocol (https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html), REST handlers, and what engines behind it
+ * answer. It answers nobody but programs of this machine that sign with the secret: no page, no rebound name, no other
+ * user.
  * @param apis may be filled after the start: what is not there yet is unknown
  * @param options.secret what every request must be signed with
  * @throws PortTaken

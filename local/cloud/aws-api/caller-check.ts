@@ -10,8 +10,8 @@ const BROWSER_HEADERS = ['origin', 'sec-fetch-site', 'access-control-request-met
 const LOOPBACK_NAMES = ['127.0.0.1', 'localhost', '[::1]'];
 
 /**
- * Refuses what cannot come from a program that was let in, before its body is read: a page in a browser, a name that was
- * rebound to this machine, a request without a signature.
+ * Refuses what cannot come from a program that was let in, before its body is read: a page in a browser, a name that
+ * was rebound to this machine, a request without a signature.
  * @throws AwsError AccessDeniedException, MissingAuthenticationTokenException
  */
 export function refuseForeignCaller({ headers, socket }: IncomingMessage): void {

@@ -22,8 +22,8 @@ const STACK_NAME = '[a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*';
 
 /**
  * CloudFormation's `DescribeStacks` of one stack, in the Query protocol
- * (https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html). In any other region there is
- * none, as on AWS.
+ * (https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html). In any other region
+ * there is none, as on AWS.
  */
 export function cloudFormationApi(stack: DeployedStack): RestHandler {
   const createdAt = new Date().toISOString();

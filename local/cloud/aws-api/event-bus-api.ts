@@ -6,8 +6,8 @@ import type { Service } from './aws-api-server.ts';
 const putEvents = z.object({ Entries: z.array(z.record(z.string(), z.unknown())).min(1).max(10) });
 
 /**
- * EventBridge's `PutEvents` (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html): entries go
- * to the observer and no further, for rules and targets do not run here.
+ * EventBridge's `PutEvents` (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html): entries
+ * go to the observer and no further, for rules and targets do not run here.
  */
 export function eventBusApi(onBusEvent: (event: ObservedBusEvent) => void): Service {
   return {

@@ -17,7 +17,8 @@ const getPublicKeyInput = z.object({ KeyId: z.string() });
 
 /**
  * KMS's `Sign` and `GetPublicKey` for the signing keys that the template declares
- * (https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html). All of them are one key pair of this local cloud.
+ * (https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html). All of them are one key pair of this local
+ * cloud.
  * @param keyIds as `Ref` gives them
  * @param file keeps the key pair, for this user alone; without it each start has another
  */

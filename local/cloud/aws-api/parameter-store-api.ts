@@ -13,7 +13,8 @@ const getParameters = z.object({ Names: z.array(z.string()).min(1).max(10) });
 
 /**
  * Systems Manager's Parameter Store: reads and `PutParameter`
- * (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html). Everything is a `SecureString`.
+ * (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html). Everything is a
+ * `SecureString`.
  * @param parameters values by name to begin with
  */
 export function parameterStoreApi(parameters: Record<string, string>, region: string): Service {

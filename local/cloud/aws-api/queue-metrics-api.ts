@@ -11,7 +11,8 @@ const getMetricStatistics = z.object({
 
 /**
  * CloudWatch's `GetMetricStatistics` of one metric, the age of a queue's oldest message, as of now
- * (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html). Others are not recorded here.
+ * (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html). Others are not
+ * recorded here.
  * @param queueOf a queue by its name
  */
 export function queueMetricsApi(queueOf: (name: string) => SqsQueue | undefined): Service {

@@ -9,8 +9,8 @@ const CONTENT_HASH = 'x-amz-content-sha256';
 
 /**
  * Whether a request carries the signature that this secret makes of it, by signing it once more
- * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html). The access key id may be
- * anything: functions sign with their names.
+ * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html). The access key id may
+ * be anything: functions sign with their names.
  */
 export async function isSignedWith(secret: string, request: IncomingMessage, body: Buffer): Promise<boolean> {
   const { authorization = '' } = request.headers;

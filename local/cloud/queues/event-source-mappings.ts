@@ -9,7 +9,9 @@ import { type EventSourceMapping, startEventSourceMapping } from './event-source
 /** Lambda starts with five batches at once and scales up without end; a laptop stops there. */
 const DEFAULT_CONCURRENCY = 5;
 
-/** https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventsourcemapping.html */
+/**
+ * https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventsourcemapping.html
+ */
 const mappingProperties = z.object({
   EventSourceArn: z.string(),
   FunctionName: z.string(),

@@ -10,14 +10,19 @@ import { DATA_LIMIT_BYTES, Execution, type ExecutionSurroundings, type TaskInter
 import { ExecutionStore } from './execution-store.ts';
 import type { HistoryEvent } from './history.ts';
 
-/** https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-stepfunctions-statemachine.html */
+/**
+ * https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-stepfunctions-statemachine.html
+ */
 const machineProperties = z.object({
   DefinitionString: z.string(),
   RoleArn: z.string(),
   StateMachineType: z.literal('STANDARD').default('STANDARD'),
 });
 
-/** What Step Functions refuses in a name (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html). */
+/**
+ * What Step Functions refuses in a name
+ * (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html).
+ */
 const FORBIDDEN_IN_NAME = /[\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}]/u;
 
 /** A state machine with all of its executions. */

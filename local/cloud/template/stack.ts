@@ -87,7 +87,9 @@ interface Naming {
   sqsEndpoint: string;
 }
 
-/** What `Ref` and `Fn::GetAtt` return, by type: the "Return values" of each type's page in the CloudFormation reference. */
+/**
+ * What `Ref` and `Fn::GetAtt` return, by type: the "Return values" of each type's page in the CloudFormation reference.
+ */
 const VALUES: Record<string, (naming: Naming) => ResourceValues> = {
   'AWS::DynamoDB::Table': ({ named, region }) => {
     const name = named('TableName');

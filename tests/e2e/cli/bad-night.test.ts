@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type CommandLineWorld, type CommandResult, startCommandLineWorld } from '../../fixtures/command-line.ts';
 
 /**
- * The worst night, played against the local cloud: events still in the queue, a wrong token, an API that hangs up, customers that it
- * does not know, usage that comes late. The operator here knows nothing but what the command line prints: every command that is
- * called was read from its output, and only words in capitals are filled in.
+ * The worst night, played against the local cloud: events still in the queue, a wrong token, an API that hangs up,
+ * customers that it does not know, usage that comes late. The operator here knows nothing but what the command line
+ * prints: every command that is called was read from its output, and only words in capitals are filled in.
  */
 const CLIENTS = ['acme', 'globex', 'hooli', 'initech', 'stark', 'umbrella', 'wayne', 'tyrell'];
 const RIGHT_TOKEN = 'token-of-tonight';

@@ -27,8 +27,8 @@ export interface ExecutionEnd {
 }
 
 /**
- * The API's time goes five times as fast, so that packages take some tenths of a second; its quota does not. Faults of every
- * kind that leave doubt about a package are many.
+ * The API's time goes five times as fast, so that packages take some tenths of a second; its quota does not. Faults of
+ * every kind that leave doubt about a package are many.
  */
 const API: SimulatorOptions = {
   profile: 'demo',
@@ -38,7 +38,10 @@ const API: SimulatorOptions = {
   faults: { unprocessed: 0.1, unavailable: 0.03, timeoutAfterCommit: 0.03 },
 };
 
-/** Whoever waits for another's turn comes back at the latest possible end of it, which follows from the function's time-out. */
+/**
+ * Whoever waits for another's turn comes back at the latest possible end of it, which follows from the function's
+ * time-out.
+ */
 const SENDER_TIMEOUT_SECONDS = 12;
 /** Environments of one function: each is a thread with its own memory. */
 const ENVIRONMENTS = 2;

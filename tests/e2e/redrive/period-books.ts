@@ -8,8 +8,8 @@ import { scan } from '../../fixtures/counting.ts';
 import type { BillingWorld } from './billing-world.ts';
 
 /**
- * All of a period that money depends on, as it stands in the tables, in the certificates and at the invoice API. Periods with the
- * same consumption have equal books: names and dates of the period are replaced by the same words.
+ * All of a period that money depends on, as it stands in the tables, in the certificates and at the invoice API.
+ * Periods with the same consumption have equal books: names and dates of the period are replaced by the same words.
  */
 export interface PeriodBooks {
   usageSlices: unknown[];

@@ -3,11 +3,12 @@ import type { State, StateGraph } from '../../fixtures/state-machine.ts';
 /**
  * What befalls a run at a Task.
  * - `redriven`: the Task fails, the execution is redriven;
- * - `run anew`: the Task fails and a new execution gets the same input; in the end somebody redrives the failed ones as well;
- * - `stopped`: the execution is stopped while the Task is under way and a new execution gets the same input; the function of
- *   the stopped one does its work while the new execution is at the same Task;
- * - `repeated`: the Task fails after its effect and is tried again with the very same input, as its Retry does and as AWS
- *   does with the failed child of a Distributed Map;
+ * - `run anew`: the Task fails and a new execution gets the same input; in the end somebody redrives the failed ones as
+ *   well;
+ * - `stopped`: the execution is stopped while the Task is under way and a new execution gets the same input; the
+ *   function of the stopped one does its work while the new execution is at the same Task;
+ * - `repeated`: the Task fails after its effect and is tried again with the very same input, as its Retry does and as
+ *   AWS does with the failed child of a Distributed Map;
  * - `intruded upon`: a new execution gets the same input while the first one runs.
  */
 export type Mishap = 'redriven' | 'run anew' | 'stopped' | 'repeated' | 'intruded upon';

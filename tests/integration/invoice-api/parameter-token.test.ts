@@ -42,7 +42,8 @@ describe('the token from Parameter Store', () => {
 
   test('is under way as soon as an invocation begins', async () => {
     const { state, token } = await arrange('first-token-0000');
-    const request = { internal: {} } as Parameters<NonNullable<typeof token.middleware.before>>[0]; // all that it touches
+    // The middleware touches nothing else of a request.
+    const request = { internal: {} } as Parameters<NonNullable<typeof token.middleware.before>>[0];
     await token.middleware.before?.(request);
     expect(await token.provide(undefined)).toBe('first-token-0000');
     expect(state.reads).toBe(1);

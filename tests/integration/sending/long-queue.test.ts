@@ -63,7 +63,8 @@ const headsOf = async ({ packages }: TestSending): Promise<PackageHead[]> => {
   return heads.filter((head) => head !== undefined);
 };
 
-const packageIdOf = ({ body }: SubmitRequest): string => (JSON.parse(body) as { packageId: string }).packageId; // what packaging wrote
+// Bodies are what packaging wrote.
+const packageIdOf = ({ body }: SubmitRequest): string => (JSON.parse(body) as { packageId: string }).packageId;
 
 test('a package that waited in line for longer than its lease is leased again before its request', async () => {
   const leftOfLeases: number[] = [];

@@ -18,7 +18,9 @@ const forecast: Notification = {
   },
 };
 
-/** What is on the bus after the functions of a stage, with the environment that its template gives them, have spoken. */
+/**
+ * What is on the bus after the functions of a stage, with the environment that its template gives them, have spoken.
+ */
 async function eventOf(template: Template, notification: Notification): Promise<ObservedBusEvent> {
   const events: ObservedBusEvent[] = [];
   const bus = await startJsonService(eventBusApi((event) => events.push(event)));

@@ -11,7 +11,9 @@ import { BUCKETS } from '../../../lib/store/keys.ts';
 import { historyEvents, UnboundedLoop } from '../../fixtures/history-events.ts';
 import { type Execution, executionsOf, packagedStateMachine } from '../../fixtures/state-machine.ts';
 
-/** An execution is stopped at 25,000 events (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). */
+/**
+ * An execution is stopped at 25,000 events (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+ */
 const EVENTS_ALLOWED = 20_000;
 const PAYLOAD_BYTES = 256 * 1024;
 const SECONDS_PER_YEAR = 365 * 86_400;

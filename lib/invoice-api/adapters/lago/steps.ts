@@ -30,7 +30,9 @@ const progressSchema = z.object({
 
 type Meters = Readonly<Record<string, { code: string; field: string }>>;
 
-/** The next batch. One that holds an event twice is refused whole, so what is there already is left out the next time. */
+/**
+ * The next batch. One that holds an event twice is refused whole, so what is there already is left out the next time.
+ */
 export function nextBatch(submission: Submission, meters: Meters): Step {
   const { taken, known } = progressSchema.parse(submission.progress ?? { taken: 0 });
   const events = eventsOf(submission, meters);
@@ -58,8 +60,9 @@ export function nextBatch(submission: Submission, meters: Meters): Step {
 
 /**
  * Faults come by the event's position in the batch: `{"0":{"transaction_id":["value_already_exist"]}}`
- * (https://github.com/getlago/lago-api/issues/3049). One that is there already is what we want; older versions took the others of such a
- * batch all the same (https://github.com/getlago/lago-api/pull/4772), which the next answer then tells.
+ * (https://github.com/getlago/lago-api/issues/3049). One that is there already is what we want; older versions took the
+ * others of such a batch all the same (https://github.com/getlago/lago-api/pull/4772), which the next answer then
+ * tells.
  */
 function ofFaults(
   answer: AdapterAnswer,

@@ -13,8 +13,8 @@ export type InvoiceLine = Omit<StripeLine, 'quantity_decimal' | 'metadata'> & {
 };
 
 /**
- * The lines of one package. What a correction takes back has no quantity at Stripe, which takes none below zero; it is an amount below
- * zero, and an invoice whose total is so is credited to the customer's balance
+ * The lines of one package. What a correction takes back has no quantity at Stripe, which takes none below zero; it is
+ * an amount below zero, and an invoice whose total is so is credited to the customer's balance
  * (https://docs.stripe.com/invoicing/integration/manage-credits).
  */
 export function invoiceLines({ document, lines }: Submission, { meters }: StripeSettings): InvoiceLine[] {
@@ -46,7 +46,10 @@ export function linesBeyondCredit(lines: readonly PackageLine[], { meters }: Str
   return missing.length > 0 ? `the correction takes usage back, which needs ${missing.join(', ')}` : undefined;
 }
 
-/** In the currency's smallest unit, half away from zero as Stripe rounds a line (https://docs.stripe.com/billing/subscriptions/decimal-amounts). */
+/**
+ * In the currency's smallest unit, half away from zero as Stripe rounds a line
+ * (https://docs.stripe.com/billing/subscriptions/decimal-amounts).
+ */
 function creditOf(quantity: string, unitAmount: string): number {
   return Number(new Big(quantity).times(unitAmount).round(0, Big.roundHalfUp).toFixed());
 }

@@ -3,7 +3,10 @@ import * as z from 'zod/mini';
 const meter = z.strictObject({
   /** The id of a Price: `price_1Abc`. */
   price: z.string().check(z.regex(/^price_\w+$/, 'must be the id of a price, such as price_1AbcDef')),
-  /** What one unit is credited with when a correction takes usage back, in the currency's smallest unit: `0.05` are 0.05 cents. */
+  /**
+   * What one unit is credited with when a correction takes usage back, in the currency's smallest unit: `0.05` are 0.05
+   * cents.
+   */
   creditUnitAmount: z.optional(z.string().check(z.regex(/^\d+(\.\d{1,12})?$/, 'must be a decimal number as text'))),
 });
 

@@ -25,7 +25,10 @@ const progressSchema = z.object({
 });
 type StripeProgress = z.output<typeof progressSchema>;
 
-/** https://docs.stripe.com/api/idempotent_requests: keys are gone after 24 hours at the soonest; the hour is for clocks and the way. */
+/**
+ * https://docs.stripe.com/api/idempotent_requests: keys are gone after 24 hours at the soonest; the hour is for clocks
+ * and the way.
+ */
 const KEY_SAFE_MILLISECONDS = 23 * 3600 * 1000;
 /** https://docs.stripe.com/api/idempotent_requests */
 const LONGEST_KEY = 255;
@@ -36,7 +39,9 @@ const PAGE_SIZE = 100;
 /** Before the place where counting the lines goes on. */
 const LINES = 'lines:';
 
-/** The next request of a submission: the draft, its lines, its end; a look-up first where the key says nothing any more. */
+/**
+ * The next request of a submission: the draft, its lines, its end; a look-up first where the key says nothing any more.
+ */
 export function nextStep(submission: Submission, settings: StripeSettings): Step {
   const { progress: given, now, firstSentAt } = submission;
   const progress = given ? progressSchema.parse(given) : undefined;

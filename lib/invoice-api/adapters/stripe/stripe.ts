@@ -7,7 +7,10 @@ import { nextStep } from './steps.ts';
 /** The version that the types are of (`ApiVersion` in the package `stripe` 23.1). */
 const STRIPE_VERSION = '2026-10-28.endive';
 
-/** A package becomes an invoice of the client's customer: a draft, its lines in bulk, finalized unless the settings say otherwise. */
+/**
+ * A package becomes an invoice of the client's customer: a draft, its lines in bulk, finalized unless the settings say
+ * otherwise.
+ */
 export default defineAdapter({
   name: 'Stripe',
   baseUrl: 'https://api.stripe.com',

@@ -18,7 +18,10 @@ const meter = z
 
 /** What a stage says about its organisation at Xero. */
 export const xeroSettings = z.strictObject({
-  /** Of the organisation (https://developer.xero.com/documentation/guides/oauth2/tenants); Xero's description requires it in every request. */
+  /**
+   * Of the organisation (https://developer.xero.com/documentation/guides/oauth2/tenants); Xero's description requires
+   * it in every request.
+   */
   tenantId: z.string().check(z.minLength(1)),
   /** Three capital letters; absent: the contact's own. */
   currency: z.optional(z.string().check(z.regex(/^[A-Z]{3}$/, 'must be a currency in capitals, such as EUR'))),

@@ -4,7 +4,10 @@ import { listedDocuments } from './listing.ts';
 import { xeroSettings } from './settings.ts';
 import { nextStep } from './steps.ts';
 
-/** A quantity is a double in Xero's description (https://github.com/XeroAPI/Xero-OpenAPI), which keeps so many digits exactly. */
+/**
+ * A quantity is a double in Xero's description (https://github.com/XeroAPI/Xero-OpenAPI), which keeps so many digits
+ * exactly.
+ */
 const EXACT_DIGITS = 15;
 
 /** A package becomes an invoice to the client's contact; what a correction takes back becomes a credit note. */
@@ -20,7 +23,8 @@ export default defineAdapter({
       requestsPerSubmission: 1,
       idsPerRead: 100,
       namesSubmission: true,
-      // The number is unique for ever, and is what we rely on; how long Xero keeps a key is not published in its description.
+      // The number is unique for ever, and is what we rely on; how long Xero keeps a key is not published in its
+      // description.
       keyRetentionMilliseconds: Number.POSITIVE_INFINITY,
       // Prices with `unitdp=4` have four, and a line's quantity is kept with as many.
       quantityDecimals: 4,
