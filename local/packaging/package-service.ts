@@ -15,6 +15,9 @@ const KEPT_FOR_MILLISECONDS = 24 * 3600 * 1000;
 /** Packaging takes seconds; another may be before us. */
 const LOCK_OPTIONS = { retries: { retries: 600, minTimeout: 200, maxTimeout: 200 } };
 
+/** Packaging takes seconds, also on a busy machine; what takes longer than this would never end. */
+const LONGEST_PACKAGING_MILLISECONDS = 300_000;
+
 /** The variables that `serverless package` is given: enough to find programs, and no credentials. */
 const BARE_ENVIRONMENT = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'SystemRoot'];
 
@@ -66,10 +69,11 @@ async function runServerlessPackage({ stage, parameters = {} }: PackagingOptions
   const env = { ...Object.fromEntries(kept), HALFMONTH_BUILD_FOLDER: `.esbuild/${process.pid}` };
   const command = [serverless, 'package', '--stage', stage, '--package', folder, ...params];
   try {
-    await run(process.execPath, command, { cwd: SERVICE_FOLDER, env });
+    await run(process.execPath, command, { cwd: SERVICE_FOLDER, env, timeout: LONGEST_PACKAGING_MILLISECONDS });
   } catch (error) {
-    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
-    throw new PackagingFailed(`serverless package --stage ${stage} failed:\n${stderr}${stdout}`, { cause: error });
+    const { stdout = '', stderr = '', killed } = error as { stdout?: string; stderr?: string; killed?: boolean };
+    const how = killed ? `did not end within ${LONGEST_PACKAGING_MILLISECONDS / 1_000} s and was stopped` : 'failed';
+    throw new PackagingFailed(`serverless package --stage ${stage} ${how}:\n${stderr}${stdout}`, { cause: error });
   }
 }
 
