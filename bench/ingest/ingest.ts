@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { readSettings } from '../../config/settings.ts';
-import { type Measurement, measure, type Way } from './measurement.ts';
+import { type IngestMeasurement, measure, type Way } from './measurement.ts';
 import { TABLE_NAMES } from './tables.ts';
 import { ourInstance, powertoolsInstance, transactionInstance } from './ways.ts';
 import { type Density, workloadOf } from './workload.ts';
@@ -49,10 +49,10 @@ const WAYS: Record<string, Way> = {
   powertools: { make: powertoolsInstance, table: TABLE_NAMES.powertoolsTotals, key: 'id' },
 };
 
-const densities: Record<string, Record<string, Measurement>> = {};
+const densities: Record<string, Record<string, IngestMeasurement>> = {};
 for (const density of DENSITIES) {
   if (options.density && options.density !== density.name) continue;
-  const measurements: Record<string, Measurement> = {};
+  const measurements: Record<string, IngestMeasurement> = {};
   densities[density.name] = measurements;
   for (const [name, way] of Object.entries(WAYS)) {
     if (options.way && options.way !== name) continue;
@@ -83,7 +83,7 @@ if (options.json) {
   console.log(JSON.stringify({ densities, setting }));
 }
 
-function lineOf(density: string, way: string, measured: Measurement): string {
+function lineOf(density: string, way: string, measured: IngestMeasurement): string {
   const {
     eventsPerSecond,
     writeUnitsPerEvent,

@@ -7,7 +7,7 @@ import { countedByClient, type Instance, type InstanceOptions } from './ways.ts'
 import type { Batch, Density, Workload } from './workload.ts';
 
 /** How a way did at a density. */
-export interface Measurement {
+export interface IngestMeasurement {
   eventsPerSecond: number;
   writeUnitsPerEvent: number;
   readUnitsPerEvent: number;
@@ -29,7 +29,7 @@ export interface Way {
 }
 
 /** What a measurement is made with. */
-export interface MeasurementOptions {
+export interface IngestOptions {
   way: Way;
   density: Density;
   workload: Workload;
@@ -45,7 +45,7 @@ export interface MeasurementOptions {
 const DELIVERIES = 10;
 
 /** Runs a workload through one way on an engine of its own. */
-export async function measure(options: MeasurementOptions): Promise<Measurement> {
+export async function measure(options: IngestOptions): Promise<IngestMeasurement> {
   const { way, workload, faultSeed } = options;
   const engine = await startDynamoDbEngine();
   const plain = new DynamoDBClient({
@@ -83,7 +83,7 @@ export async function measure(options: MeasurementOptions): Promise<Measurement>
 
 /** Hands the batches over as they come; what failed comes again at the end. Answers how long each batch took, in ms. */
 async function deliver(
-  { way, density, workload, instances, concurrency, sliceMinutes }: MeasurementOptions,
+  { way, density, workload, instances, concurrency, sliceMinutes }: IngestOptions,
   client: DynamoDBClient,
 ): Promise<number[]> {
   const made = Array.from({ length: instances }, () =>

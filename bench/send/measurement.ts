@@ -1,7 +1,7 @@
 import type { SimulatorReport } from '../../local/invoice-api-simulator/tally.ts';
 
 /** What one way of sending came to; seconds are the API's. */
-export interface Measurement {
+export interface SendMeasurement {
   /** From the first state to the last. */
   seconds: number;
   /** Until the last package was accepted for the first time. */
@@ -48,7 +48,7 @@ const USD_PER_TRANSITION = 0.000025;
 const USD_PER_GIGABYTE_SECOND = 0.0000133334;
 const USD_PER_CALL = 0.0000002;
 
-export function measurementOf(counted: Counted, report: SimulatorReport): Measurement {
+export function measurementOf(counted: Counted, report: SimulatorReport): SendMeasurement {
   const { packages, seconds, sentSeconds, idealSeconds } = counted;
   const requests = report.requests.total;
   const usd =

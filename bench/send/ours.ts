@@ -14,12 +14,12 @@ import type { ProfileName } from '../../local/invoice-api-simulator/profiles.ts'
 import { BENCH_PROFILES, idealSeconds, settingsFor } from './bench-profiles.ts';
 import { JumpingClock } from './jumping-clock.ts';
 import { startMeasuredApi } from './measured-api.ts';
-import { type Measurement, measurementOf } from './measurement.ts';
+import { measurementOf, type SendMeasurement } from './measurement.ts';
 import { seedPackages } from './seed-packages.ts';
 import { runMachine, sendingDefinition, type TaskHandlers, taskHandlers } from './sending-machine.ts';
 
 /** Tables of the bench, empty. */
-export type BenchTables = TablesWith<'packages' | 'runs'>;
+export type SendTables = TablesWith<'packages' | 'runs'>;
 
 const LAMBDA_GIGABYTES = 1;
 const LAMBDA_SECONDS = 900;
@@ -31,7 +31,7 @@ const LAMBDA_SECONDS = 900;
 const TRANSITIONS_BESIDES = 16;
 
 /** Sends with the real tasks on the real sending half of the state machine. */
-export async function measureOurs(profile: ProfileName, seed: number, tables: BenchTables): Promise<Measurement> {
+export async function measureOurs(profile: ProfileName, seed: number, tables: SendTables): Promise<SendMeasurement> {
   const { packages: count } = BENCH_PROFILES[profile];
   const period = periodOf('2026-11-H1');
   await seedPackages(new PackageStore(tables), period, count);

@@ -9,8 +9,8 @@ import { parse } from 'yaml';
 import { startDynamoDbEngine } from '../../local/engines/dynamodb-engine.ts';
 import { isProfileName, PROFILE_NAMES, type ProfileName } from '../../local/invoice-api-simulator/profiles.ts';
 import { BENCH_PROFILES } from './bench-profiles.ts';
-import type { Measurement } from './measurement.ts';
-import { type BenchTables, measureOurs } from './ours.ts';
+import type { SendMeasurement } from './measurement.ts';
+import { measureOurs, type SendTables } from './ours.ts';
 import { measureUsual } from './usual.ts';
 
 const { values } = parseArgs({
@@ -37,7 +37,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-const profiles: Record<string, { ours: Measurement; usual?: Measurement }> = {};
+const profiles: Record<string, { ours: SendMeasurement; usual?: SendMeasurement }> = {};
 for (const name of wanted.filter(isProfileName)) {
   const given = BENCH_PROFILES[name];
   BENCH_PROFILES[name] = { ...given, packages: Number(values.packages ?? given.packages) };
@@ -51,7 +51,7 @@ for (const name of wanted.filter(isProfileName)) {
 }
 if (values.json) console.log(JSON.stringify({ profiles }));
 
-function print(profile: ProfileName, way: string, measured: Measurement): void {
+function print(profile: ProfileName, way: string, measured: SendMeasurement): void {
   const figures = Object.entries(measured).map(([name, value]) => `${name} ${value}`);
   const line = `${profile} ${way}: ${figures.join(', ')}`;
   // With --json, standard output is one document.
@@ -59,7 +59,7 @@ function print(profile: ProfileName, way: string, measured: Measurement): void {
   else console.log(line);
 }
 
-async function onEmptyTables<Result>(work: (tables: BenchTables) => Promise<Result>): Promise<Result> {
+async function onEmptyTables<Result>(work: (tables: SendTables) => Promise<Result>): Promise<Result> {
   const engine = await startDynamoDbEngine();
   const client = new DynamoDBClient({
     endpoint: engine.endpoint,

@@ -6,7 +6,7 @@ import type { ProfileName } from '../../local/invoice-api-simulator/profiles.ts'
 import { BENCH_PROFILES, concurrencyOf, idealSeconds } from './bench-profiles.ts';
 import { JumpingClock } from './jumping-clock.ts';
 import { startMeasuredApi } from './measured-api.ts';
-import { type Measurement, measurementOf } from './measurement.ts';
+import { measurementOf, type SendMeasurement } from './measurement.ts';
 import { runMachine } from './sending-machine.ts';
 
 const LAMBDA_GIGABYTES = 0.25;
@@ -67,7 +67,7 @@ class TryAgain extends Error {
 }
 
 /** Sends in the usual way: a Map with MaxConcurrency, Retry with backoff on a 429, a status poll for each package. */
-export async function measureUsual(profile: ProfileName, seed: number): Promise<Measurement> {
+export async function measureUsual(profile: ProfileName, seed: number): Promise<SendMeasurement> {
   const { packages: count } = BENCH_PROFILES[profile];
   const period = periodOf('2026-11-H1');
   const clock = new JumpingClock();

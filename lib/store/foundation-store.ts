@@ -6,7 +6,6 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import { addDays, type Day } from '../periods/days.ts';
-import { type PeriodId, periodOf } from '../periods/periods.ts';
 import { FOUNDATION_KEY } from './keys.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -79,11 +78,6 @@ function compare(laid: Foundation, given: Foundation): void {
   if (laid.billingTimeZone !== given.billingTimeZone || laid.sliceMinutes !== given.sliceMinutes) {
     throw new FoundationChanged(laid, given);
   }
-}
-
-/** Whether all of a period was counted by versions that keep control totals. */
-export function isControlled({ wideSlicesFrom }: LaidFoundation, period: PeriodId): boolean {
-  return wideSlicesFrom !== undefined && periodOf(period).from >= wideSlicesFrom;
 }
 
 /** The foundation as it is now; none while nothing has been counted. */

@@ -30,9 +30,6 @@ export interface ControlTotal {
   groups: ReadonlyMap<MeterGroup, ControlSum>;
 }
 
-/** The control total of a period of which nothing was counted. */
-export const NOTHING_COUNTED: ControlTotal = { events: 0, unsureEvents: 0, groups: new Map() };
-
 /** What one group of meters should be, and is. */
 export interface ControlDifference {
   group: MeterGroup;

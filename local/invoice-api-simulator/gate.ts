@@ -1,8 +1,9 @@
-import type { Profile, Quota, QuotaWindow } from './profiles.ts';
+import type { Quota, QuotaWindow } from '../../lib/quota/quota.ts';
+import type { Profile } from './profiles.ts';
 import { SlidingWindow } from './sliding-window.ts';
 
 /** What a request spends: submissions the send windows, reads the status windows, both the shared ones. */
-export type RequestKind = 'submit' | 'status' | 'list';
+export type Operation = 'submit' | 'status' | 'list';
 
 /** How a request that may not pass is to be answered. */
 export interface Refusal {
@@ -58,7 +59,7 @@ export class Gate {
   }
 
   /** Lets a request in, which then must `leave`, or says how to refuse it. */
-  enter(kind: RequestKind, now: number): Refusal | undefined {
+  enter(kind: Operation, now: number): Refusal | undefined {
     const windows = this.#windowsOf(kind);
     const broken = windows.filter(({ window }) => window.waitFrom(now) > 0).map(({ name }) => name);
     if (this.full) broken.push('concurrency');
@@ -83,7 +84,7 @@ export class Gate {
 
   /** The window with the least left, for the RateLimit fields; undefined without windows. */
   nearest(
-    kind: RequestKind,
+    kind: Operation,
     now: number,
   ): { name: string; remaining: number; wait: number; window: SlidingWindow } | undefined {
     return this.#windowsOf(kind)
@@ -91,7 +92,7 @@ export class Gate {
       .sort((one, other) => one.remaining - other.remaining || other.wait - one.wait)[0];
   }
 
-  #windowsOf(kind: RequestKind): NamedWindow[] {
+  #windowsOf(kind: Operation): NamedWindow[] {
     return this.#windows[kind === 'submit' ? 'send' : 'status'];
   }
 
@@ -127,7 +128,7 @@ export class Gate {
   }
 }
 
-function named(scope: string, windows: QuotaWindow[]): NamedWindow[] {
+function named(scope: string, windows: readonly QuotaWindow[]): NamedWindow[] {
   return windows.map(({ requests, seconds }) => ({
     name: `${scope} ${requests}/${seconds}`,
     window: new SlidingWindow(requests, seconds * 1000),

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { type FaultRates, isProfileName, NO_FAULTS, PROFILE_NAMES, type Quota, windowsOf } from './profiles.ts';
+import type { Quota } from '../../lib/quota/quota.ts';
+import { type FaultRates, isProfileName, NO_FAULTS, PROFILE_NAMES, windowsOf } from './profiles.ts';
 import { type SimulatorOptions, startInvoiceApiSimulator } from './simulator.ts';
 
 const USAGE = `Starts an invoice API on 127.0.0.1 that speaks the contract of docs/invoice-api.openapi.yaml.

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Answer, cut, json, problem, write, writeBeginning } from './answers.ts';
 import type { Submission } from './books.ts';
 import { burstLeft, faultOf, type RequestFault } from './faults.ts';
-import type { RequestKind } from './gate.ts';
+import type { Operation } from './gate.ts';
 import { durationOf } from './random.ts';
 import { conflict, refusedCredentials, setQuotaFields, throttled, unavailable } from './refusals.ts';
 import type { SimulatedApi } from './simulated-api.ts';
@@ -12,7 +12,7 @@ interface Visit {
   request: IncomingMessage;
   response: ServerResponse;
   url: URL;
-  kind: RequestKind;
+  kind: Operation;
   number: number;
   /** Gives the place at the counter back; again does nothing. */
   leave: () => void;

@@ -1,17 +1,5 @@
+import type { Quota, QuotaWindow } from '../../lib/quota/quota.ts';
 import type { Duration } from './random.ts';
-
-/** At most `requests` in any stretch of `seconds`, sliding. */
-export interface QuotaWindow {
-  requests: number;
-  seconds: number;
-}
-
-/** Windows that submissions spend, that status reads spend, and that both spend. */
-export interface Quota {
-  send: QuotaWindow[];
-  status: QuotaWindow[];
-  shared: QuotaWindow[];
-}
 
 /**
  * How a request over the quota is answered. `penalty` blocks for a minute, and each call in that minute begins it anew;

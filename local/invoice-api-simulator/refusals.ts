@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Answer, problem } from './answers.ts';
-import type { Refusal, RequestKind } from './gate.ts';
+import type { Operation, Refusal } from './gate.ts';
 import type { SimulatedApi } from './simulated-api.ts';
 
 /** What is said where nobody knows how long it takes. */
@@ -44,7 +44,7 @@ function retryAfter(api: SimulatedApi, milliseconds: number): Record<string, str
 }
 
 /** Tells the caller of the window that is nearest to being spent, where the profile does. */
-export function setQuotaFields(api: SimulatedApi, kind: RequestKind, response: ServerResponse): void {
+export function setQuotaFields(api: SimulatedApi, kind: Operation, response: ServerResponse): void {
   if (api.profile.throttleAnswer !== 'retry-after') return;
   const nearest = api.gate.nearest(kind, api.clock.now());
   if (!nearest) return;

@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Quota } from '../../lib/quota/quota.ts';
 import { json, problem, write } from './answers.ts';
 import { bodyCheck } from './body-check.ts';
 import { Books, type Totals } from './books.ts';
 import { Gate } from './gate.ts';
 import { IdempotencyKeys } from './keys.ts';
 import { answerPackages } from './packages-api.ts';
-import { type FaultRates, NO_FAULTS, PROFILES, type Profile, type ProfileName, type Quota } from './profiles.ts';
+import { type FaultRates, NO_FAULTS, PROFILES, type Profile, type ProfileName } from './profiles.ts';
 import { drawsOf } from './random.ts';
 import { type ScaledClock, startScaledClock } from './scaled-clock.ts';
 import type { SimulatedApi } from './simulated-api.ts';

@@ -1,5 +1,5 @@
 import type { Totals } from './books.ts';
-import type { RequestKind } from './gate.ts';
+import type { Operation } from './gate.ts';
 import type { FaultRates } from './profiles.ts';
 
 /** What a simulator has seen so far. All of it can be printed as JSON. */
@@ -9,7 +9,7 @@ export interface SimulatorReport {
   timeScale: number;
   requests: {
     total: number;
-    byKind: Record<RequestKind, number>;
+    byKind: Record<Operation, number>;
     /** By HTTP status; `none` for those that got no answer on purpose. */
     byStatus: Record<string, number>;
   };
@@ -56,7 +56,7 @@ export class Tally {
   keysReused = 0;
 
   /** A request arrived; the result is its number. */
-  arrived(kind: RequestKind): number {
+  arrived(kind: Operation): number {
     this.requests.byKind[kind] += 1;
     this.requests.total += 1;
     return this.requests.total;

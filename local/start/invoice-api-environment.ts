@@ -1,4 +1,5 @@
-import { PROFILES, type Profile, type ProfileName, type QuotaWindow } from '../invoice-api-simulator/profiles.ts';
+import type { QuotaWindow } from '../../lib/quota/quota.ts';
+import { PROFILES, type Profile, type ProfileName } from '../invoice-api-simulator/profiles.ts';
 
 /** Which invoice API the packages go to: the simulator with one of its faces, or a person's own. */
 export type InvoiceApiChoice =

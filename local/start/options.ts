@@ -34,8 +34,8 @@ export interface StartOptions {
 }
 
 /** The command line cannot be used; the message is one line that says why. */
-export class WrongUsage extends Error {
-  override readonly name = 'WrongUsage';
+export class InvalidOptions extends Error {
+  override readonly name = 'InvalidOptions';
   readonly code = 'WRONG_USAGE';
 }
 
@@ -49,7 +49,7 @@ export class HelpShown extends Error {
  * Reads the command line of `npm start`.
  * @param parameters what follows the program's name
  * @param profiles the names that `--profile` may have
- * @throws WrongUsage
+ * @throws InvalidOptions
  * @throws HelpShown
  */
 export function readOptions(
@@ -64,7 +64,7 @@ export function readOptions(
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) throw new HelpShown();
     const fault = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
-    throw new WrongUsage(`${fault} (npm start -- --help says what can be given)`);
+    throw new InvalidOptions(`${fault} (npm start -- --help says what can be given)`);
   }
   return checkedTogether(command.opts<RawOptions>(), environment);
 }
@@ -135,11 +135,13 @@ or a period has no usage.`;
 
 function checkedTogether(raw: RawOptions, environment: Record<string, string | undefined>): StartOptions {
   if (raw.invoiceApi && raw.profile) {
-    throw new WrongUsage('--profile is for the simulator and --invoice-api for an API of your own: give one of them');
+    throw new InvalidOptions(
+      '--profile is for the simulator and --invoice-api for an API of your own: give one of them',
+    );
   }
   const token = environment[TOKEN_VARIABLE];
   if (raw.invoiceApi && !token) {
-    throw new WrongUsage(`--invoice-api needs the API's token in the environment variable ${TOKEN_VARIABLE}`);
+    throw new InvalidOptions(`--invoice-api needs the API's token in the environment variable ${TOKEN_VARIABLE}`);
   }
   return {
     ...(raw.events ? { eventsFile: { path: raw.events, form: formOf(raw.events, raw) } } : {}),
@@ -157,12 +159,12 @@ function checkedTogether(raw: RawOptions, environment: Record<string, string | u
 function formOf(path: string, { map, source }: RawOptions): FileForm {
   if (!isCsvName(path) && !map) return { kind: 'ndjson' };
   if (!map) {
-    throw new WrongUsage(
+    throw new InvalidOptions(
       `${path} is CSV: say which column is which with --map id=COLUMN,subject=COLUMN,time=COLUMN,meter=COLUMN,quantity=COLUMN`,
     );
   }
   if (map.source === undefined && source === undefined) {
-    throw new WrongUsage(
+    throw new InvalidOptions(
       "CSV: name the events' source with --source, or the column that has it with --map source=COLUMN",
     );
   }

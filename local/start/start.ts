@@ -21,7 +21,7 @@ import { collectAccount } from './collect-account.ts';
 import { INTERRUPTED_EXIT_CODE, interruption, untilInterrupted } from './interruption.ts';
 import { assertEmpty } from './local-service.ts';
 import { type Load, type MainJob, runMainJob } from './main-job.ts';
-import { HelpShown, readOptions, type StartOptions, UNLIMITED_AGE_DAYS, WrongUsage } from './options.ts';
+import { HelpShown, InvalidOptions, readOptions, type StartOptions, UNLIMITED_AGE_DAYS } from './options.ts';
 import { type Progress, progressOn } from './progress.ts';
 import { compareEveryStation } from './reconciliation.ts';
 import { isAllCounted, resultText } from './result-table.ts';
@@ -46,7 +46,7 @@ async function main(): Promise<number> {
       return INTERRUPTED_EXIT_CODE;
     }
     console.error(messageOf(error));
-    return error instanceof WrongUsage || error instanceof UnreadableFile ? EXIT.wrongUsage : EXIT.failed;
+    return error instanceof InvalidOptions || error instanceof UnreadableFile ? EXIT.wrongUsage : EXIT.failed;
   }
 }
 
@@ -73,7 +73,7 @@ async function startAndKeep(
   try {
     const kept = keptMaxAgeDays();
     if (kept === undefined) rememberMaxAgeDays(job.maxAgeDays);
-    else if (options.eventsFile || options.period) throw new WrongUsage(HOLDS_DATA);
+    else if (options.eventsFile || options.period) throw new InvalidOptions(HOLDS_DATA);
     const session = await startSession(
       sessionOptions(options, { ...job, maxAgeDays: kept ?? job.maxAgeDays }),
       progress,
@@ -128,7 +128,7 @@ async function runAndReconcile(
 
 function sessionOptions(options: StartOptions, { maxAgeDays }: Pick<MainJob, 'maxAgeDays'>): SessionOptions {
   const { invoiceApi, profile, seed, quota, keep } = options;
-  if (!isProfileName(profile)) throw new WrongUsage(`there is no profile ${profile}`);
+  if (!isProfileName(profile)) throw new InvalidOptions(`there is no profile ${profile}`);
   return {
     invoiceApi: invoiceApi ? { kind: 'own', ...invoiceApi } : { kind: 'simulator', profile, seed },
     ...(quota ? { quota } : {}),
@@ -143,7 +143,7 @@ function mainJobOf(options: StartOptions, now: number): MainJob {
   const calendar = new BillingCalendar(billing.timeZone, billing.sliceMinutes);
   const load = loadOf(options, lastEndedPeriod(now, calendar).id);
   if (load.periodId && endOfPeriod(periodOf(load.periodId), calendar) > now) {
-    throw new WrongUsage(`${load.periodId} has not ended: only a half month that has ended can be closed`);
+    throw new InvalidOptions(`${load.periodId} has not ended: only a half month that has ended can be closed`);
   }
   const maxAgeDays = options.maxAgeDays ?? maxAgeDaysFor(load, calendar, billing.eventMaxAgeDays, now);
   return { load, calendar, maxAgeDays, now };

@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Gate, type RequestKind } from '../../../local/invoice-api-simulator/gate.ts';
-import type { Profile, Quota, QuotaWindow } from '../../../local/invoice-api-simulator/profiles.ts';
+import type { Quota, QuotaWindow } from '../../../lib/quota/quota.ts';
+import { Gate, type Operation } from '../../../local/invoice-api-simulator/gate.ts';
+import type { Profile } from '../../../local/invoice-api-simulator/profiles.ts';
 import { SlidingWindow } from '../../../local/invoice-api-simulator/sliding-window.ts';
 
 const gaps = fc.array(fc.integer({ min: 0, max: 700 }), { maxLength: 120 });
@@ -61,7 +62,7 @@ const windows = fc.array(
   { maxLength: 2 },
 );
 const quotas = fc.record({ send: windows, status: windows, shared: windows });
-const kinds = fc.constantFrom<RequestKind>('submit', 'status', 'list');
+const kinds = fc.constantFrom<Operation>('submit', 'status', 'list');
 
 function profileWith(quota: Quota): Profile {
   return {
@@ -79,13 +80,13 @@ test('several windows at once: refused and counted as a violation if and only if
   fc.assert(
     fc.property(quotas, requests, (quota, steps) => {
       const gate = new Gate(profileWith(quota), quota);
-      const admitted: { kind: RequestKind; time: number }[] = [];
+      const admitted: { kind: Operation; time: number }[] = [];
       const times = timesOf(steps.map(([step]) => step));
       let violations = 0;
       steps.forEach(([, kind], index) => {
         const now = times[index] ?? 0;
-        const sends = (other: RequestKind): boolean => other === 'submit';
-        const full = ({ requests: most, seconds }: QuotaWindow, spends: (other: RequestKind) => boolean): boolean =>
+        const sends = (other: Operation): boolean => other === 'submit';
+        const full = ({ requests: most, seconds }: QuotaWindow, spends: (other: Operation) => boolean): boolean =>
           inStretch(
             admitted.filter((other) => spends(other.kind)).map(({ time }) => time),
             now,

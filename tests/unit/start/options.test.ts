@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
-import { readOptions, WrongUsage } from '../../../local/start/options.ts';
+import { InvalidOptions, readOptions } from '../../../local/start/options.ts';
 
 const PROFILES = ['demo', 'perfect'];
 const FILE = fileURLToPath(import.meta.url);
@@ -56,7 +56,7 @@ test.each([
   ['an age of nothing', ['--max-age-days', '0']],
   ['an API without its token', ['--invoice-api', 'https://billing.example']],
 ])('%s is wrong usage, said in one line', (_what, parameters) => {
-  expect(() => read(parameters)).toThrow(WrongUsage);
+  expect(() => read(parameters)).toThrow(InvalidOptions);
   expect(() => read(parameters)).toThrow(/^[^\n]+$/);
 });
 
