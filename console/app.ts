@@ -18,6 +18,7 @@ import { clientPage } from './pages/client.ts';
 import { packagePage, packagesPage } from './pages/packages.ts';
 import { PeriodWatch, periodPage } from './pages/period.ts';
 import { runPage } from './pages/run.ts';
+import { verify, verifyPage } from './pages/verify.ts';
 
 /** How often a watched page is made anew: as often as `run --follow` looks. */
 const PAUSE_MILLISECONDS = { local: 1_000, aws: 5_000 };
@@ -33,7 +34,9 @@ const ASSETS: Record<string, { file: URL; type: string }> = {
 /** The console's pages over one cloud. */
 export function consoleApp(cloud: Cloud, access: Access, mayChange: boolean): Hono {
   const app = new Hono();
-  const watch = new PeriodWatch();
+  const watch = new PeriodWatch(mayChange);
+  // Somebody is about to look, and it takes longer than the reads of a page. What fails here fails again where it is shown.
+  watch.machineOf(cloud).catch(() => {});
   const live = new Map<string, LiveQuestion>();
   const { timeZone } = cloud.calendar;
   const last = () => lastEndedPeriod(Date.now(), cloud.calendar).id;
@@ -122,6 +125,11 @@ export function consoleApp(cloud: Cloud, access: Access, mayChange: boolean): Ho
     '/certificate/:period',
     show((context) => certificatePage(frameOf(context, named(context).id), cloud, named(context))),
   );
+  const withApi = (context: Context) => context.req.query('api') === 'yes';
+  app.get(
+    '/verify/:period',
+    show((context) => verifyPage(frameOf(context, named(context).id), cloud, named(context), withApi(context))),
+  );
   app.get(
     '/doctor',
     show((context) => doctorPage(frameOf(context), cloud)),
@@ -148,6 +156,20 @@ export function consoleApp(cloud: Cloud, access: Access, mayChange: boolean): Ho
     });
   });
 
+  app.get('/live/verify/:period', (context) =>
+    streamSSE(context, async (stream) => {
+      let written = Promise.resolve();
+      const show = (piece: Markup) => {
+        written = written.then(async () => stream.writeSSE({ event: 'picture', data: String(await piece) }));
+      };
+      const failure = await failureOf(() => verify(cloud, named(context), withApi(context), show));
+      if (failure) show(failure);
+      await written;
+      // Without it the browser would ask again, and verify for ever.
+      await stream.writeSSE({ event: 'end', data: '' });
+    }),
+  );
+
   app.post('/change/:step', async (context) => {
     const wanted = wantedOf(await context.req.parseBody());
     if (!mayChange || wanted === undefined) return context.notFound();
@@ -166,6 +188,11 @@ export function consoleApp(cloud: Cloud, access: Access, mayChange: boolean): Ho
     show(async (context) => startPage(frameOf(context), named(context), access.formToken(context))),
   );
 
+  app.get(
+    '/change/unblock',
+    show(async (context) => unblockPage(frameOf(context), access.formToken(context))),
+  );
+
   app.notFound((context) =>
     context.html(barePage('There is no such page', 'Begin at the period: open the console at /.'), 404),
   );
@@ -182,10 +209,24 @@ function startPage(frame: Frame, period: Period, token: string): Markup {
     frame,
     `Run ${period.id}`,
     `npx halfmonth run ${period.id}`,
-    html`${decisionForm({ change: 'preview', subject: period.id, token, words: 'Show what a run would do' })}
-    ${decisionForm({ change: 'run', subject: period.id, token, words: 'Start a run' })}`,
+    frame.mayChange
+      ? html`${decisionForm({ change: 'preview', subject: period.id, token, words: 'Show what a run would do' })}
+    ${decisionForm({ change: 'run', subject: period.id, token, words: 'Start a run' })}`
+      : NO_CHANGES,
   );
 }
+
+function unblockPage(frame: Frame, token: string): Markup {
+  return page(
+    frame,
+    'Lift the block',
+    'npx halfmonth quota',
+    html`<p>Runs and commands stay away from the invoice API while it is blocked. Your reason is kept with the calendar.</p>
+      ${frame.mayChange ? decisionForm({ change: 'unblock', subject: '', token, words: 'Lift the block' }) : NO_CHANGES}`,
+  );
+}
+
+const NO_CHANGES = html`<p class="look">This console only looks. Start it with --allow-changes to change something.</p>`;
 
 function wantedOf({ change, subject, reason = '' }: Record<string, unknown>): WantedChange | undefined {
   if (typeof change !== 'string' || typeof subject !== 'string' || typeof reason !== 'string') return undefined;
@@ -197,7 +238,20 @@ async function answered(make: () => Promise<Markup>): Promise<Markup> {
   try {
     return await make();
   } catch (error) {
-    const { title, words, next } = wordsOfError(error);
-    return html`<p class="look"><strong>${title}.</strong> ${words} ${next}</p>`;
+    return failureWords(error);
   }
+}
+
+async function failureOf(work: () => Promise<void>): Promise<Markup | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    return failureWords(error);
+  }
+}
+
+function failureWords(error: unknown): Markup {
+  const { title, words, next } = wordsOfError(error);
+  return html`<p class="look"><strong>${title}.</strong> ${words} ${next}</p>`;
 }

@@ -4,13 +4,13 @@ import type { ExitCode } from '../cli/terminal/exit-codes.ts';
 import { commandLine, type Markup } from './layout.ts';
 
 /** What can be changed from a page, each by the command of the same name. */
-export const CHANGES = ['run', 'preview', 'release', 'give-up', 'redrive', 'stop', 'replay'] as const;
+export const CHANGES = ['run', 'preview', 'release', 'give-up', 'redrive', 'stop', 'replay', 'unblock'] as const;
 export type Change = (typeof CHANGES)[number];
 
 /** A change as a form says it. */
 export interface WantedChange {
   change: Change;
-  /** A period, a package or an execution; a reason code for `replay`. */
+  /** A period, a package or an execution; a reason code for `replay`; nothing for `unblock`. */
   subject: string;
   /** Why; kept where the command keeps it. */
   reason: string;
@@ -52,6 +52,10 @@ const COMMANDS: Record<Change, (wanted: WantedChange) => { line: string; call: C
         ...(subject ? { reason: subject } : {}),
       }),
   }),
+  unblock: ({ reason }) => ({
+    line: `npx halfmonth quota --unblock --reason ${quoted(reason)}`,
+    call: async (context) => (await import('../cli/commands/quota.ts')).run(context, { unblock: true, reason }),
+  }),
 };
 
 /** The command that makes a change, as it is typed and as it is called. */
@@ -65,7 +69,7 @@ export function isChange(text: string): text is Change {
 }
 
 /** Changes that keep a person's reason. */
-const WITH_REASON: ReadonlySet<Change> = new Set(['release', 'give-up', 'stop']);
+const WITH_REASON: ReadonlySet<Change> = new Set(['release', 'give-up', 'stop', 'unblock']);
 
 /** A form that leads to the preview of a change. */
 export function decisionForm({
@@ -88,7 +92,7 @@ export function decisionForm({
   </form>`;
 }
 
-/** What a change would do, and the button that does it. */
+/** What a change would do, and the button that does it; no button where the command asked nothing, since then there is nothing to do. */
 export function previewOf(
   wanted: WantedChange,
   question: string | undefined,
@@ -96,7 +100,14 @@ export function previewOf(
   token: string,
 ): Markup {
   const { line } = commandOf(wanted);
-  return html`<p class="question">${question ?? 'This changes nothing.'}</p>
+  if (question === undefined) {
+    const next =
+      wanted.change === 'preview' ? decisionForm({ ...wanted, change: 'run', token, words: 'Start a run' }) : '';
+    return html`<p class="question">Nothing was changed.</p>
+      ${said(lines)} ${commandLine(line)} ${next}
+      <p><a href="/">To the period</a></p>`;
+  }
+  return html`<p class="question">${question}</p>
     ${said(lines)} ${commandLine(line)}
     <form method="post" action="/change/do">
       <input type="hidden" name="token" value="${token}" />

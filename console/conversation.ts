@@ -35,6 +35,13 @@ class KeptOutput extends Output {
   override async live(): Promise<void> {}
 }
 
+/** Takes the remarks of a question that is asked without a command, such as for whom it waits. */
+export function quietOutput(onRemark: (words: string) => void): Output {
+  const output = new KeptOutput();
+  output.note = onRemark;
+  return output;
+}
+
 /** A command's context in the console: the cloud is the console's own, and questions are answered by the page. */
 class ConsoleContext extends Context {
   readonly kept: KeptOutput;

@@ -11,15 +11,26 @@ const STRIP_HEIGHT = 28;
 const MINUTE = 60_000;
 
 /** The last hour, the next ten minutes and the day ahead of the quota calendar, with blocks and who holds the turn. */
-export function quotaPicture(calendar: QuotaCalendar, quota: Quota, now: number, timeZone: string): Markup {
+export function quotaPicture(
+  calendar: QuotaCalendar,
+  quota: Quota,
+  { now, timeZone, mayChange }: { now: number; timeZone: string; mayChange: boolean },
+): Markup {
   const laid = (cellMilliseconds: number) => pictureOf(calendar, quota, { now, cells: CELLS, cellMilliseconds });
   const minutes = laid(10_000);
   const day = laid(24 * MINUTE);
   const spent = spentIn(calendar, { now, cells: CELLS, cellMilliseconds: MINUTE });
   const most = Math.max(1, ...spent.map(({ requests }) => requests));
-  const { windows, blockedUntil, sending } = minutes;
+  const { windows, blockedUntil, blockedBy, sending } = minutes;
   return html`<div class="quota">
-    ${blockedUntil ? html`<p class="look">Everybody stays away until ${time(blockedUntil, timeZone)}.</p>` : ''}
+    ${
+      blockedUntil
+        ? html`<p class="look">
+            Everybody stays away until ${time(blockedUntil, timeZone)}, after: ${blockedBy ?? 'the invoice API asked for it'}.
+            ${mayChange ? html`<a href="/change/unblock">Lift the block</a>` : html`To go on before that: <code>npx halfmonth quota --unblock</code>`}
+          </p>`
+        : ''
+    }
     ${sending ? html`<p>A turn is open: up to ${sending.requests} requests (${sending.kind}) until ${time(sending.until, timeZone)}.</p>` : ''}
     ${windows.length === 0 ? html`<p>The invoice API has no quota here.</p>` : ''}
     ${windows.map(({ kinds, requests, seconds, used }) => {

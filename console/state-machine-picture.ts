@@ -65,8 +65,17 @@ function collect(machine: Machine, parent: string | undefined, after: string | u
 const HEIGHT = 34;
 const CHARACTER_WIDTH = 7.4;
 
-/** Draws a definition with where a run is now and how often each state was entered. */
-export function stateMachinePicture(definition: string, progress: Progress | undefined): Markup {
+/** A definition with a place for each of its states and arrows. */
+export interface LaidMachine {
+  states: (DrawnState & { x: number; y: number; width: number })[];
+  /** As `d` of an SVG path. */
+  arrows: string[];
+  width: number;
+  height: number;
+}
+
+/** Finds a place for every state. It takes a tenth of a second, so it is done once for a definition. */
+export function layOut(definition: string): LaidMachine {
   const { states, arrows } = graphOf(definition);
   const graph = new dagre.graphlib.Graph({ multigraph: false });
   graph.setGraph({ rankdir: 'TB', nodesep: 22, ranksep: 26, marginx: 8, marginy: 8 });
@@ -75,23 +84,38 @@ export function stateMachinePicture(definition: string, progress: Progress | und
   for (const { from, to } of arrows) graph.setEdge(from, to);
   dagre.layout(graph);
   const { width = 0, height = 0 } = graph.graph();
-  return html`<svg class="machine" viewBox="0 0 ${Math.ceil(width)} ${Math.ceil(height)}" role="img" aria-label="${describe(progress)}">
+  return {
+    states: states.map((state) => {
+      const { x, y, width: wide } = graph.node(state.name) as { x: number; y: number; width: number };
+      return { ...state, x, y, width: wide };
+    }),
+    arrows: arrows.map(({ from, to }) => {
+      const { points = [] } = graph.edge(from, to) as { points?: { x: number; y: number }[] };
+      return pathOf(points);
+    }),
+    width: Math.ceil(width),
+    height: Math.ceil(height),
+  };
+}
+
+/** Draws a definition with where a run is now and how often each state was entered. */
+export function stateMachinePicture(
+  { states, arrows, width, height }: LaidMachine,
+  progress: Progress | undefined,
+): Markup {
+  return html`<svg class="machine" viewBox="0 0 ${width} ${height}" role="img" aria-label="${describe(progress)}">
     <defs>
       <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse">
         <path d="M0 0 8 4 0 8z" />
       </marker>
     </defs>
-    ${arrows.map(({ from, to }) => {
-      const { points = [] } = graph.edge(from, to) as { points?: { x: number; y: number }[] };
-      return html`<path class="arrow" marker-end="url(#arrow)" d="${raw(pathOf(points))}" />`;
-    })}
-    ${states.map((state) => drawn(state, graph.node(state.name) as { x: number; y: number; width: number }, progress))}
+    ${arrows.map((path) => html`<path class="arrow" marker-end="url(#arrow)" d="${raw(path)}" />`)}
+    ${states.map((state) => drawn(state, progress))}
   </svg>`;
 }
 
 function drawn(
-  { name, type, parent }: DrawnState,
-  { x, y, width }: { x: number; y: number; width: number },
+  { name, type, parent, x, y, width }: LaidMachine['states'][number],
   progress: Progress | undefined,
 ): Markup {
   const times = progress?.entered.get(name) ?? 0;

@@ -145,7 +145,11 @@ async function verify(
   withApi: boolean,
 ): Promise<ExitCode> {
   const { output } = context;
-  const evidence = await gatherEvidence(cloud, store, certificate, { withApi, output });
+  const onReading = (words: string) => {
+    if (output.isLive) void output.live([`Reading ${words}.`], '');
+  };
+  const evidence = await gatherEvidence(cloud, store, certificate, { withApi, output, onReading });
+  output.endLive();
   const disagreement = verifyCertificate(certificate, evidence);
   const { hash, run: certified, period } = certificate;
   const against = { tables: evidence.isLatest, api: withApi };

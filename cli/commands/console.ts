@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Context } from '../connection/context.ts';
 import { WrongUsage } from '../terminal/errors.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
+import { openInBrowser } from '../terminal/open-in-browser.ts';
 
 interface ConsoleOptions {
   port?: number;
@@ -26,13 +26,4 @@ export async function run(context: Context, options: ConsoleOptions): Promise<Ex
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
   await served.stop();
   return EXIT.done;
-}
-
-/** Where there is no browser, the printed address is enough. */
-function openInBrowser(address: string): void {
-  const [command, ...words] =
-    process.platform === 'darwin' ? ['open'] : process.platform === 'win32' ? ['explorer'] : ['xdg-open'];
-  spawn(command ?? 'xdg-open', [...words, address], { stdio: 'ignore', detached: true })
-    .on('error', () => {})
-    .unref();
 }

@@ -1,7 +1,7 @@
 import { PACKAGE_STATES, type PackageHead, type PackageState } from '../../lib/packages/package.ts';
 import type { Period } from '../../lib/periods/periods.ts';
 import { BUCKETS } from '../../lib/store/keys.ts';
-import { OutstandingPackages } from '../../lib/store/outstanding-packages.ts';
+import { type OutstandingPackage, OutstandingPackages, positionOf } from '../../lib/store/outstanding-packages.ts';
 import { PackageReader } from '../../lib/store/package-reader.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import type { Context } from '../connection/context.ts';
@@ -17,6 +17,22 @@ interface PackagesOptions {
   limit: number;
 }
 
+/** Where a listing of packages has come to. */
+export interface PackagePlace {
+  state: PackageState;
+  clientId: string;
+  part: number;
+}
+
+/** Which packages are listed, and how they are read. */
+export interface PackageListing {
+  clientId?: string | undefined;
+  /** A package that came before, and the state that it was found in: reading goes on behind it. */
+  after?: PackagePlace | undefined;
+  /** So many are read in one request; as many as it can hold where all are wanted. */
+  atOnce?: number | undefined;
+}
+
 const HEADS_AT_ONCE = 100;
 
 /** Lists packages of a period. */
@@ -26,7 +42,7 @@ export async function run(context: Context, given: string | undefined, options: 
   const states = readStates(options.status ?? options.state);
   const heads: PackageHead[] = [];
   let isCut = false;
-  for await (const head of packagesOf(cloud, period, states, options.client)) {
+  for await (const head of packagesOf(cloud, period, states, { clientId: options.client })) {
     isCut = heads.length === options.limit;
     if (isCut) break;
     heads.push(head);
@@ -73,7 +89,7 @@ export async function* packagesOf(
   cloud: Cloud,
   period: Period,
   states: readonly PackageState[],
-  clientId?: string,
+  { clientId, after, atOnce }: PackageListing = {},
 ): AsyncGenerator<PackageHead> {
   const reader = new PackageReader(cloud.tables);
   const isWanted = ({ state }: PackageHead) => states.includes(state);
@@ -82,16 +98,19 @@ export async function* packagesOf(
     return;
   }
   if (states.includes('processed') || states.includes('rejected')) {
-    for await (const head of reader.heads(period.id)) if (isWanted(head)) yield head;
+    for await (const head of reader.heads(period.id, { after, atOnce })) if (isWanted(head)) yield head;
     return;
   }
   const outstanding = new OutstandingPackages(cloud.tables);
-  for (const state of states) {
-    let some: { clientId: string; part: number }[] = [];
-    const load = async () => (await outstanding.heads(period.id, some)).filter(isWanted);
+  for (const state of after ? states.slice(states.indexOf(after.state)) : states) {
+    const position = after?.state === state ? positionOf(period.id, state, after.clientId, after.part) : undefined;
+    let some: OutstandingPackage[] = [];
+    const load = async () => inOrderOf(some, await outstanding.heads(period.id, some)).filter(isWanted);
     for await (const each of outstanding.inState(
       { periodId: period.id, buckets: { from: 0, to: BUCKETS - 1 } },
       state,
+      position,
+      atOnce,
     )) {
       some.push(each);
       if (some.length < HEADS_AT_ONCE) continue;
@@ -100,6 +119,12 @@ export async function* packagesOf(
     }
     if (some.length > 0) yield* await load();
   }
+}
+
+/** A batch of heads comes in any order. */
+function inOrderOf(found: readonly OutstandingPackage[], heads: readonly PackageHead[]): PackageHead[] {
+  const byId = new Map(heads.map((head) => [head.packageId, head]));
+  return found.flatMap(({ packageId }) => byId.get(packageId) ?? []);
 }
 
 function readStates(given: string | undefined): readonly PackageState[] {

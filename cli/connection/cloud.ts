@@ -49,6 +49,7 @@ export class Cloud {
   readonly #configuration: { region?: string };
   #dynamodb: DynamoDBClient | undefined;
   #documents: DynamoDBDocumentClient | undefined;
+  #stepFunctions: import('@aws-sdk/client-sfn').SFNClient | undefined;
 
   constructor(target: Target, outputs: CloudOutputs, configuration: { region?: string }) {
     this.target = target;
@@ -88,7 +89,8 @@ export class Cloud {
 
   async stepFunctions() {
     const { SFNClient } = await import('@aws-sdk/client-sfn');
-    return new SFNClient(this.#configuration);
+    this.#stepFunctions ??= new SFNClient(this.#configuration);
+    return this.#stepFunctions;
   }
 
   async parameters() {

@@ -12,6 +12,10 @@ import { listedByApi } from '../invoice-api/api-listing.ts';
 import type { Output } from '../terminal/output.ts';
 
 const BUCKETS_AT_ONCE = 4;
+const CLIENTS_BETWEEN_WORDS = 100;
+
+/** Hears how far the reading is, in words for a person. */
+export type OnReading = (words: string) => void;
 
 /** The books of a period, added up anew. */
 interface RecomputedBooks {
@@ -27,15 +31,17 @@ export async function gatherEvidence(
   cloud: Cloud,
   store: CertificateStore,
   certificate: Certificate,
-  { withApi, output }: { withApi: boolean; output: Output },
+  { withApi, output, onReading = () => {} }: { withApi: boolean; output: Output; onReading?: OnReading },
 ): Promise<Evidence & { isLatest: boolean }> {
   const { period, run, previous } = certificate;
   const all = await store.list(period.id);
   const isLatest = all[0] === undefined || all[0].run.id === run.id;
+  onReading('the acknowledgements');
   const lists = [];
   for await (const list of store.acknowledgements(run.id)) lists.push(list);
   const pem = await cloud.certificateKey();
-  const books = isLatest ? await recompute(cloud, certificate) : undefined;
+  const books = isLatest ? await recompute(cloud, certificate, onReading) : undefined;
+  if (withApi) onReading('what the invoice API holds');
   return {
     isLatest,
     stored: await store.load(period.id, run.startedAt, run.id),
@@ -60,7 +66,12 @@ function acknowledgementOf({
 }
 
 /** Adds up the books from the records themselves: every document is read and hashed. */
-async function recompute(cloud: Cloud, { period, run }: Certificate): Promise<RecomputedBooks> {
+async function recompute(
+  cloud: Cloud,
+  { period, run, usage }: Certificate,
+  onReading: OnReading,
+): Promise<RecomputedBooks> {
+  let read = 0;
   const fold = new AccountFold();
   const processedKeys = new Set<string>();
   const limit = pLimit(BUCKETS_AT_ONCE);
@@ -69,6 +80,8 @@ async function recompute(cloud: Cloud, { period, run }: Certificate): Promise<Re
   await limit.map(Array.from({ length: BUCKETS }), async (_, bucket) => {
     for await (const books of readBooks(cloud.tables, period.id, bucket)) {
       if (clients && !clients.has(books.clientId)) continue;
+      read += 1;
+      if (read % CLIENTS_BETWEEN_WORDS === 1) onReading(`the books: client ${read} of ${usage.clients}`);
       const account = accountOfClient(books, frame);
       fold.addClient(account);
       for (const { acknowledgement } of account.packages) if (acknowledgement) processedKeys.add(acknowledgement);

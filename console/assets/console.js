@@ -101,6 +101,8 @@ if (live) {
     live.innerHTML = data;
     showClock();
   });
+  // What comes to an end by itself is not asked for again.
+  source.addEventListener('end', () => source.close());
   source.addEventListener('error', () => {
     const asOf = live.querySelector('.as-of');
     if (asOf) asOf.textContent = 'Not up to date: the console does not answer. Does the command still run?';

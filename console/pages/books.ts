@@ -3,7 +3,9 @@ import { parkedOf } from '../../cli/commands/parked.ts';
 import type { Cloud } from '../../cli/connection/cloud.ts';
 import { giveBack, takeRejected } from '../../cli/events/rejected-messages.ts';
 import { CHECKS } from '../../cli/periods/health-checks.ts';
-import { watchedPeriods } from '../../cli/periods/open-periods.ts';
+import { eachPeriod, watchedPeriods } from '../../cli/periods/open-periods.ts';
+import type { PackageHead } from '../../lib/packages/package.ts';
+import type { Period } from '../../lib/periods/periods.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import { decisionForm } from '../changes.ts';
@@ -102,7 +104,7 @@ export async function rejectedPage(frame: Frame, cloud: Cloud, formToken: string
 
 /** Packages that wait for a person, by reason. */
 export async function parkedPage(frame: Frame, cloud: Cloud, formToken: string): Promise<Markup> {
-  const parked = (await Promise.all(watchedPeriods(cloud).map((period) => parkedOf(cloud, period)))).flat();
+  const parked = (await eachPeriod(watchedPeriods(cloud), (period) => parkedByRuns(cloud, period))).flat();
   // What an API says differs by ids and times: the first words tell its kind.
   const groups = Map.groupBy(parked, ({ reason = '' }) => reason.slice(0, 60));
   return page(
@@ -136,6 +138,12 @@ export async function parkedPage(frame: Frame, cloud: Cloud, formToken: string):
         </section>`,
       )}`,
   );
+}
+
+/** Only a run makes packages: a period without one is not asked bucket by bucket. */
+async function parkedByRuns(cloud: Cloud, period: Period): Promise<PackageHead[]> {
+  const runs = await new RunStore(cloud.tables).listRunRecords(period.id, 1);
+  return runs.length === 0 ? [] : parkedOf(cloud, period);
 }
 
 /** The checks, each with what to do. */

@@ -9,9 +9,7 @@ import { type Frame, facts, type Markup, page, table, time } from '../layout.ts'
 /** The account of a period's latest run as a balance sheet, each line beside its source. */
 export async function certificatePage(frame: Frame, cloud: Cloud, period: Period): Promise<Markup> {
   const all = await new CertificateStore(cloud.tables).list(period.id);
-  const [certificate] = all;
-  if (!certificate)
-    throw new CommandFailed('NO_CERTIFICATE', `${period.id} has no certificate: no run of it is finished.`);
+  const certificate = latestOf(all, period);
   const { run, usage, packages, lateUsage, previous, hash, acknowledgements } = certificate;
   return page(
     frame,
@@ -35,6 +33,10 @@ export async function certificatePage(frame: Frame, cloud: Cloud, period: Period
       ['Late usage after the account', `${lateUsage.after.events} events`],
       ['Hash', html`<code>${hash}</code>`],
     ])}
+      <p class="no-print">
+        Verify it: <a href="/verify/${period.id}">against the books</a>, or
+        <a href="/verify/${period.id}?api=yes">against the invoice API too</a>, which takes turns in its quota.
+      </p>
       <h2>Balance</h2>
       ${balanceSheet(certificate)}
       <h2>Chain</h2>
@@ -55,6 +57,16 @@ export async function certificatePage(frame: Frame, cloud: Cloud, period: Period
         }
       </p>`,
   );
+}
+
+/** The certificate of a period's latest run. @throws CommandFailed when there is none */
+export async function latestCertificate(cloud: Cloud, period: Period): Promise<Certificate> {
+  return latestOf(await new CertificateStore(cloud.tables).list(period.id, 1), period);
+}
+
+function latestOf([certificate]: readonly Certificate[], period: Period): Certificate {
+  if (certificate) return certificate;
+  throw new CommandFailed('NO_CERTIFICATE', `${period.id} has no certificate: no run of it is finished.`);
 }
 
 function balanceSheet({ usage, billed }: Certificate): Markup {

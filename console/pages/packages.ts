@@ -14,33 +14,21 @@ import { type Frame, facts, type Markup, page, table, time } from '../layout.ts'
 import { STATE_WORDS } from './period.ts';
 
 const ROWS = 100;
+/** So long is looked for packages that match; where they are rare, a person asks for more. */
+const LOOK_MILLISECONDS = 1_000;
 
 /** What was searched for. */
 export interface PackageSearch {
   client: string;
   state: string;
   reason: string;
-  /** The package after which to go on. */
+  /** The package after which to go on; nothing to begin. */
   after: string;
 }
 
 /** Packages of a period by client, state and reason; a page of rows at a time, read by the store's keys. */
 export async function packagesPage(frame: Frame, cloud: Cloud, period: Period, search: PackageSearch): Promise<Markup> {
-  const states = PACKAGE_STATES.filter((state) => search.state === '' || state === search.state);
-  const heads: PackageHead[] = [];
-  let isCut = false;
-  let isPast = search.after === '';
-  for await (const head of packagesOf(cloud, period, states, search.client || undefined)) {
-    if (!isPast) {
-      isPast = head.packageId === search.after;
-      continue;
-    }
-    if (search.reason !== '' && !(head.reason ?? '').toLowerCase().includes(search.reason.toLowerCase())) continue;
-    isCut = heads.length === ROWS;
-    if (isCut) break;
-    heads.push(head);
-  }
-  const last = heads.at(-1)?.packageId ?? '';
+  const { heads, last, isCut } = await found(cloud, period, search);
   const next = new URLSearchParams({ ...search, after: last }).toString();
   const command = `npx halfmonth packages ${period.id}${search.state ? ` --status ${search.state}` : ''}${search.client ? ` --client ${search.client}` : ''}`;
   return page(
@@ -76,8 +64,42 @@ export async function packagesPage(frame: Frame, cloud: Cloud, period: Period, s
           (head.reason ?? '').slice(0, 200),
         ]),
       )}
-      ${isCut ? html`<p><a href="/packages/${period.id}?${next}" rel="next">The next ${ROWS}</a></p>` : ''}`,
+      ${
+        isCut
+          ? html`<p><a href="/packages/${period.id}?${next}" rel="next">${heads.length === ROWS ? `The next ${ROWS}` : 'Not all were looked at yet: go on'}</a></p>`
+          : ''
+      }`,
   );
+}
+
+/** What a page shows: as many as it holds, or those that were found in the time that a look may take. */
+async function found(
+  cloud: Cloud,
+  period: Period,
+  search: PackageSearch,
+): Promise<{ heads: PackageHead[]; last: string; isCut: boolean }> {
+  const looked = PACKAGE_STATES.filter((state) => search.state === '' || state === search.state);
+  const isWanted = (head: PackageHead) =>
+    looked.includes(head.state) && (head.reason ?? '').toLowerCase().includes(search.reason.toLowerCase());
+  // The index holds no rejected ones: they are sought among all heads, so that time is looked at between any two of them.
+  const states = search.state === 'rejected' ? PACKAGE_STATES : looked;
+  const after = search.after === '' ? undefined : readPackageId(search.after);
+  const place = after && { clientId: after.clientId, part: after.part, state: states[0] ?? 'ready' };
+  const until = Date.now() + LOOK_MILLISECONDS;
+  const heads: PackageHead[] = [];
+  let last = search.after;
+  const listing = {
+    clientId: search.client || undefined,
+    after: place,
+    // All that are read are shown, unless some are sought among them.
+    ...(states === looked && search.reason === '' ? { atOnce: ROWS + 1 } : {}),
+  };
+  for await (const head of packagesOf(cloud, period, states, listing)) {
+    if (heads.length === ROWS || Date.now() > until) return { heads, last, isCut: true };
+    last = head.packageId;
+    if (isWanted(head)) heads.push(head);
+  }
+  return { heads, last, isCut: false };
 }
 
 function option(state: PackageState, chosen: string): Markup {

@@ -9,7 +9,13 @@ import { endOfPeriod, type Period } from '../../lib/periods/periods.ts';
 import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
 import { type Frame, facts, type Markup, page, time } from '../layout.ts';
 import { quotaPicture } from '../quota-picture.ts';
-import { ExecutionProgress, type Progress, stateMachinePicture } from '../state-machine-picture.ts';
+import {
+  ExecutionProgress,
+  type LaidMachine,
+  layOut,
+  type Progress,
+  stateMachinePicture,
+} from '../state-machine-picture.ts';
 
 const OPEN_PERIODS_MILLISECONDS = 60_000;
 
@@ -37,20 +43,26 @@ export class PeriodWatch {
   readonly #progress = new Map<string, ExecutionProgress>();
   #open: OpenPeriod[] = [];
   #openSince = 0;
-  #definition: string | undefined;
+  #machine: Promise<LaidMachine> | undefined;
+  readonly #mayChange: boolean;
+
+  constructor(mayChange: boolean) {
+    this.#mayChange = mayChange;
+  }
 
   /** The inner part of the page, as everything stands now. */
   async picture(cloud: Cloud, period: Period, timeZone: string): Promise<Markup> {
-    this.#lookForOpenPeriods(cloud);
-    const [status, calendar, definition] = await Promise.all([
+    const [status, calendar, machine] = await Promise.all([
       statusOf(cloud, period),
       new QuotaCalendarStore(cloud.tables, 'invoice-api').load(),
-      this.#definitionOf(cloud),
+      this.machineOf(cloud),
     ]);
     const progress = status.run ? await this.#progressOf(cloud, status.run.executionArn) : undefined;
+    // After its own reads, which a person waits for.
+    this.#lookForOpenPeriods(cloud);
     const now = Date.now();
     return html`<p class="as-of" role="status">As of ${time(now, timeZone)}.</p>
-      ${needsPerson(status, period, this.#open)}
+      ${needsPerson(status, period, this.#open, this.#mayChange)}
       <section class="columns">
         <div>
           <h2>Now</h2>
@@ -60,12 +72,12 @@ export class PeriodWatch {
         </div>
         <div>
           <h2>Quota of the invoice API</h2>
-          ${quotaPicture(calendar, cloud.quota, now, timeZone)}
+          ${quotaPicture(calendar, cloud.quota, { now, timeZone, mayChange: this.#mayChange })}
         </div>
       </section>
       <section>
         <h2>The run</h2>
-        <div class="scroll" tabindex="0" role="region" aria-label="State machine">${stateMachinePicture(definition, progress)}</div>
+        <div class="scroll" tabindex="0" role="region" aria-label="State machine">${stateMachinePicture(machine, progress)}</div>
       </section>`;
   }
 
@@ -86,14 +98,13 @@ export class PeriodWatch {
     );
   }
 
-  async #definitionOf(cloud: Cloud): Promise<string> {
-    if (this.#definition === undefined) {
-      const client = await cloud.stepFunctions();
-      const stateMachineArn = cloud.outputs.BillingPeriodStateMachineArn;
-      const { definition = '{}' } = await client.send(new DescribeStateMachineCommand({ stateMachineArn }));
-      this.#definition = definition;
-    }
-    return this.#definition;
+  /** The state machine, read and laid out once; where that fails, it is tried again when it is next asked for. */
+  machineOf(cloud: Cloud): Promise<LaidMachine> {
+    this.#machine ??= laidMachine(cloud).catch((error) => {
+      this.#machine = undefined;
+      throw error;
+    });
+    return this.#machine;
   }
 
   async #progressOf(cloud: Cloud, executionArn: string): Promise<Progress | undefined> {
@@ -109,15 +120,23 @@ export class PeriodWatch {
   }
 }
 
-function needsPerson(status: Status, period: Period, open: readonly OpenPeriod[]): Markup {
+async function laidMachine(cloud: Cloud): Promise<LaidMachine> {
+  const client = await cloud.stepFunctions();
+  const stateMachineArn = cloud.outputs.BillingPeriodStateMachineArn;
+  const { definition = '{}' } = await client.send(new DescribeStateMachineCommand({ stateMachineArn }));
+  return layOut(definition);
+}
+
+function needsPerson(status: Status, period: Period, open: readonly OpenPeriod[], mayChange: boolean): Markup {
+  const start = mayChange
+    ? html`<a href="/change/run/${period.id}">Preview or start a run</a>`
+    : html`<code>npx halfmonth run ${period.id} --preview</code>`;
   const own = open.find((each) => each.period.id === period.id);
   const others = open.filter((each) => each.period.id !== period.id);
   const { packages, run, lateUsageNotYetBilled: late } = status;
   const isDue = run === null && packages.total === 0 && own !== undefined && !own.isClosed;
   const wishes = [
-    ...(isDue
-      ? [html`<li>It has usage and is not closed. <a href="/change/run/${period.id}">Preview or start a run</a></li>`]
-      : []),
+    ...(isDue ? [html`<li>It has usage and is not closed. ${start}</li>`] : []),
     ...(run && ['FAILED', 'ABORTED', 'TIMED_OUT'].includes(run.status)
       ? [
           html`<li>The run ${run.status.toLowerCase()}${run.failure ? html`: ${run.failure}` : ''}. <a href="/run/${run.runId}">Look at it</a></li>`,
@@ -133,7 +152,7 @@ function needsPerson(status: Status, period: Period, open: readonly OpenPeriod[]
       : []),
     ...(late.events > 0
       ? [
-          html`<li>${plural(late.events, 'late event')} not yet billed: ${totalsWords(late.totals)}. The next run bills them.</li>`,
+          html`<li>${plural(late.events, 'late event')} not yet billed: ${totalsWords(late.totals)}. The next run bills them. ${run?.status === 'RUNNING' ? '' : start}</li>`,
         ]
       : []),
     ...others.map(

@@ -2,7 +2,16 @@ import { BatchGetCommand, type DynamoDBDocumentClient, paginateQuery } from '@aw
 import type { PackageHead, PackageState } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import { documentClientOf } from './document-client.ts';
-import { AFTER_EVERYTHING, BUCKETS, bucketOf, outstandingPrefix, packageHeadKey, periodPartition } from './keys.ts';
+import {
+  AFTER_EVERYTHING,
+  BUCKETS,
+  bucketOf,
+  clientPartition,
+  outstandingPrefix,
+  outstandingSort,
+  packageHeadKey,
+  periodPartition,
+} from './keys.ts';
 import { packageHeadOf } from './package-store.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -15,6 +24,11 @@ export interface OutstandingPackage {
   submittedAt?: number;
   /** Where it stands in the order in which packages of its state are read. */
   position: string;
+}
+
+/** Where a package stands among those of a state, for whoever knows it from elsewhere. */
+export function positionOf(periodId: PeriodId, state: PackageState, clientId: string, part: number): string {
+  return `${clientPartition(periodId, clientId)}/${outstandingSort(state, clientId, part)}`;
 }
 
 /** The part of a run's packages that one worker looks at: a range of buckets, and the clients if the run names them. */
@@ -38,10 +52,16 @@ export class OutstandingPackages {
   /**
    * Packages in one state, client by client within a bucket.
    * @param after a `position`: those up to it are left out
+   * @param atOnce so many are read in one request; as many as it can hold where all are wanted
    */
-  async *inState(selection: PackageSelection, state: PackageState, after?: string): AsyncGenerator<OutstandingPackage> {
+  async *inState(
+    selection: PackageSelection,
+    state: PackageState,
+    after?: string,
+    atOnce?: number,
+  ): AsyncGenerator<OutstandingPackage> {
     const ranges = rangesOf(selection, state);
-    for (const range of after === undefined ? ranges : rangesAfter(ranges, after)) yield* this.#range(range);
+    for (const range of after === undefined ? ranges : rangesAfter(ranges, after)) yield* this.#range(range, atOnce);
   }
 
   /** How many packages the index holds in one state. */
@@ -69,8 +89,8 @@ export class OutstandingPackages {
     return heads;
   }
 
-  async *#range({ partition, from, to }: IndexRange): AsyncGenerator<OutstandingPackage> {
-    const query = this.#query(partition, from, to);
+  async *#range({ partition, from, to }: IndexRange, atOnce?: number): AsyncGenerator<OutstandingPackage> {
+    const query = { ...this.#query(partition, from, to), ...(atOnce ? { Limit: atOnce } : {}) };
     for await (const { Items = [] } of paginateQuery({ client: this.#documents }, query)) {
       for (const item of Items) yield outstandingOf(item);
     }

@@ -11,6 +11,7 @@ import {
   clientPartition,
   documentPrefix,
   headPrefix,
+  packageHeadKey,
   periodPartition,
 } from './keys.ts';
 import type { PackageSelection } from './outstanding-packages.ts';
@@ -28,10 +29,23 @@ export class PackageReader {
     this.#table = packages;
   }
 
-  /** Every head of a period, by bucket and then by client; memory holds two pages. */
-  async *heads(periodId: PeriodId): AsyncGenerator<PackageHead> {
-    for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      yield* this.#heads(periodPartition(periodId, bucket), headPrefix());
+  /**
+   * Every head of a period, by bucket and then by client; memory holds two pages.
+   * @param options.after a package: those up to it are left out, and are not read
+   * @param options.atOnce so many are read in one request; as many as it can hold where all are wanted
+   */
+  async *heads(
+    periodId: PeriodId,
+    { after, atOnce }: { after?: { clientId: string; part: number } | undefined; atOnce?: number | undefined } = {},
+  ): AsyncGenerator<PackageHead> {
+    const first = after && packageHeadKey(periodId, after.clientId, after.part);
+    for (let bucket = after ? bucketOf(after.clientId) : 0; bucket < BUCKETS; bucket++) {
+      const partition = periodPartition(periodId, bucket);
+      // A sort key ends with the digits of the part, and "!" sorts before them: the next key after it is the next package.
+      yield* this.#heads(partition, headPrefix(), {
+        from: first?.pk === partition ? `${first.sk}!` : undefined,
+        atOnce,
+      });
     }
   }
 
@@ -53,23 +67,30 @@ export class PackageReader {
     return revisions;
   }
 
-  async *#heads(partition: string, prefix: string): AsyncGenerator<PackageHead> {
-    for await (const items of queryPages(this.#client, this.#query(partition, prefix))) {
+  async *#heads(partition: string, prefix: string, { from, atOnce }: ReadingOfHeads = {}): AsyncGenerator<PackageHead> {
+    const query = { ...this.#query(partition, prefix, from), ...(atOnce ? { Limit: atOnce } : {}) };
+    for await (const items of queryPages(this.#client, query)) {
       for (const item of items) yield packageHeadOf(unmarshall(item));
     }
   }
 
-  #query(partition: string, prefix: string) {
+  #query(partition: string, prefix: string, from = prefix) {
     return {
       TableName: this.#table,
       KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
       ExpressionAttributeValues: {
         ':pk': { S: partition },
-        ':from': { S: prefix },
+        ':from': { S: from },
         ':to': { S: `${prefix}${AFTER_EVERYTHING}` },
       },
     };
   }
+}
+
+interface ReadingOfHeads {
+  /** The sort key to begin with. */
+  from?: string | undefined;
+  atOnce?: number | undefined;
 }
 
 /** How many packages are in each state, and when the first lease ends (milliseconds since the epoch). */

@@ -31,6 +31,8 @@ export interface StartOptions {
   /** Absent: what config/local.yml says for sample events, unlimited for a file. */
   maxAgeDays?: number;
   keep: boolean;
+  /** Shows the job in a browser; the cloud is kept for that. */
+  console: boolean;
 }
 
 /** The command line cannot be used; the message is one line that says why. */
@@ -80,6 +82,7 @@ interface RawOptions {
   seed: number;
   maxAgeDays?: number;
   keep: boolean;
+  console: boolean;
 }
 
 function commandOf(profiles: readonly string[]): Command {
@@ -116,6 +119,7 @@ function commandOf(profiles: readonly string[]): Command {
       wholeNumber(1, UNLIMITED_AGE_DAYS),
     )
     .option('--keep', 'leave the cloud running when done, its data in .halfmonth/, until Ctrl-C', false)
+    .option('--console', 'show the job in your browser while it runs, with --keep', false)
     .addHelpText('after', EXAMPLES)
     .allowExcessArguments(false)
     .exitOverride()
@@ -126,6 +130,7 @@ const EXAMPLES = `
 Examples:
   npm start
   npm start -- --keep
+  npm start -- --console
   npm start -- --events usage.ndjson --period 2026-11-H1
   npm start -- --events usage.csv.gz --map id=row,subject=customer,time=at,meter=metric,quantity=amount --source crm
   ${TOKEN_VARIABLE}=secret npm start -- --events usage.ndjson --invoice-api https://billing.example/api --quota 60/60
@@ -151,7 +156,8 @@ function checkedTogether(raw: RawOptions, environment: Record<string, string | u
     ...(raw.quota ? { quota: raw.quota } : {}),
     seed: raw.seed,
     ...(raw.maxAgeDays ? { maxAgeDays: raw.maxAgeDays } : {}),
-    keep: raw.keep,
+    keep: raw.keep || raw.console,
+    console: raw.console,
   };
 }
 

@@ -1,6 +1,7 @@
 /** `npm start`: the main job on this machine, from packaging to the proof that every number agrees. */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { openInBrowser } from '../../cli/terminal/open-in-browser.ts';
 import { readSettings } from '../../config/settings.ts';
 import { assertReadable } from '../../lib/event-files/event-file.ts';
 import { UnreadableFile } from '../../lib/event-files/sourced-event.ts';
@@ -18,6 +19,7 @@ import {
   rememberMaxAgeDays,
 } from '../kept-cloud/kept-cloud.ts';
 import { collectAccount } from './collect-account.ts';
+import { type ConsoleOfStart, startConsole } from './console-of-start.ts';
 import { INTERRUPTED_EXIT_CODE, interruption, untilInterrupted } from './interruption.ts';
 import { assertEmpty } from './local-service.ts';
 import { type Load, type MainJob, runMainJob } from './main-job.ts';
@@ -79,22 +81,39 @@ async function startAndKeep(
       progress,
       signal,
     );
+    let shown: ConsoleOfStart | undefined;
     try {
       // Before the job, so that others can watch it.
       const cloud = announceKeptCloud(session.service.cloud, keptApiOf(session, options), session.overrides);
+      if (options.console) shown = await showConsole(progress);
       const exitCode = kept === undefined ? await runAndReconcile(session, job, progress, signal) : EXIT.agrees;
       if (kept !== undefined) progress.say(GOES_ON);
       progress.say(`\n${keptCloudText(cloud)}`);
+      if (shown) progress.say(`The console goes on in your browser: ${new URL(shown.address).origin}`);
       await untilInterrupted(signal);
       progress.say('\nStopping.');
       return exitCode;
     } finally {
       progress.close();
+      await shown?.stop();
       forgetKeptCloud();
       await session.stop();
     }
   } finally {
     release();
+  }
+}
+
+/** The job is what was asked for: it goes on without its picture. */
+async function showConsole(progress: Progress): Promise<ConsoleOfStart | undefined> {
+  try {
+    const shown = await startConsole();
+    progress.say(`The console: ${shown.address}\n(It works once, in one browser.)`);
+    if (process.stdout.isTTY) openInBrowser(shown.address);
+    return shown;
+  } catch (error) {
+    progress.say(messageOf(error));
+    return undefined;
   }
 }
 

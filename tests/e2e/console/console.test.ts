@@ -5,8 +5,13 @@ import { createServer, request } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page, Response } from 'playwright-core';
+import { periodIdOfDay } from '../../../lib/periods/periods.ts';
+import { QuotaCalendarStore } from '../../../lib/store/quota-calendar-store.ts';
+import { startConsole as startConsoleOfStart } from '../../../local/start/console-of-start.ts';
 import { hasBrowser, startBrowser } from '../../fixtures/browser.ts';
 import { type CommandLineWorld, startCommandLineWorld } from '../../fixtures/command-line.ts';
 
@@ -92,9 +97,43 @@ let consoles: ChildProcess[] = [];
     expect(await statusOf('/change/do', { cookie: cookies, origin }, form)).toBe(403);
   });
 
+  test('a block of the invoice API is lifted with a reason, which is kept', async () => {
+    const { region, credentials, endpoints, outputs } = world.cloud;
+    const client = new DynamoDBClient({ region, credentials, endpoint: endpoints.dynamodb });
+    const calendar = new QuotaCalendarStore({ client, runs: String(outputs.RunsTableName) }, 'invoice-api');
+    const blockedUntil = Date.now() + 3_600_000;
+    await calendar.change((now) => ({ calendar: { ...now, blockedUntil, blockedBy: `HTTP 429 ${HOSTILE}` } }));
+
+    await page.goto(`${origin}/period/${id}`);
+    expect(await page.textContent('.quota .look')).toContain('HTTP 429 <img');
+    await page.getByRole('link', { name: 'Lift the block' }).click();
+    await page.getByLabel('Why?').fill('They mended it');
+    await page.getByRole('button', { name: 'Lift the block' }).click();
+    expect((await calendar.load()).blockedUntil).toBe(blockedUntil);
+    expect(await page.textContent('.command')).toContain("--unblock --reason 'They mended it'");
+    await page.getByRole('button', { name: 'Yes, do it' }).click();
+
+    expect(await page.textContent('.said')).toContain('The block is lifted');
+    expect(await calendar.load()).toMatchObject({ blockedUntil: 0, lifted: { reason: 'They mended it' } });
+    client.destroy();
+  });
+
+  test('usage of today stands in the page of a client before any run', async () => {
+    const day = new Date().toISOString().slice(0, 10);
+    await world.count([world.event('acme', '4.25', { time: new Date().toISOString() })]);
+
+    await page.goto(`${origin}/client?id=acme&period=${periodIdOfDay(day)}`);
+
+    expect(await page.getByRole('row', { name: day }).textContent()).toContain('4.25');
+  });
+
   test('it offers the run that is due, says what it would do, and does it', async () => {
     world.api.setFaults({ unprocessed: 1 });
-    await page.goto(`${origin}/change/run/${id}`);
+    await page.goto(`${origin}/period/${id}`);
+    await page.getByRole('link', { name: 'Preview or start a run' }).click({ timeout: 30_000 });
+    await page.getByRole('button', { name: 'Show what a run would do' }).click();
+    expect(await page.textContent('.question')).toBe('Nothing was changed.');
+    expect(await page.textContent('.said')).toContain('3 packages');
     await page.getByRole('button', { name: 'Start a run' }).click();
     expect(await page.textContent('.question')).toContain(id);
     await page.getByRole('button', { name: 'Yes, do it' }).click();
@@ -128,6 +167,42 @@ let consoles: ChildProcess[] = [];
     await page.goto(`${origin}/package/${id}.acme`);
 
     expect(await page.textContent('.timeline')).toContain('API mended');
+  });
+
+  test('a certificate is verified in the page, against the books and the invoice API', async () => {
+    await page.goto(`${origin}/certificate/${id}`);
+    await page.getByRole('link', { name: 'against the invoice API too' }).click();
+
+    const verdict = page.getByText('agrees line by line');
+    await verdict.waitFor({ timeout: 30_000 });
+
+    expect(await verdict.textContent()).toContain('what the invoice API holds');
+  });
+
+  test('a certificate is printed on white paper, without the menu', async () => {
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    await page.goto(`${origin}/certificate/${id}`);
+    const menu = await page.locator('header').isVisible();
+    // Strings, since the types of a browser's page are not those of this program.
+    const quietInk = await page.evaluate('getComputedStyle(document.querySelector("dt")).color');
+    const overflow = await page.evaluate('getComputedStyle(document.querySelector(".scroll")).overflowX');
+    await page.emulateMedia({ media: null, colorScheme: null });
+
+    expect({ menu, quietInk, overflow }).toEqual({ menu: false, quietInk: 'rgb(74, 90, 87)', overflow: 'visible' });
+  });
+
+  test('a page has little script, and no other host', async () => {
+    const answers: Response[] = [];
+    const keep = (answer: Response) => void answers.push(answer);
+    page.on('response', keep);
+    await page.goto(`${origin}/client?id=acme&period=${id}`, { waitUntil: 'load' });
+    page.off('response', keep);
+    const scripts = answers.filter((answer) => answer.request().resourceType() === 'script');
+    const bodies = await Promise.all(scripts.map((answer) => answer.body()));
+
+    expect(new Set(answers.map((answer) => new URL(answer.url()).origin))).toEqual(new Set([origin]));
+    expect(scripts.length).toBeGreaterThan(0);
+    expect(bodies.reduce((sum, body) => sum + gzipSync(body).length, 0)).toBeLessThan(150_000);
   });
 
   test.each([
@@ -174,13 +249,14 @@ let consoles: ChildProcess[] = [];
   });
 
   test('looking alone offers no change and takes none', async () => {
-    const address = await startConsole();
+    const { address, stop } = await startConsoleOfStart(world.folder);
     const looking = await (await browser.newContext({ locale: 'en-US' })).newPage();
     await looking.goto(address);
     await looking.goto(`${new URL(address).origin}/package/${id}.acme`);
 
     expect(await looking.locator('form.change').count()).toBe(0);
     expect(await looking.textContent('footer')).toContain('--allow-changes');
+    await stop();
   });
 
   test('an unknown period and a client that is none get a page that says what to do', async () => {

@@ -8,7 +8,7 @@ const read = (parameters: string[], environment: Record<string, string> = {}) =>
   readOptions(parameters, environment, PROFILES);
 
 test('without parameters it is the sample against the demo simulator', () => {
-  expect(read([])).toEqual({ profile: 'demo', seed: 1, keep: false });
+  expect(read([])).toEqual({ profile: 'demo', seed: 1, keep: false, console: false });
 });
 
 test('everything can be said', () => {
@@ -32,7 +32,12 @@ test('everything can be said', () => {
     seed: 7,
     maxAgeDays: 400,
     keep: true,
+    console: false,
   });
+});
+
+test('the console shows a cloud that stays', () => {
+  expect(read(['--console'])).toMatchObject({ console: true, keep: true });
 });
 
 test('the token of an API of your own comes from the environment', () => {
