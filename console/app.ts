@@ -35,7 +35,7 @@ const ASSETS: Record<string, { file: URL; type: string }> = {
 export function consoleApp(cloud: Cloud, access: Access, mayChange: boolean): Hono {
   const app = new Hono();
   const watch = new PeriodWatch(mayChange);
-  // Somebody is about to look, and it takes longer than the reads of a page. What fails here fails again where it is shown.
+  // Somebody is about to look, and it takes longer than a page's reads. What fails here fails again where it is shown.
   watch.machineOf(cloud).catch(() => {});
   const live = new Map<string, LiveQuestion>();
   const { timeZone } = cloud.calendar;

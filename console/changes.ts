@@ -92,7 +92,7 @@ export function decisionForm({
   </form>`;
 }
 
-/** What a change would do, and the button that does it; no button where the command asked nothing, since then there is nothing to do. */
+/** What a change would do, and the button that does it; no button where the command asked nothing. */
 export function previewOf(
   wanted: WantedChange,
   question: string | undefined,

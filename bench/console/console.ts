@@ -1,6 +1,6 @@
 /**
- * `npm run -s bench:console`: how long a page of the console takes that nobody has asked for before, and its first paint where a browser
- * is found, over the packages of a closing day on the local engine.
+ * `npm run -s bench:console`: how long a page of the console takes that nobody has asked for before, and its first
+ * paint where CHROMIUM_PATH names a browser, over the packages of a closing day on the local engine.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

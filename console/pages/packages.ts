@@ -81,7 +81,7 @@ async function found(
   const looked = PACKAGE_STATES.filter((state) => search.state === '' || state === search.state);
   const isWanted = (head: PackageHead) =>
     looked.includes(head.state) && (head.reason ?? '').toLowerCase().includes(search.reason.toLowerCase());
-  // The index holds no rejected ones: they are sought among all heads, so that time is looked at between any two of them.
+  // The index holds no rejected ones: they are sought among all, so that time is looked at between any two heads.
   const states = search.state === 'rejected' ? PACKAGE_STATES : looked;
   const after = search.after === '' ? undefined : readPackageId(search.after);
   const place = after && { clientId: after.clientId, part: after.part, state: states[0] ?? 'ready' };

@@ -41,7 +41,7 @@ export class PackageReader {
     const first = after && packageHeadKey(periodId, after.clientId, after.part);
     for (let bucket = after ? bucketOf(after.clientId) : 0; bucket < BUCKETS; bucket++) {
       const partition = periodPartition(periodId, bucket);
-      // A sort key ends with the digits of the part, and "!" sorts before them: the next key after it is the next package.
+      // A sort key ends with the digits of the part, and "!" sorts before them: so begins the next package.
       yield* this.#heads(partition, headPrefix(), {
         from: first?.pk === partition ? `${first.sk}!` : undefined,
         atOnce,
