@@ -2,10 +2,10 @@ import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { type PackageChunkEvent, packageChunk } from '../lib/runs/package-chunk.ts';
 import { foundationOf } from './wiring/foundation.ts';
-import { packagingResources } from './wiring/packaging.ts';
+import { packagingDependencies } from './wiring/packaging.ts';
 
-const resources = packagingResources(process.env);
+const dependencies = packagingDependencies(process.env);
 
 export const handler = middy((event: PackageChunkEvent, context: Context) =>
-  packageChunk(event, { ...resources, remainingMilliseconds: () => context.getRemainingTimeInMillis() }),
+  packageChunk(event, { ...dependencies, remainingMilliseconds: () => context.getRemainingTimeInMillis() }),
 ).use(foundationOf(process.env));

@@ -5,10 +5,10 @@ import type { Context } from 'aws-lambda';
 import { watchPeriods } from '../lib/runs/watch-periods.ts';
 import { notificationsOf } from './wiring/event-bus.ts';
 import { foundationOf } from './wiring/foundation.ts';
-import { healthMetrics, watchingResources } from './wiring/watching.ts';
+import { healthMetrics, watchingDependencies } from './wiring/watching.ts';
 
 const notifications = notificationsOf(process.env);
-const resources = { ...watchingResources(process.env), notifications };
+const dependencies = { ...watchingDependencies(process.env), notifications };
 const metrics = new Metrics();
 
 /** Every hour: turns what ended periods leave to be done into metrics, on which the alarms rest. */
@@ -18,6 +18,6 @@ export const handler = middy()
   .handler(async (_event: unknown, context: Context) =>
     healthMetrics(
       metrics,
-      await watchPeriods({ ...resources, remainingMilliseconds: () => context.getRemainingTimeInMillis() }),
+      await watchPeriods({ ...dependencies, remainingMilliseconds: () => context.getRemainingTimeInMillis() }),
     ),
   );

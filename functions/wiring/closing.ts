@@ -1,5 +1,5 @@
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
-import { type ClosePeriodResources, type RunSummary, sendingForecasts } from '../../lib/runs/close-period.ts';
+import { type ClosePeriodDependencies, type RunSummary, sendingForecasts } from '../../lib/runs/close-period.ts';
 import type { Notifications } from '../../lib/runs/notifications.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { readControlTotal } from '../../lib/store/control-total-store.ts';
@@ -15,7 +15,7 @@ import { type Environment, readVariables } from './variables.ts';
  * What close-period works with.
  * @throws InvalidEnvironment naming every fault
  */
-export function closingResources(environment: Environment): ClosePeriodResources {
+export function closingDependencies(environment: Environment): ClosePeriodDependencies {
   const variables = readVariables(
     environment,
     'USAGE_SLICES_TABLE',

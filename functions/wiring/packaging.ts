@@ -1,5 +1,5 @@
 import { BillingCalendar } from '../../lib/periods/days.ts';
-import type { PackageChunkResources } from '../../lib/runs/package-chunk.ts';
+import type { PackageChunkDependencies } from '../../lib/runs/package-chunk.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { DailyRecordWriter } from '../../lib/store/daily-records.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
@@ -12,7 +12,9 @@ import { type Environment, readVariables } from './variables.ts';
  * What package-chunk works with.
  * @throws InvalidEnvironment naming every fault
  */
-export function packagingResources(environment: Environment): Omit<PackageChunkResources, 'remainingMilliseconds'> {
+export function packagingDependencies(
+  environment: Environment,
+): Omit<PackageChunkDependencies, 'remainingMilliseconds'> {
   const variables = readVariables(
     environment,
     'BILLING_TIME_ZONE',

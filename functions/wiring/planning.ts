@@ -1,4 +1,4 @@
-import type { PlanResources } from '../../lib/runs/plan.ts';
+import type { PlanDependencies } from '../../lib/runs/plan.ts';
 import { readControlTotal } from '../../lib/store/control-total-store.ts';
 import { RecordWeights } from '../../lib/store/daily-record-marks.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
@@ -9,7 +9,7 @@ import { type Environment, readVariables } from './variables.ts';
  * What plan works with.
  * @throws InvalidEnvironment naming every fault
  */
-export function planningResources(environment: Environment): PlanResources {
+export function planningDependencies(environment: Environment): PlanDependencies {
   const variables = readVariables(
     environment,
     'RUNS_TABLE',

@@ -1,6 +1,6 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { queueDepth } from '../../lib/queues/queue-depth.ts';
-import type { LookAtQueueResources } from '../../lib/runs/look-at-queue.ts';
+import type { LookAtQueueDependencies } from '../../lib/runs/look-at-queue.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import { tablesOf } from './tables.ts';
 import { type Environment, readVariables } from './variables.ts';
@@ -9,7 +9,7 @@ import { type Environment, readVariables } from './variables.ts';
  * What look-at-queue works with.
  * @throws InvalidEnvironment naming every fault
  */
-export function queueResources(environment: Environment): LookAtQueueResources {
+export function queueDependencies(environment: Environment): LookAtQueueDependencies {
   const variables = readVariables(
     environment,
     'RUNS_TABLE',

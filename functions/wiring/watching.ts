@@ -1,6 +1,6 @@
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { BillingCalendar } from '../../lib/periods/days.ts';
-import type { PeriodHealth, WatchResources } from '../../lib/runs/watch-periods.ts';
+import type { PeriodHealth, WatchDependencies } from '../../lib/runs/watch-periods.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
 import { OutstandingPackages } from '../../lib/store/outstanding-packages.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
@@ -12,9 +12,9 @@ import { type Environment, readVariables } from './variables.ts';
  * What watch-periods works with.
  * @throws InvalidEnvironment naming every fault
  */
-export function watchingResources(
+export function watchingDependencies(
   environment: Environment,
-): Omit<WatchResources, 'notifications' | 'remainingMilliseconds'> {
+): Omit<WatchDependencies, 'notifications' | 'remainingMilliseconds'> {
   const variables = readVariables(
     environment,
     'BILLING_TIME_ZONE',

@@ -29,7 +29,7 @@ export class ChainContended extends HalfmonthError {
 }
 
 /** What certifying needs. */
-export interface CertifyResources {
+export interface CertifyDependencies {
   runs: RunStore;
   certificates: CertificateStore;
   observations: ObservationStore;
@@ -54,9 +54,9 @@ export async function certifyRun(
   run: RunContext,
   findings: RunFindings,
   certifiedAt: string,
-  resources: CertifyResources,
+  dependencies: CertifyDependencies,
 ): Promise<Certificate> {
-  const { certificates, observations, late, runs, timeZone, configurationHash, signer } = resources;
+  const { certificates, observations, late, runs, timeZone, configurationHash, signer } = dependencies;
   const kept = await certificates.load(run.period.id, run.startedAt, run.runId);
   if (kept) return kept;
   const state = await runs.loadPeriodState(run.period.id);
@@ -78,7 +78,7 @@ export async function certifyRun(
       await observations.load(run.period.id),
       wasClosedBefore,
       await late.notYetBilled(run.period.id, undefined, run.clients),
-      await controlOf(run, findings, resources),
+      await controlOf(run, findings, dependencies),
     ),
   };
   for (let attempt = 1; attempt <= LINK_ATTEMPTS; attempt++) {
@@ -121,7 +121,7 @@ async function queueOf(run: RunContext, runs: RunStore): Promise<Pick<Certificat
 async function controlOf(
   run: RunContext,
   { account }: RunFindings,
-  { runs, controlTotal }: CertifyResources,
+  { runs, controlTotal }: CertifyDependencies,
 ): Promise<Certificate['usage']['control']> {
   const before = await loadControl(runs, run.runId);
   if (!before) return undefined;

@@ -11,7 +11,7 @@ import { LeftClients } from './left-clients.ts';
 import type { RunContext } from './run.ts';
 
 /** What a worker needs to know and to write clients with. */
-export interface ChunkWorkResources {
+export interface ChunkWorkDependencies {
   calendar: BillingCalendar;
   /** Events up to this age are counted; their slices live at least as long. */
   eventMaxAgeDays: number;
@@ -47,8 +47,8 @@ export class ChunkWork {
   readonly #expired = new Map<Day, boolean>();
   readonly #oldestLive: number;
 
-  constructor(run: RunContext, resources: ChunkWorkResources, isFirstClose: boolean) {
-    const { calendar, eventMaxAgeDays, packages, dailyRecords, lateLedger, now } = resources;
+  constructor(run: RunContext, dependencies: ChunkWorkDependencies, isFirstClose: boolean) {
+    const { calendar, eventMaxAgeDays, packages, dailyRecords, lateLedger, now } = dependencies;
     this.runId = run.runId;
     this.frame = { period: run.period, timeZone: calendar.timeZone, packages };
     this.dailyRecords = dailyRecords;

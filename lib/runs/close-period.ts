@@ -23,7 +23,7 @@ export interface ClosePeriodEvent {
 }
 
 /** What closing needs. */
-export interface ClosePeriodResources {
+export interface ClosePeriodDependencies {
   runs: RunStore;
   certificates: CertificateStore;
   observations: ObservationStore;
@@ -87,10 +87,10 @@ const METERS_NAMED = 10;
  * @throws ClientsLeft when some clients could not be packaged or balanced; all others are packaged and sent
  * @throws AccountUnbalanced when the run's account does not balance; the period is not certified then
  */
-export async function closePeriod(event: ClosePeriodEvent, resources: ClosePeriodResources): Promise<RunSummary> {
+export async function closePeriod(event: ClosePeriodEvent, dependencies: ClosePeriodDependencies): Promise<RunSummary> {
   assertKnownRun(event);
   const { run } = event;
-  const { runs, now } = resources;
+  const { runs, now } = dependencies;
   if (run.mode === 'close') await keepPeriodLock(runs, run);
   const chunkCount = await runs.loadChunkCount(run.runId);
   const steps = (purpose: PlanPurpose) => new ChunkSteps(runs, run.runId, purpose);
@@ -99,12 +99,12 @@ export async function closePeriod(event: ClosePeriodEvent, resources: ClosePerio
   const made = await making.sums(chunkCount);
   const left = await making.left(chunkCount);
   const found = run.mode === 'preview' ? undefined : await balanced(steps('account'), chunkCount, left, run);
-  const certificate = found && (await certifyRun(run, { made, ...found }, finishedAt, resources));
+  const certificate = found && (await certifyRun(run, { made, ...found }, finishedAt, dependencies));
   const account = found?.sums ?? made;
   const summary = summaryOf(run, finishedAt, made, account, certificate, left);
   const rejected = rejectedIn(found?.account);
   if (rejected) summary.rejected = rejected;
-  if (run.mode === 'preview') summary.forecast = await resources.forecastSending(packagesToSend(made), now());
+  if (run.mode === 'preview') summary.forecast = await dependencies.forecastSending(packagesToSend(made), now());
   await runs.updateRunRecord(run.period.id, {
     runId: run.runId,
     startedAt: run.startedAt,

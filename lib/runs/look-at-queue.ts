@@ -27,7 +27,7 @@ export interface LookAtQueueResult extends QueueLook {
 }
 
 /** What looking needs. */
-export interface LookAtQueueResources {
+export interface LookAtQueueDependencies {
   runs: Pick<RunStore, 'updateRunRecord'>;
   eventsQueue: () => Promise<QueueDepth>;
   deadLetters: () => Promise<QueueDepth>;
@@ -50,11 +50,11 @@ const SHORTEST_PAUSE_MILLISECONDS = 1_000;
  */
 export async function lookAtQueue(
   event: LookAtQueueEvent,
-  resources: LookAtQueueResources,
+  dependencies: LookAtQueueDependencies,
 ): Promise<LookAtQueueResult> {
   assertKnownRun(event);
   const { run } = event;
-  const { runs, eventsQueue, deadLetters, now } = resources;
+  const { runs, eventsQueue, deadLetters, now } = dependencies;
   const [{ waiting, inFlight }, dead] = await Promise.all([eventsQueue(), deadLetters()]);
   const lookedAt = now();
   const look: QueueLook = {
@@ -63,7 +63,7 @@ export async function lookAtQueue(
     inFlight,
     deadLetters: dead.waiting + dead.inFlight,
   };
-  const bound = (run.queueWaitMinutes ?? resources.queueWaitMinutes) * MILLISECONDS_PER_MINUTE;
+  const bound = (run.queueWaitMinutes ?? dependencies.queueWaitMinutes) * MILLISECONDS_PER_MINUTE;
   const until = Date.parse(run.startedAt) + bound;
   const looksAgain = run.mode === 'close' && waiting + inFlight > 0 && lookedAt < until;
   const pause = Math.max(SHORTEST_PAUSE_MILLISECONDS, bound / LOOKS_PER_WAIT);

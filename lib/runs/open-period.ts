@@ -18,7 +18,7 @@ export interface OpenPeriodEvent {
 }
 
 /** What opening a period needs. */
-export interface OpenPeriodResources {
+export interface OpenPeriodDependencies {
   calendar: BillingCalendar;
   runs: RunStore;
   executions: Executions;
@@ -31,13 +31,16 @@ export interface OpenPeriodResources {
  * @throws InvalidRunInput when the input cannot be used, or its period has not ended; nothing has changed then
  * @throws PeriodLocked when another execution that is running has the period
  */
-export async function openPeriod(event: OpenPeriodEvent, resources: OpenPeriodResources): Promise<{ run: RunContext }> {
-  const run = runContextOf(event, resources);
-  const { runs, executions } = resources;
+export async function openPeriod(
+  event: OpenPeriodEvent,
+  dependencies: OpenPeriodDependencies,
+): Promise<{ run: RunContext }> {
+  const run = runContextOf(event, dependencies);
+  const { runs, executions } = dependencies;
   const { executionArn, runId, period, startedAt, mode } = run;
   // A preview changes nothing and so hinders nobody.
   if (mode === 'close') {
-    const takenAt = new Date(resources.now()).toISOString();
+    const takenAt = new Date(dependencies.now()).toISOString();
     await takePeriodLock(runs, executions, period.id, { executionArn, runId, takenAt });
   }
   const { clients, canary, deadline } = run;
@@ -45,7 +48,7 @@ export async function openPeriod(event: OpenPeriodEvent, resources: OpenPeriodRe
   return { run };
 }
 
-function runContextOf(event: OpenPeriodEvent, { calendar, now }: OpenPeriodResources): RunContext {
+function runContextOf(event: OpenPeriodEvent, { calendar, now }: OpenPeriodDependencies): RunContext {
   const { period: periodId, mode = 'close', ...limits } = readRunInput(event.input);
   const startedAt = new Date(event.startedAt);
   const period = periodId === undefined ? lastEndedPeriod(startedAt.getTime(), calendar) : periodOf(periodId);

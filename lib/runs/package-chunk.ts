@@ -5,7 +5,7 @@ import { type BegunClient, type ClientRecords, type ClientTables, readClientsInT
 import type { RunStore, StoredChunk } from '../store/run-store.ts';
 import { accountClient } from './account-client.ts';
 import { type ChunkStep, ChunkSteps } from './chunk-steps.ts';
-import { ChunkWork, type ChunkWorkResources } from './chunk-work.ts';
+import { ChunkWork, type ChunkWorkDependencies } from './chunk-work.ts';
 import { isClientsOwn } from './left-clients.ts';
 import { packageClient } from './package-client.ts';
 import { keepPeriodLock } from './period-lock.ts';
@@ -30,7 +30,7 @@ export interface PackageChunkEvent {
 export type PackageChunkAnswer = { done: true } | (PackageChunkEvent & { done: false; step: number });
 
 /** What a worker needs. */
-export interface PackageChunkResources extends ChunkWorkResources {
+export interface PackageChunkDependencies extends ChunkWorkDependencies {
   tables: ClientTables;
   runs: RunStore;
   certificates: CertificateStore;
@@ -82,21 +82,21 @@ const TIME_MARGIN_MILLISECONDS = 30_000;
  */
 export async function packageChunk(
   event: PackageChunkEvent,
-  resources: PackageChunkResources,
+  dependencies: PackageChunkDependencies,
 ): Promise<PackageChunkAnswer> {
   assertKnownRun(event);
   const { run, chunk, purpose, step = 0 } = event;
-  const { runs } = resources;
+  const { runs } = dependencies;
   if (step >= STEPS_PER_CHUNK) throw new ChunkTooLarge(run.runId, chunk);
   if (run.mode === 'close') await keepPeriodLock(runs, run);
   const stored = await runs.loadChunk(run.runId, chunk);
   if (!stored) throw new ChunkMissing(run.runId, chunk);
   const period = await runs.loadPeriodState(run.period.id);
-  const work = new ChunkWork(run, resources, period?.lastClosedAt === undefined);
-  const progress = await visitClients(event, stored, work, resources);
+  const work = new ChunkWork(run, dependencies, period?.lastClosedAt === undefined);
+  const progress = await visitClients(event, stored, work, dependencies);
   const value: ChunkStep = { sums: work.sums.result(), isLast: progress === undefined };
   if (work.left.found.count > 0) value.left = work.left.found;
-  if (purpose === 'account') Object.assign(value, await keepAccount(event, resources, work, value.isLast));
+  if (purpose === 'account') Object.assign(value, await keepAccount(event, dependencies, work, value.isLast));
   if (progress?.begun) await runs.saveValue(run.runId, 'begun', [chunk, step + 1], progress.begun);
   await new ChunkSteps(runs, run.runId, purpose).save(chunk, step, value, work.listing);
   if (!progress) return { done: true };
@@ -115,7 +115,7 @@ export async function packageChunk(
 /** Keeps the keys that the API processed, and hands on what the certificate says of them. */
 async function keepAccount(
   { run, chunk, step = 0 }: PackageChunkEvent,
-  { certificates }: PackageChunkResources,
+  { certificates }: PackageChunkDependencies,
   { account, acknowledgements }: ChunkWork,
   isLast: boolean,
 ): Promise<Pick<ChunkStep, 'account' | 'acknowledgements'>> {
@@ -140,7 +140,7 @@ async function visitClients(
   event: PackageChunkEvent,
   chunk: StoredChunk,
   work: ChunkWork,
-  { tables, runs, writeConcurrency, remainingMilliseconds }: PackageChunkResources,
+  { tables, runs, writeConcurrency, remainingMilliseconds }: PackageChunkDependencies,
 ): Promise<Progress | undefined> {
   const { run, purpose } = event;
   const margin = Math.min(TIME_MARGIN_MILLISECONDS, remainingMilliseconds() / 5);

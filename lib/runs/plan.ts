@@ -36,7 +36,7 @@ export interface PlanAnswer {
 }
 
 /** What planning needs. */
-export interface PlanResources {
+export interface PlanDependencies {
   runs: RunStore;
   weights: RecordWeights;
   controlTotal: ReadControlTotal;
@@ -61,19 +61,19 @@ const TIME_MARGIN_MILLISECONDS = 120_000;
  * account.
  * @throws PeriodLocked, UnknownVersion
  */
-export async function plan(event: PlanEvent, resources: PlanResources): Promise<PlanAnswer> {
+export async function plan(event: PlanEvent, dependencies: PlanDependencies): Promise<PlanAnswer> {
   assertKnownRun(event);
   const { run, previous } = event;
-  const { runs, now } = resources;
+  const { runs, now } = dependencies;
   if (run.mode === 'close') await keepPeriodLock(runs, run);
   if (previous) return planAgain(run, previous, runs);
   if (run.mode === 'close' && !run.clients) {
     // Before anything is read: what is counted from now on is late, whether or not this run still sees it.
     await runs.markClosed(run.period.id, run.runId, new Date(now()).toISOString());
-    await keepControl(runs, run.runId, await resources.controlTotal(run.period.id));
+    await keepControl(runs, run.runId, await dependencies.controlTotal(run.period.id));
   }
   const purpose = run.mode === 'preview' ? 'preview' : 'package';
-  const chunks = run.clients ? namedChunks(run.clients) : await measuredChunks(event, resources);
+  const chunks = run.clients ? namedChunks(run.clients) : await measuredChunks(event, dependencies);
   if (!chunks) return { purpose, round: 1, chunks: [], planned: false };
   await runs.saveChunks(run.runId, chunks);
   return { purpose, round: 1, chunks: numbersTo(chunks.length), planned: true };
@@ -112,7 +112,7 @@ async function isWaiting(runId: string, chunk: number, runs: RunStore): Promise<
 /** @returns nothing when time ran short; how far the planner has come is in the runs table then */
 async function measuredChunks(
   { run, canContinue = false }: PlanEvent,
-  { runs, weights, recordsPerSecond, targetSeconds, remainingMilliseconds }: PlanResources,
+  { runs, weights, recordsPerSecond, targetSeconds, remainingMilliseconds }: PlanDependencies,
 ): Promise<StoredChunk[] | undefined> {
   const recordsPerChunk = recordsPerSecond * targetSeconds;
   const remaining = canContinue && remainingMilliseconds ? remainingMilliseconds : () => Number.POSITIVE_INFINITY;

@@ -34,7 +34,7 @@ export interface PeriodHealth {
 }
 
 /** What watching needs. */
-export interface WatchResources {
+export interface WatchDependencies {
   calendar: BillingCalendar;
   /** Whether a schedule closes periods; nobody expects it where none does. */
   isScheduled: boolean;
@@ -58,12 +58,12 @@ export interface WatchResources {
  * done: a close that did not happen, packages that wait for a person, late usage that no package holds. Tells the world
  * about the latter; changes nothing.
  */
-export async function watchPeriods(resources: WatchResources): Promise<PeriodHealth> {
-  const periods = await Promise.all(periodsToWatch(resources).map((period) => healthOf(period, resources)));
+export async function watchPeriods(dependencies: WatchDependencies): Promise<PeriodHealth> {
+  const periods = await Promise.all(periodsToWatch(dependencies).map((period) => healthOf(period, dependencies)));
   const closed = periods.flatMap(({ periodId, isClosed }) => (isClosed ? [periodId] : []));
-  const late = await lateUsageOf(closed, resources);
+  const late = await lateUsageOf(closed, dependencies);
   return {
-    ...(resources.isScheduled ? { hoursSinceSchedule: Math.max(0, ...periods.map(({ overdue }) => overdue)) } : {}),
+    ...(dependencies.isScheduled ? { hoursSinceSchedule: Math.max(0, ...periods.map(({ overdue }) => overdue)) } : {}),
     packagesParked: periods.reduce((sum, { parked }) => sum + parked, 0),
     ...(late === undefined ? {} : { lateUsageUnbilled: late }),
   };
@@ -74,7 +74,7 @@ export function periodsToWatch({
   calendar,
   eventMaxAgeDays,
   now,
-}: Pick<WatchResources, 'calendar' | 'eventMaxAgeDays' | 'now'>): Period[] {
+}: Pick<WatchDependencies, 'calendar' | 'eventMaxAgeDays' | 'now'>): Period[] {
   const oldest = now() - Math.max(eventMaxAgeDays, WATCHED_DAYS) * MILLISECONDS_PER_DAY;
   const periods: Period[] = [];
   let period = lastEndedPeriod(now(), calendar);
@@ -94,19 +94,22 @@ interface HealthOfPeriod {
   parked: number;
 }
 
-async function healthOf(period: Period, resources: WatchResources): Promise<HealthOfPeriod> {
-  const { runs, outstanding } = resources;
+async function healthOf(period: Period, dependencies: WatchDependencies): Promise<HealthOfPeriod> {
+  const { runs, outstanding } = dependencies;
   const isClosed = Boolean((await runs.loadPeriodState(period.id))?.lastClosedAt);
   return {
     periodId: period.id,
     isClosed,
-    overdue: isClosed ? 0 : await hoursOverdue(period, resources),
+    overdue: isClosed ? 0 : await hoursOverdue(period, dependencies),
     parked: await outstanding.count({ periodId: period.id, buckets: ALL_BUCKETS }, 'parked'),
   };
 }
 
 /** A period in which nothing was counted is not missed. */
-async function hoursOverdue(period: Period, { calendar, graceHours, hasUsage, now }: WatchResources): Promise<number> {
+async function hoursOverdue(
+  period: Period,
+  { calendar, graceHours, hasUsage, now }: WatchDependencies,
+): Promise<number> {
   const hours = (now() - endOfPeriod(period, calendar)) / MILLISECONDS_PER_HOUR - graceHours;
   return hours > 0 && (await hasUsage(period.id)) ? hours : 0;
 }
@@ -117,7 +120,7 @@ async function hoursOverdue(period: Period, { calendar, graceHours, hasUsage, no
  */
 async function lateUsageOf(
   closed: readonly PeriodId[],
-  { late, notifications, remainingMilliseconds }: WatchResources,
+  { late, notifications, remainingMilliseconds }: WatchDependencies,
 ): Promise<number | undefined> {
   const isTimeUp = () => remainingMilliseconds() < TIME_MARGIN_MILLISECONDS;
   let sum = 0;

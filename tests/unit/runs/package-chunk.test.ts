@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import {
+  type PackageChunkDependencies,
   type PackageChunkEvent,
-  type PackageChunkResources,
   packageChunk,
   STEPS_PER_CHUNK,
 } from '../../../lib/runs/package-chunk.ts';
@@ -20,7 +20,7 @@ const event: PackageChunkEvent = {
 };
 
 test('a chunk that is called more often than its history can hold is refused before it touches anything', async () => {
-  const nothing = {} as PackageChunkResources; // any use of it would be another error
+  const nothing = {} as PackageChunkDependencies; // any use of it would be another error
   const refused = packageChunk({ ...event, step: STEPS_PER_CHUNK }, nothing);
   await expect(refused).rejects.toMatchObject({ name: 'ChunkTooLarge', code: 'CHUNK_TOO_LARGE', chunk: 7 });
   await expect(refused).rejects.toThrow('start the run again');

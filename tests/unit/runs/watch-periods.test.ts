@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { BillingCalendar } from '../../../lib/periods/days.ts';
 import type { Notification } from '../../../lib/runs/notifications.ts';
-import { type WatchResources, watchPeriods } from '../../../lib/runs/watch-periods.ts';
+import { type WatchDependencies, watchPeriods } from '../../../lib/runs/watch-periods.ts';
 import type { PeriodState, RunStore } from '../../../lib/store/run-store.ts';
 
 const NOON_OF_20TH = Date.parse('2026-11-20T12:00:00Z');
@@ -31,7 +31,7 @@ function world({
   late = {},
   told = [],
   usage = Object.keys(ALL_CLOSED),
-}: World): WatchResources {
+}: World): WatchDependencies {
   const store: Pick<RunStore, 'loadPeriodState'> = { loadPeriodState: async (periodId) => states[periodId] };
   return {
     calendar: new BillingCalendar('UTC', 5),
@@ -121,11 +121,11 @@ describe('late usage of a closed period', () => {
 
   test('of thousands of meters is told with as many as an event holds', async () => {
     const told: Notification[] = [];
-    const resources = world({ states: ALL_CLOSED, told });
+    const dependencies = world({ states: ALL_CLOSED, told });
     const totals = Object.fromEntries(
       Array.from({ length: 5_000 }, (_, meter) => [String(meter).padEnd(64, '-'), '123456789012345678.123456789012']),
     );
-    await watchPeriods({ ...resources, late: { notYetBilled: async () => ({ events: 5_000, totals }) } });
+    await watchPeriods({ ...dependencies, late: { notYetBilled: async () => ({ events: 5_000, totals }) } });
     expect(told.length).toBeGreaterThan(0);
     expect(Buffer.byteLength(JSON.stringify(told[0]))).toBeLessThan(256 * 1_024);
   });
@@ -146,7 +146,7 @@ test('where no schedule runs, nothing is said of how long a period is overdue', 
 
 describe('when time runs short while late usage is read', () => {
   /** Late usage of which no more than `readable` periods can be read. */
-  const outOfTimeAfter = (readable: number): WatchResources => {
+  const outOfTimeAfter = (readable: number): WatchDependencies => {
     let read = 0;
     return {
       ...world({ states: ALL_CLOSED }),
