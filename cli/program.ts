@@ -209,7 +209,10 @@ export function buildProgram(): Command {
 
   command(program, 'doctor', 'Look whether all is in order, without sending anything', [
     'halfmonth doctor --stage prod',
-  ]).action(lazily(() => import('./commands/doctor.ts')));
+    'halfmonth doctor --ring --stage prod',
+  ])
+    .option('--ring', 'set an alarm off that means nothing, and see whether it reaches those who listen')
+    .action(lazily(() => import('./commands/doctor.ts')));
 
   command(program, 'console', 'Look at periods, packages and runs in a browser, on this machine alone', [
     'halfmonth console',

@@ -103,6 +103,11 @@ export class Cloud {
     return new CloudWatchClient(this.#configuration);
   }
 
+  async topics() {
+    const { SNSClient } = await import('@aws-sdk/client-sns');
+    return new SNSClient(this.#configuration);
+  }
+
   async queues() {
     const { SQSClient } = await import('@aws-sdk/client-sqs');
     // The endpoint decides where requests go, not the host in a queue's URL.

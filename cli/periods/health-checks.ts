@@ -11,6 +11,7 @@ import type { Cloud } from '../connection/cloud.ts';
 import { turnTaker, turnWaitWords } from '../invoice-api/api-turns.ts';
 import { command } from '../terminal/next-command.ts';
 import { durationWords, plural } from '../terminal/words.ts';
+import { alarms } from './alarm-checks.ts';
 import { openPeriods } from './open-periods.ts';
 
 /** What one look came to. `warning` is worth knowing, `problem` wants a person. */
@@ -37,6 +38,7 @@ export const CHECKS: Record<string, Check> = {
     queueDepth(cloud, cloud.outputs.EventsDeadLetterQueueUrl, 'could not be counted', 'problem'),
   'rejected events': (cloud) => queueDepth(cloud, cloud.outputs.RejectedQueueUrl, 'rejected', 'warning'),
   'invoice API': invoiceApi,
+  alarms,
   clocks,
   'schema versions': schemaVersions,
 };

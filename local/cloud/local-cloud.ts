@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startDynamoDbEngine } from '../engines/dynamodb-engine.ts';
 import { startSqsEngine } from '../engines/sqs-engine.ts';
+import { alarmOf, alarmsApi } from './aws-api/alarms-api.ts';
 import { type AwsApis, startAwsApiServer } from './aws-api/aws-api-server.ts';
 import { cloudFormationApi } from './aws-api/cloudformation-api.ts';
 import { eventBusApi } from './aws-api/event-bus-api.ts';
 import { keyApi } from './aws-api/key-api.ts';
 import { parameterStoreApi } from './aws-api/parameter-store-api.ts';
 import { queueMetricsApi } from './aws-api/queue-metrics-api.ts';
+import { type Subscription, topicsApi } from './aws-api/topics-api.ts';
 import { newSessionCredentials, type SessionCredentials } from './credentials.ts';
 import { functionsOf } from './lambda/functions.ts';
 import { lambdaApi } from './lambda/lambda-api.ts';
@@ -125,15 +127,17 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     apis.services = {
       AWSStepFunctions: stepFunctionsApi(machines),
       AmazonSSM: parameterStoreApi(options.parameters ?? {}, region),
-      GraniteServiceVersion20100801: queueMetricsApi((name) =>
-        sqs.queueOf(`arn:aws:sqs:${region}:${LOCAL_ACCOUNT_ID}:${name}`),
-      ),
+      GraniteServiceVersion20100801: {
+        ...queueMetricsApi((name) => sqs.queueOf(`arn:aws:sqs:${region}:${LOCAL_ACCOUNT_ID}:${name}`)),
+        ...alarmsApi(stack.resourcesOf('AWS::CloudWatch::Alarm').map(({ properties }) => alarmOf(properties))),
+      },
       AWSEvents: eventBusApi((event) => observer.onBusEvent?.(event)),
       TrentService: keyApi(keyIdsOf(stack), dataFolder && join(dataFolder, 'certificate-key.pem')),
     };
     apis.rest = [
       lambdaApi(functionOf),
       cloudFormationApi({ name: stack.name, id: stack.id, region, outputs: stack.outputs() }),
+      topicsApi(topicArnsOf(stack), subscriptionsOf(stack)),
     ];
     apis.forwarded = { dynamodb: { endpoint: dynamodb.endpoint }, sqs: { socketPath: sqs.socketPath } };
 
@@ -212,6 +216,20 @@ function serviceVariablesOf(endpoint: string): Record<string, string> {
 /** The keys that the template declares, by what `Ref` gives for them. */
 function keyIdsOf(stack: Stack): string[] {
   return stack.resourcesOf('AWS::KMS::Key').map(({ logicalId }) => String(stack.resolve({ Ref: logicalId })));
+}
+
+function topicArnsOf(stack: Stack): string[] {
+  return stack.resourcesOf('AWS::SNS::Topic').map(({ logicalId }) => String(stack.resolve({ Ref: logicalId })));
+}
+
+/** The listeners that the template declares; nobody has followed a link here. */
+function subscriptionsOf(stack: Stack): Subscription[] {
+  return stack.resourcesOf('AWS::SNS::Subscription').map(({ properties: { TopicArn, Protocol, Endpoint } }) => ({
+    topicArn: String(TopicArn),
+    protocol: String(Protocol),
+    endpoint: String(Endpoint),
+    isConfirmed: false,
+  }));
 }
 
 /** A folder for this user alone, also where an earlier version has left it open to others. */

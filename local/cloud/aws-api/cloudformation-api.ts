@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import type { RestAnswer, RestHandler } from './aws-api-server.ts';
+import type { RestHandler } from './aws-api-server.ts';
+import { element, escaped, type QueryError, queryAnswer, queryRefusal } from './query-protocol.ts';
 import { signingScopeOf } from './signing-scope.ts';
 
 /** What CloudFormation says of the stack. */
@@ -8,12 +8,6 @@ export interface DeployedStack {
   id: string;
   region: string;
   outputs: Record<string, string>;
-}
-
-/** An answer of CloudFormation that says what was wrong with the request. */
-interface QueryError {
-  code: string;
-  message: string;
 }
 
 const NAMESPACE = 'http://cloudformation.amazonaws.com/doc/2010-05-15/';
@@ -33,12 +27,16 @@ export function cloudFormationApi(stack: DeployedStack): RestHandler {
     const parameters = new URLSearchParams(body);
     const action = parameters.get('Action') ?? '';
     if (action !== 'DescribeStacks') {
-      return refused({ code: 'InvalidAction', message: `The local cloud does not know the action ${action}.` });
+      return queryRefusal(NAMESPACE, {
+        code: 'InvalidAction',
+        message: `The local cloud does not know the action ${action}.`,
+      });
     }
     const asked = parameters.get('StackName');
     const isHere = scope.region === stack.region;
     const error = asked === null ? undefined : errorIn(asked, isHere ? stack : undefined);
-    return error ? refused(error) : answered(action, isHere ? stackXml(stack, createdAt) : '');
+    if (error) return queryRefusal(NAMESPACE, error);
+    return queryAnswer(NAMESPACE, action, element('Stacks', isHere ? stackXml(stack, createdAt) : ''));
   };
 }
 
@@ -66,28 +64,4 @@ function stackXml({ name, id, outputs }: DeployedStack, createdAt: string): stri
       element('Outputs', members.join('')),
     ].join(''),
   );
-}
-
-function answered(action: string, stacks: string): RestAnswer {
-  const metadata = element('ResponseMetadata', element('RequestId', randomUUID()));
-  const result = element(`${action}Result`, element('Stacks', stacks));
-  return xml(200, `<${action}Response xmlns="${NAMESPACE}">${result}${metadata}</${action}Response>`);
-}
-
-function refused({ code, message }: QueryError): RestAnswer {
-  const error = element('Type', 'Sender') + element('Code', code) + element('Message', escaped(message));
-  const body = element('Error', error) + element('RequestId', randomUUID());
-  return xml(400, `<ErrorResponse xmlns="${NAMESPACE}">${body}</ErrorResponse>`);
-}
-
-function xml(statusCode: number, body: string): RestAnswer {
-  return { statusCode, headers: { 'content-type': 'text/xml' }, body };
-}
-
-function element(name: string, content: string): string {
-  return `<${name}>${content}</${name}>`;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -30,7 +30,15 @@ describe('a closing day with --stage', () => {
     expect(stdout).toContain('state machine       halfmonth-dev-billing-period is active');
     expect(stdout).toMatch(/ok +invoice API/);
     expect(stdout).toMatch(/ok +clocks +within 2 s/);
+    expect(stdout).toMatch(/look +alarms +nobody gets them/);
     expect(stderr).toContain(`Talking to ${new URL(stage.cloud.endpoints.all).host}, not to AWS`);
+    expect(exitCode).toBe(0);
+  });
+
+  test('doctor --ring sets an alarm off that means nothing', async () => {
+    const { exitCode, stdout } = await stage.halfmonth(['doctor', '--ring']);
+
+    expect(stdout).toMatch(/ok +rehearsal +halfmonth-dev-Rehearsal rang after .* told 1 topic/);
     expect(exitCode).toBe(0);
   });
 
