@@ -1,6 +1,7 @@
 import type { Context } from '../connection/context.ts';
 import { ringRehearsal } from '../periods/alarm-checks.ts';
-import { CHECKS, type Health } from '../periods/health-checks.ts';
+import type { Health } from '../periods/health.ts';
+import { CHECKS } from '../periods/health-checks.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
 
 const SIGNS = { good: 'ok', warning: 'look', problem: 'BAD' } as const;

@@ -4,7 +4,7 @@ import type { Subscription } from '@aws-sdk/client-sns';
 import type { Cloud } from '../connection/cloud.ts';
 import { command } from '../terminal/next-command.ts';
 import { durationWords, plural } from '../terminal/words.ts';
-import type { Health } from './health-checks.ts';
+import type { Health } from './health.ts';
 
 type Found = Omit<Health, 'check'>;
 

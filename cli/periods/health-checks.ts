@@ -12,14 +12,8 @@ import { turnTaker, turnWaitWords } from '../invoice-api/api-turns.ts';
 import { command } from '../terminal/next-command.ts';
 import { durationWords, plural } from '../terminal/words.ts';
 import { alarms } from './alarm-checks.ts';
+import type { Health } from './health.ts';
 import { openPeriods } from './open-periods.ts';
-
-/** What one look came to. `warning` is worth knowing, `problem` wants a person. */
-export interface Health {
-  check: string;
-  state: 'good' | 'warning' | 'problem';
-  words: string;
-}
 
 type Check = (cloud: Cloud) => Promise<Omit<Health, 'check'>>;
 
