@@ -2,7 +2,7 @@ import { buildProgram } from './program.ts';
 import { EXIT } from './terminal/exit-codes.ts';
 import { reportFailure } from './terminal/report-failure.ts';
 
-// Whoever reads us may stop early, as `head` does; that is no failure.
+// The reader of our output may stop early, as `head` does; that is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.done);
   throw error;

@@ -61,7 +61,7 @@ export function buildProgram(): Command {
     .addOption(yes())
     .action(lazily(() => import('./commands/run.ts')));
 
-  command(program, 'watch [PERIOD|EXECUTION]', 'Follow a run to its end, whoever started it', [
+  command(program, 'watch [PERIOD|EXECUTION]', 'Follow a run to its end, also one that the schedule started', [
     'halfmonth watch',
     'halfmonth watch 2026-11-H1',
     'halfmonth watch 2026-11-H1-20261116T060000123Z',
@@ -97,7 +97,9 @@ export function buildProgram(): Command {
     .option('--to <day>', 'the last day (default: today)')
     .action(lazily(() => import('./commands/usage.ts')));
 
-  command(program, 'late [PERIOD]', 'The ledger of late usage and what became of it', ['halfmonth late 2026-11-H1'])
+  command(program, 'late [PERIOD]', 'The ledger of late usage, and which of it is billed', [
+    'halfmonth late 2026-11-H1',
+  ])
     .option('--open', 'only what no package holds yet')
     .action(lazily(() => import('./commands/late.ts')));
 
@@ -182,7 +184,7 @@ export function buildProgram(): Command {
     .option('--verify [file]', 'recompute it from the tables and the API, and hold it (or a saved copy) against that')
     .option('--without-api', 'verify without asking the API')
     .option('--key <file>', 'verify a saved copy against this public key alone, with no access to anything')
-    .option('--save-key <file>', 'write the public key of this stage to a file, to give to whoever verifies')
+    .option('--save-key <file>', 'write the public key of this stage to a file, to give to those who verify')
     .action(lazily(() => import('./commands/certificate.ts')));
 
   const clients = command(program, 'clients', 'Who the clients are at the invoice API, for stages with an adapter', [

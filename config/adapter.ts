@@ -76,7 +76,7 @@ export function withQuotaPresets(settings: Settings, chosen: ChosenAdapter | und
 
 /** What packaging needs to know of the adapter; for the contract it changes no bundle. */
 export interface AdapterPackaging {
-  /** Where the API is when nobody says otherwise. */
+  /** Where the API is unless it is said otherwise. */
   invoiceApiUrl: string;
   requestsPerSubmission: number;
   /** Whether the functions keep an access token in Parameter Store. */

@@ -2,7 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 
-/** A session ends when nobody has looked for so long, in seconds. */
+/** A session ends when it was not used for so long, in seconds. */
 const SESSION_SECONDS = 12 * 3_600;
 
 /** Why a request was turned away. */

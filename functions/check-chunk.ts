@@ -11,7 +11,7 @@ const metrics = new Metrics();
 const { api, token } = invoiceApiFrom(process.env);
 const sending = { ...sendingFrom(process.env, powertoolsMetrics(metrics)), api };
 
-/** Asks what became of a chunk's packages and sends again what needs it. */
+/** Asks for the status of a chunk's packages and sends again what needs it. */
 export const handler = middy()
   .use(foundationOf(process.env))
   .use(logMetrics(metrics))

@@ -142,7 +142,7 @@ function tableWatches(): Record<string, SumWatch> {
   };
 }
 
-/** Rings for nobody's fault: `doctor --ring` sets it off to see whether an alarm reaches a person. */
+/** Rings without a fault: `doctor --ring` sets it off to see whether an alarm reaches a person. */
 function rehearsalWatch(names: string): Record<string, Watch> {
   return {
     Rehearsal: {

@@ -10,7 +10,7 @@ export interface Units {
   readUnits: number;
 }
 
-/** Stands between DynamoDB and whoever calls it, and adds up what each call consumed. */
+/** Stands between DynamoDB and its callers, and adds up what each call consumed. */
 export interface CapacityGauge {
   endpoint: string;
   units: Units;

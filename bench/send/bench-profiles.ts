@@ -7,7 +7,7 @@ import type { Duration } from '../../local/invoice-api-simulator/random.ts';
 /** How one profile is measured. */
 export interface BenchProfile {
   packages: number;
-  /** Where nobody documents a cap. */
+  /** Where no cap is documented. */
   concurrency: number;
   requestTimeoutSeconds: number;
   pollStartSeconds: number;

@@ -8,7 +8,7 @@ import { periodOrLast } from '../periods/period-of.ts';
 import { command } from '../terminal/next-command.ts';
 import { plural, totalsWords } from '../terminal/words.ts';
 
-/** Lists every event that was counted after its period's close, and what became of it. */
+/** Lists every event that was counted after its period's close, and whether it is billed. */
 export async function run(
   context: Context,
   given: string | undefined,

@@ -13,7 +13,7 @@ import { command } from '../terminal/next-command.ts';
 
 const PERIOD_ID = /^\d{4}-\d{2}-H[12]$/;
 
-/** Follows a run to its end, whoever started it: a person, the schedule, a redrive. */
+/** Follows a run to its end, started by a person, by the schedule or by a redrive. */
 export async function run(context: Context, given: string | undefined): Promise<ExitCode> {
   const cloud = await context.cloud();
   const { period, executionArn, isPreview } =

@@ -24,7 +24,7 @@ const STAGE_VARIABLE = 'HALFMONTH_STAGE';
 
 /**
  * Finds the cloud that the options mean: `--stage` on AWS, `--local`, or the local cloud that runs when neither is
- * given. Says which one was chosen when nobody chose.
+ * given. Says which one was chosen when none was named.
  * @throws WrongUsage, CommandFailed saying what to do when there is none
  */
 export async function connect(options: CommonOptions, output: Output): Promise<Cloud> {

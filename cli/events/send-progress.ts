@@ -18,8 +18,8 @@ const PLAIN_LINE_EVERY_MILLISECONDS = 5_000;
 const SPINNER = [...'⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏'];
 
 /**
- * On a terminal a bar over the bytes of the file, or, where nobody knows how much will come, a spinner with the rate;
- * elsewhere a line every five seconds.
+ * On a terminal a bar over the bytes of the file, or, where it is not known how much will come, a spinner with the
+ * rate; elsewhere a line every five seconds.
  */
 export function displaySending(output: Output, file: string): Promise<SendDisplay> | SendDisplay {
   const totalBytes = sizeOf(file);

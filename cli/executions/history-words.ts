@@ -26,11 +26,11 @@ const STATES: Record<string, string> = {
   SendChunk: 'sends in its turn, and books the next',
   WaitForNextTurn: 'waits for its turn',
   SendChunkAgain: 'sends in its turn, and books the next',
-  CheckChunks: 'asks the API what became of the packages',
+  CheckChunks: 'asks the API for the status of the packages',
   WaitForProcessing: 'waits until it is time to ask the API',
-  CheckChunk: 'asks what became of the packages of one chunk',
+  CheckChunk: 'asks for the status of the packages of one chunk',
   WaitForProcessingAgain: 'waits until it is time to ask the API',
-  CheckChunkAgain: 'asks what became of the packages of one chunk',
+  CheckChunkAgain: 'asks for the status of the packages of one chunk',
   ClosePeriod: 'makes the certificate and closes the period',
 };
 

@@ -103,7 +103,7 @@ export function blockOf(
   return { blockedUntil, ...(blockedBy === undefined ? {} : { blockedBy }) };
 }
 
-/** Until when nobody sends, and who said so. */
+/** Until when sending stops, and who said so. */
 export function blockWords({ blockedUntil, blockedBy }: { blockedUntil: number; blockedBy?: string }): string {
   return `until ${timeWords(blockedUntil)}, after: ${blockedBy ?? 'the invoice API asked for it'}`;
 }

@@ -143,7 +143,7 @@ function verdictOfPackage(head: PackageHead, facts: ClientFacts): Verdict {
     case 'submitted':
       return waits(
         `${packageId} revision ${head.revision} was accepted by the invoice API${head.submittedAt ? ` at ${iso(head.submittedAt)}` : ''} and is being worked on there.`,
-        nextOfRun(facts, `No run is asking what became of it: ${command('run')} ${facts.period.id}`),
+        nextOfRun(facts, `No run asks for its status: ${command('run')} ${facts.period.id}`),
       );
     case 'processed':
       return waits(`${packageId} is processed.`, '');

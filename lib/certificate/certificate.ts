@@ -32,7 +32,7 @@ export const certificateSchema = z.strictObject({
     slices: usage,
     /** What the daily records say, read again after everything was sent. */
     days: usage,
-    /** At least so many were seen by counting: one that nobody wrote down because of a crash is not among them. */
+    /** At least so many were seen by counting: one that was not written down because of a crash is not among them. */
     observed: z.strictObject({ duplicates: count, rejected: count }),
     /**
      * What ingestion says it has counted, from its own batches and from no table that the run reads. Absent where it

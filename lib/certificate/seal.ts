@@ -25,7 +25,7 @@ export function isSealed({ hash, signature: _signature, ...content }: Certificat
 }
 
 /**
- * Reads a certificate, strictly: a field that nobody knows may be meant to mislead.
+ * Reads a certificate, strictly: an unknown field may be meant to mislead.
  * @throws InvalidCertificate naming every fault
  */
 export function readCertificate(value: unknown): Certificate {

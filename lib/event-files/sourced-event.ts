@@ -20,7 +20,7 @@ export interface RefusedLine {
   message: string;
 }
 
-/** Why a line is refused by whoever reads the file. */
+/** Why a line of the file is refused. */
 export type FileFault = 'NOT_UTF8' | 'NOT_JSON' | 'LINE_TOO_LONG' | 'FIELDS_DIFFER' | 'FIELD_EMPTY' | 'NOT_CSV';
 
 /** The file is none that events can be read from; nothing of it has gone on. */

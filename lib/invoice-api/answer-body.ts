@@ -24,7 +24,7 @@ export function tooLong(maximumBytes: number): UnreadableBody {
  * A body as text: decompressed, without a byte order mark. Invalid UTF-8 becomes replacement characters.
  * @param contentEncoding the header field, the last coding at its end
  * @param maximumBytes what it may become
- * @throws UnreadableBody when it becomes longer, is damaged, or in a coding that nobody asked for
+ * @throws UnreadableBody when it becomes longer, is damaged, or in a coding that was not asked for
  */
 export async function textOf(body: Buffer, contentEncoding: string | undefined, maximumBytes: number): Promise<string> {
   const codings = (contentEncoding ?? '')

@@ -153,7 +153,7 @@ async function responseTo({ request, signal, onLeft }: TimedRequest, agents: Age
     url.protocol === 'https:'
       ? secureRequest(url, { method, headers, signal, agent: agents.tls })
       : plainRequest(url, { method, headers, signal, agent: agents.plain });
-  // A connection may fail once more after its answer began; reading the body tells us, and nobody else must be told.
+  // A connection may fail once more after its answer began; reading the body tells us, and that is enough.
   outgoing.on('error', () => {});
   // `finish` comes when the socket has taken the last byte. On a new one that says little: a TCP connection is open for
   // us before the server has accepted it. Two rounds of the event loop give a busy machine time to pass the bytes on;

@@ -121,7 +121,7 @@ export type StatusOutcome =
       kind: 'listed';
       exchange: Exchange;
       packages: PackageReport[];
-      /** These packages are there, but what became of them cannot be told. */
+      /** These packages are there, but their outcome cannot be told. */
       unreadable?: UnreadableReport[];
       /** Present when the API answers in pages: the same ids with it are the next request. */
       nextCursor?: string;
@@ -168,7 +168,7 @@ export interface RequestOptions {
   onLeft?: () => void;
 }
 
-/** What an invoice API is like, for whoever paces and reads it. */
+/** What an invoice API is like, for the code that paces and reads it. */
 export interface InvoiceApiFacts {
   /** A submission takes so many requests at most; the quota is booked for them. */
   requestsPerSubmission: number;
@@ -180,7 +180,7 @@ export interface InvoiceApiFacts {
   keyRetentionMilliseconds: number;
   /**
    * Whether `submit` itself finds out what an earlier request came to before it asks for anything again: then it may be
-   * called as often as need be, whatever the API has forgotten, and nobody asks `statusOf` first.
+   * called as often as need be, whatever the API has forgotten, and `statusOf` is not asked first.
    */
   looksUp?: boolean;
 }
@@ -192,8 +192,8 @@ export interface StatusReadOptions extends RequestOptions {
 }
 
 /**
- * The invoice API as the sender sees it. Each call is exactly one request, so that whoever booked quota for it knows
- * what it spends, and each ends in an outcome: the methods reject only when no request could be made at all (the
+ * The invoice API as the sender sees it. Each call is exactly one request, so that the code that booked quota for it
+ * knows what it spends, and each ends in an outcome: the methods reject only when no request could be made at all (the
  * token provider failed, more than 100 ids).
  */
 export interface InvoiceApi {

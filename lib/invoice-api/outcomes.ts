@@ -17,7 +17,7 @@ import { problemText } from './problem-text.ts';
 /** An answer that was read to its end. */
 export type Answer = HttpResult & { kind: 'answer' };
 
-/** What became of a submission. An acceptance counts only for the package, revision and submission that it is about. */
+/** The outcome of a submission. An acceptance counts only for the package, revision and submission that it is about. */
 export function submitOutcome(result: HttpResult, idempotencyKey: string, address: URL): SubmitOutcome {
   if (result.kind === 'no-answer') return withoutAnswer(result, address);
   const { status, headers, text } = result;
@@ -99,7 +99,7 @@ export function refusal(answer: Answer, address: URL): Throttled | Invalid | Cre
   return { kind: 'unknown', exchange, cause: 'wrong-address', ...wait, reason: `${reason} (asked at ${where})` };
 }
 
-/** What a refusal says, with the headers that matter to whoever reads it. */
+/** What a refusal says, with the headers that matter to its reader. */
 function refusalWords({ status, headers, text }: Pick<Answer, 'status' | 'headers' | 'text'>, besides: string[] = []) {
   const comeBack = comeBackOf(headers, Date.now());
   const location = headers.location;

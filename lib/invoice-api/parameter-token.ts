@@ -7,7 +7,7 @@ import type { TokenProvider } from './authorized-caller.ts';
 import { InvoiceApiMisconfigured } from './base-url.ts';
 
 /**
- * A token that nobody refused is read anew after this time, so that a rotation that keeps the old one valid is seen.
+ * A token that was not refused is read anew after this time, so that a rotation that keeps the old one valid is seen.
  */
 const KEPT_MILLISECONDS = 300_000;
 const KEY = 'invoiceApiToken';

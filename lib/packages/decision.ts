@@ -3,7 +3,7 @@ import type { TransitionName } from './transitions.ts';
 
 /**
  * What a run does about one package: a change, as `transitions.ts` says what it may be, or none.
- * - `wait`: the content changed, but what became of the current revision is not known yet, or of one in another part
+ * - `wait`: the content changed, but the outcome of the current revision, or of one in another part, is not known yet
  *   whose meters are to move here;
  * - `keep`: nothing changed; what was rejected stays so until a person releases it;
  * - `none`: nothing to bill, and nothing was ever.

@@ -39,7 +39,7 @@ export async function sendMessages(
       sent += batch.length;
       onSent(sent);
     });
-    // Whoever waits next sees it fail; nobody may be waiting at this moment.
+    // The next to wait sees it fail; there may be none at this moment.
     sending.catch(() => {});
     inFlight.add(sending);
     if (inFlight.size >= BATCHES_IN_FLIGHT) await Promise.race(inFlight);

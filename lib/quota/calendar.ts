@@ -104,7 +104,7 @@ const FORFEIT_MILLISECONDS = 60_000;
 const LONGEST_BLOCKED_SLEEP_MILLISECONDS = 900_000;
 /** Time for one turn to end and the next to begin. */
 const CHANGEOVER_MILLISECONDS = 250;
-/** Whoever finds a turn open comes back no sooner. */
+/** One who finds a turn open comes back no sooner. */
 const SHORTEST_RETURN_MILLISECONDS = 2_000;
 /**
  * What a turn is given at the least, for slow answers and a new connection, and for each request on top of twice the
@@ -191,7 +191,7 @@ export function cancelTurn(calendar: QuotaCalendar, id: string): QuotaCalendar {
   return { ...calendar, booked: calendar.booked.filter((booked) => booked.id !== id) };
 }
 
-/** The answer to whoever wants to begin: a turn, or when to come again. */
+/** The answer to one who wants to begin: a turn, or when to come again. */
 export type OpenAnswer = { calendar: QuotaCalendar; turn: OpenTurn } | { calendar: QuotaCalendar; waitUntil: number };
 
 /**
@@ -282,8 +282,8 @@ function heardOfSends(calendar: QuotaCalendar, report: TurnReport) {
 }
 
 /**
- * When to look again whether a turn is over, as nobody can be woken: one that has lasted for a while will probably last
- * as long again, so looking takes a few returns at most and wastes no more than the turn took.
+ * When to look again whether a turn is over, as a waiting one cannot be woken: one that has lasted for a while will
+ * probably last as long again, so looking takes a few returns at most and wastes no more than the turn took.
  */
 function expectedEnd(open: OpenTurn, { now, clock }: CalendarMoment): number {
   const isOverdue = now >= open.until;
@@ -292,7 +292,7 @@ function expectedEnd(open: OpenTurn, { now, clock }: CalendarMoment): number {
   return Math.max(now, Math.min(latest, now + Math.max(SHORTEST_RETURN_MILLISECONDS, now - since)));
 }
 
-/** What so many requests take at most where the API is well: nobody knows its latency beforehand. */
+/** What so many requests take at most where the API is well: its latency is not known beforehand. */
 function neededTime({ kind, requests }: TurnRequest, quota: Quota): number {
   const byQuota = shortestTime(requests, limitsOf(quota, kind));
   return SHORTEST_TURN_MILLISECONDS + 2 * byQuota + requests * TURN_MILLISECONDS_PER_REQUEST;

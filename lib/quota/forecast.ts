@@ -20,7 +20,7 @@ export interface ForecastBasis {
   quota: Quota;
   past: readonly PastRequests[];
   concurrency: number;
-  /** What a request takes; a second where nobody has measured it. */
+  /** What a request takes; a second where it was not measured. */
   latency?: number;
   now: number;
 }

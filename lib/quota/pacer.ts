@@ -21,7 +21,7 @@ export const SYSTEM_CLOCK: Clock = {
 export interface Departure {
   at: number;
   /**
-   * Its bytes are on a connection that was open. Until then, or until its answer if nobody says so, it counts as just
+   * Its bytes are on a connection that was open. Until then, or until its answer if it is not said, it counts as just
    * leaving: reading a token and opening a connection take as long as they take.
    */
   left: () => void;

@@ -12,7 +12,7 @@ export interface ChunkSums {
   events: number;
   /** Usage as it was billed from: folded slices, or kept daily records where slices may have expired. */
   usage: MeterTotals;
-  /** What became of packages, by decision. */
+  /** Packages by decision. */
   decisions: Partial<Record<PackageDecision, number>>;
   /** Clients whose packages did not change, did, or are the first: what a preview counts. */
   clientsByChange: { new: number; changed: number; unchanged: number };

@@ -63,7 +63,7 @@ const PASSING = new Set([
 
 /**
  * Whether a failure comes from what is kept of one client, so that trying again is of no use and other clients are not
- * concerned. A failure that nobody has thought of is not taken for one.
+ * concerned. A failure of another kind is not taken for one.
  */
 export function isClientsOwn(error: unknown): error is Error {
   if (error instanceof HalfmonthError) return !PASSING.has(error.code);

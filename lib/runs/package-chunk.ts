@@ -210,8 +210,8 @@ function visitAlone(
 }
 
 /**
- * Work in flight, at most so much at once: whoever adds to it waits while it is full, so that reading never runs ahead
- * of writing. The first failure is thrown to whoever adds next or finishes.
+ * Work in flight, at most so much at once: adding to it waits while it is full, so that reading never runs ahead
+ * of writing. The first failure is thrown by the next add, or by the finish.
  */
 export class PendingWork {
   readonly #limit: number;

@@ -100,7 +100,7 @@ export function countUsage(
   }
 }
 
-/** Adds what became of a client's packages to the sums. */
+/** Adds the decisions about a client's packages to the sums. */
 export function countDecisions(planned: readonly PlannedPackage[], wasKnown: boolean, sums: SumsFold): void {
   let isChanged = false;
   for (const { decision, added } of planned) {

@@ -128,7 +128,7 @@ async function measuredChunks(
   return chunks.map(({ bounds, weight }) => ({ ranges: rangesOf(bounds), weight }));
 }
 
-/** A run for a few clients reads those and nobody else. */
+/** A run for a few clients reads those and no others. */
 function namedChunks(clients: readonly string[]): StoredChunk[] {
   const ranges = clients
     .map((clientId) => ({ bucket: bucketOf(clientId), only: clientId }))

@@ -28,7 +28,7 @@ export interface PeriodHealth {
   packagesParked: number;
   /**
    * Late events of closed periods that no package holds yet: at least so many, where time ran short. Absent where it
-   * ran short before any was found, since nobody knows then.
+   * ran short before any was found, since it is not known then.
    */
   lateUsageUnbilled?: number;
 }
@@ -36,7 +36,7 @@ export interface PeriodHealth {
 /** What watching needs. */
 export interface WatchDependencies {
   calendar: BillingCalendar;
-  /** Whether a schedule closes periods; nobody expects it where none does. */
+  /** Whether a schedule closes periods; it is not expected where none does. */
   isScheduled: boolean;
   /** Hours between the end of a period and its scheduled run. */
   graceHours: number;

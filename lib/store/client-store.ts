@@ -27,7 +27,7 @@ export class ClientStore {
     return Item && mappingOf(Item);
   }
 
-  /** The client's name at the invoice API; undefined when nobody has said it. */
+  /** The client's name at the invoice API; undefined while it is not set. */
   async customerOf(clientId: string): Promise<string | undefined> {
     return (await this.load(clientId))?.customer;
   }

@@ -12,7 +12,7 @@ const DEFAULT_CACHE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Makes daily records. The first thing that is ever written for a client's day is its record here, with the mark of the
- * slice that is about to be written, so whoever lists daily records misses no usage. Totals are packaging's to fold.
+ * slice that is about to be written, so a list of daily records misses no usage. Totals are packaging's to fold.
  */
 export class DailyRecordStore implements DailyRecordMarks {
   readonly #client: DynamoDBClient;

@@ -169,7 +169,7 @@ export class DailyRecordWriter {
       totals: own?.totals,
       lastingTotals: own?.lastingTotals,
       lastingEvents: folded.lasting && { N: String(folded.lasting.events) },
-      // Tells whether whoever wrote the totals last knew of the lasting part.
+      // Tells whether the last writer of the totals knew of the lasting part.
       lastingOf: folded.lasting && { N: String(events) },
       events: { N: String(events) },
       firstEventAt: firstEventAt === undefined ? undefined : { S: firstEventAt },

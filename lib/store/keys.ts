@@ -147,7 +147,7 @@ export function outstandingPrefix(state: string, clientId?: string): string {
 }
 
 /**
- * Packages: what became of the late events of one page of a usage slice; named as the slice is, with `late#` before it.
+ * Packages: which late events of one page of a usage slice are billed; named as the slice is, with `late#` before it.
  * @param sliceSortKey the slice's own sort key, which begins with the client
  */
 export function lateLedgerKey(partition: string, sliceSortKey: string): PrimaryKey {

@@ -50,9 +50,9 @@ export interface Billing {
 }
 
 /**
- * What became of events that were counted after their period's close. The pages of usage slices list them; the ledger,
- * beside the packages, says how each was billed. A page is listed in an index until the ledger knows all its late
- * events, so what is open is found without reading what is billed.
+ * Events that were counted after their period's close, and which of them are billed. The pages of usage slices list
+ * them; the ledger, beside the packages, says how each was billed. A page is listed in an index until the ledger knows
+ * all its late events, so what is open is found without reading what is billed.
  */
 export class LateLedger {
   readonly #client: DynamoDBClient;
@@ -90,7 +90,7 @@ export class LateLedger {
     for (const page of left.values()) await this.#settle(partition, page, [], billingOf);
   }
 
-  /** Every late event of a period with what became of it: the billed ones first, then the open ones. */
+  /** Every late event of a period: the billed ones first, then the open ones. */
   async *lines(periodId: PeriodId): AsyncGenerator<LateLine> {
     // Read before the ledger: what a run records meanwhile is then in one of the two, and told once.
     const open = new Map<string, LateLine>();

@@ -26,7 +26,7 @@ export interface OutstandingPackage {
   position: string;
 }
 
-/** Where a package stands among those of a state, for whoever knows it from elsewhere. */
+/** Where a package stands among those of a state, for callers that know it from elsewhere. */
 export function positionOf(periodId: PeriodId, state: PackageState, clientId: string, part: number): string {
   return `${clientPartition(periodId, clientId)}/${outstandingSort(state, clientId, part)}`;
 }

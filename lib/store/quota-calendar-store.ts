@@ -45,7 +45,7 @@ export class QuotaCalendarStore {
   }
 
   /**
-   * Changes the calendar: reads it, applies the change, writes it if nobody else did meanwhile, and begins anew if so.
+   * Changes the calendar: reads it, applies the change, writes it if no other did meanwhile, and begins anew if so.
    * @param change is called once for each try and must do nothing else
    * @throws QuotaCalendarContended after 30 tries
    */

@@ -28,7 +28,7 @@ export class ControlTally {
     this.#store = store;
   }
 
-  /** @throws whatever the store throws: then the batch must not be counted, since nobody would know of it */
+  /** @throws whatever the store throws: then the batch must not be counted, since it would not be known */
   async begin(events: ReadonlyMap<PeriodId, readonly ConsumptionEvent[]>): Promise<BegunBatch> {
     const begun = new Map<PeriodId, Sums>();
     for (const [period, members] of events) {

@@ -123,7 +123,7 @@ export interface ControlTotals {
   put(period: PeriodId, total: ControlTotal): Promise<void>;
 }
 
-/** What became of a batch's events, by period, as far as the control total is concerned. */
+/** How a batch's events ended, by period, as far as the control total is concerned. */
 export interface CountedEvents {
   /** Those that this instance's own writes counted. */
   counted: readonly ConsumptionEvent[];

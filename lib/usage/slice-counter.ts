@@ -21,7 +21,7 @@ export class SliceContended extends HalfmonthError {
   readonly code = 'SLICE_CONTENDED';
 }
 
-/** What became of a group's events. */
+/** How a group's events ended. */
 export interface GroupOutcome {
   /** Counted before, by this delivery or an earlier one. */
   duplicates: ConsumptionEvent[];

@@ -37,7 +37,8 @@ export interface SlicePage {
    */
   lasting: boolean;
   /**
-   * Names the change that made the page what it is: whoever's it is knows its own by it. Earlier versions wrote none.
+   * Names the change that made the page what it is: the instance that made it knows its own by it. Earlier versions
+   * wrote none.
    */
   changeId?: string | undefined;
 }
@@ -73,7 +74,7 @@ const NO_IDENTITIES = IdentitySet.of([]);
 const NO_LATE: ReadonlySet<Identity> = new Set();
 const NO_TOTALS: ReadonlyMap<string, Decimal> = new Map();
 
-/** A page that nobody has written yet. */
+/** A page that is not written yet. */
 export function emptyPage(number: number): SlicePage {
   return {
     number,

@@ -60,7 +60,7 @@ export class SliceView {
   /**
    * Takes in what a query found from the open page on, in order. A query is no snapshot: a page can be shown as it was
    * before another instance sealed it, and the page that this instance began then beside it. What follows an open page
-   * is left for later; the open page's version refuses whoever goes by it.
+   * is left for later; the open page's version refuses those who go by it.
    */
   absorbAll(pages: readonly SlicePage[]): void {
     if (pages.length === 0) this.#open = emptyPage(this.#open.number);

@@ -94,7 +94,7 @@ export class UsageCounter {
       await this.#countAll(entries, batch);
       await begun.settle(batch.written);
     } catch (error) {
-      // A batch that the control total was not told of is not counted: nobody would miss it if it were lost later.
+      // A batch that the control total was not told of is not counted: it would not be missed if it were lost later.
       batch.fail(entries, error);
     }
     return batch.outcome;
@@ -173,7 +173,7 @@ export class UsageCounter {
       const counting = this.#slices.count(group, view, isFresh, phase, written);
       const { duplicates, left, conflicts } = await counting.finally(() => batch.addWritten(group, written));
       this.#cache.keep(group.key, view);
-      // A full page says nothing of how often others write: nobody does.
+      // A full page says nothing of how often others write.
       if (!isFresh && !wasFull) this.#staleness.observe(conflicts > 0);
       batch.addDuplicates(group, duplicates.length);
       batch.outcome.conflicts += conflicts;

@@ -6,7 +6,7 @@ export interface SessionCredentials {
   secretAccessKey: string;
 }
 
-/** Credentials for one run of a local cloud: whoever has not been given them cannot guess them. */
+/** Credentials for one run of a local cloud: they cannot be guessed. */
 export function newSessionCredentials(): SessionCredentials {
   return { accessKeyId: 'local', secretAccessKey: randomBytes(32).toString('base64url') };
 }

@@ -65,7 +65,7 @@ export interface LocalCloud {
   };
   /** What every request must be signed with, new in each run. */
   credentials: SessionCredentials;
-  /** The DynamoDB engine itself, which asks nobody who he is: for the functions, and for benchmarks that measure it. */
+  /** The DynamoDB engine itself, which checks no credentials: for the functions, and for benchmarks that measure it. */
   engineEndpoint: string;
   /** Such as `halfmonth-dev`. */
   stackName: string;

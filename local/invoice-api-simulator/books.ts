@@ -41,7 +41,7 @@ const REASONS = {
 } as const;
 
 /**
- * What the simulated API holds: every package, its submissions, and what became of each. Times are the API's, in ms.
+ * What the simulated API holds: every package, its submissions, and the state of each. Times are the API's, in ms.
  */
 export class Books {
   acceptedTwice = 0;

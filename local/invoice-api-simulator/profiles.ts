@@ -121,7 +121,7 @@ export const PROFILES = {
     throttleAnswer: 'bare',
     faults: { invalid: 0.01, conflict: 0.005, serverError: 0.003 },
   },
-  /** Whoever calls too often is shut out, and for longer the more it calls. */
+  /** A caller that calls too often is shut out, and for longer the more it calls. */
   'blunt-penalty': {
     quota: quota({ shared: [per(500, 60), per(10, 1)] }),
     concurrency: 10,

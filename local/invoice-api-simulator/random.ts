@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 /**
  * A number in [0, 1) that depends on nothing but the seed and the names: what befalls a package is the same in every
- * run, whoever sends it, in whatever order.
+ * run, with any sender, in any order.
  */
 export type Draw = (...names: (string | number)[]) => number;
 

@@ -3,7 +3,7 @@ import { type Answer, problem } from './answers.ts';
 import type { Operation, Refusal } from './gate.ts';
 import type { SimulatedApi } from './simulated-api.ts';
 
-/** What is said where nobody knows how long it takes. */
+/** What is said where it is not known how long it takes. */
 const NO_WAIT_KNOWN = 1_000;
 
 /** The refusal of a request without the right token; nothing when it has it. */

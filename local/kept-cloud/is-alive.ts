@@ -1,4 +1,4 @@
-/** Whether a process lives, whoever it belongs to. */
+/** Whether a process lives, also one of another user. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -1,4 +1,4 @@
-/** Somebody wants the program to end: Ctrl-C, or a signal from whoever started it. */
+/** The program is to end: Ctrl-C, or a signal from the process that started it. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
   readonly code = 'INTERRUPTED';

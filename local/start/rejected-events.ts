@@ -14,7 +14,7 @@ const HIDDEN_SECONDS = 900;
 const rejectedSchema = z.object({ rejectionId: z.string(), reason: z.string(), elements: z.optional(z.number()) });
 
 /**
- * Counts what the rejected queue holds by reason. Leaves every message in the queue, visible again, for whoever mends
+ * Counts what the rejected queue holds by reason. Leaves every message in the queue, visible again, for those who mend
  * and replays them. A rejection that is there twice, because its batch was counted again, counts once.
  */
 export async function countRejected(client: SQSClient, queueUrl: string): Promise<Record<string, number>> {

@@ -190,7 +190,7 @@ function messageOf(error: unknown): string {
   return 'code' in error && typeof error.code === 'string' ? error.message : (error.stack ?? error.message);
 }
 
-// Whoever read the output has gone, as `head` does.
+// The reader of the output has gone, as `head` does.
 process.stdout.on('error', () => process.exit(EXIT.failed));
 
 // What a start leaves behind holds quantities and credentials: for this user alone.

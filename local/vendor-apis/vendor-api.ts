@@ -116,7 +116,7 @@ export async function startVendorApi(options: VendorApiOptions): Promise<VendorA
       if (path !== SIGN_IN_PATH) requests.push({ method, path, status: answer === 'none' ? 'none' : answer.status });
       write(response, answer);
     };
-    // Whoever hung up has nobody left to answer.
+    // The caller has hung up: there is none to answer.
     handle().catch(() => response.destroy());
   });
   server.listen(options.port ?? 0, '127.0.0.1');

@@ -13,7 +13,7 @@ import { tooManyDecimals } from './decimal-places.ts';
 
 /** What is known of clients at the API. */
 export interface Customers {
-  /** The client's name there; undefined when nobody has said it. */
+  /** The client's name there; undefined while it is not set. */
   customerOf(clientId: string): Promise<string | undefined>;
 }
 
@@ -165,7 +165,7 @@ function listOutcome(
 
 function usual(answer: Answer, url: URL) {
   const { status } = answer;
-  // An answer that the adapter could not use, though the API meant it well: what it did nobody knows.
+  // An answer that the adapter could not use, though the API meant it well: what it did is not known.
   if (status < 400) {
     const reason = `HTTP ${status}: the answer is none that this API is known to give`;
     return { kind: 'unknown', exchange: exchangeOf(answer), cause: 'malformed-answer', reason } as const;

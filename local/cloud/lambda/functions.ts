@@ -73,7 +73,7 @@ function runtimeVariables(name: string, memorySize: number, handler: string, reg
     _HANDLER: handler,
     AWS_REGION: region,
     AWS_DEFAULT_REGION: region,
-    // Its own key for each function, so that whoever looks at a request can tell who made it.
+    // Its own key for each function, so that each request shows which function made it.
     AWS_ACCESS_KEY_ID: name,
     AWS_LAMBDA_FUNCTION_NAME: name,
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(memorySize),

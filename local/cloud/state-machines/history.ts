@@ -43,7 +43,7 @@ export function historyEventsOf(event: EngineEvent, context: HistoryContext): Ne
       return [{ type: 'ExecutionFailed', executionFailedEventDetails: errorOf(event) }];
     case 'ExecutionTimeout':
       return [{ type: 'ExecutionTimedOut', executionTimedOutEventDetails: {} }];
-    // Told by whoever stopped it, who knows why.
+    // Told by the caller that stopped it, who knows why.
     case 'ExecutionAborted':
       return [];
     case 'MapIterationStarted':

@@ -39,7 +39,7 @@ const API: SimulatorOptions = {
 };
 
 /**
- * Whoever waits for another's turn comes back at the latest possible end of it, which follows from the function's
+ * One that waits for another's turn comes back at the latest possible end of it, which follows from the function's
  * time-out.
  */
 const SENDER_TIMEOUT_SECONDS = 12;

@@ -2,7 +2,7 @@ import { RedriveExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-s
 import type { BillingWorld, ExecutionEnd } from './billing-world.ts';
 import type { Mishap, Moment, Scenario, Target } from './scenarios.ts';
 
-/** What became of the executions of a disturbed run. */
+/** How the executions of a disturbed run ended. */
 export interface DisturbedRun {
   /** By Task: how the execution ended to which something happened there, or the intruder's. */
   mishaps: Record<string, ExecutionEnd>;

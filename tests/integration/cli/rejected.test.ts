@@ -38,7 +38,7 @@ async function reject(reason: string, count: number, more: object = {}): Promise
   }
 }
 
-/** Calls the command; whoever is asked says yes. */
+/** Calls the command and answers its question with yes. */
 async function call(options: Partial<Parameters<typeof rejected>[1]> = {}) {
   let result: Record<string, unknown> = {};
   const context = {

@@ -252,7 +252,7 @@ describe('every fault', () => {
 });
 
 describe('status reads and listings', () => {
-  test('say what became of each package, and leave out what the API does not hold', async () => {
+  test('say the status of each package, and leave out what the API does not hold', async () => {
     const { api } = await start();
     await api.submit(submissionOf({ clientId: 'a|b/c+d=e:f@g' }));
     const id = packageIdOfClient('a|b/c+d=e:f@g');

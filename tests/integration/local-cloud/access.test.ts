@@ -46,7 +46,7 @@ function callsWith(credentials: { accessKeyId: string; secretAccessKey: string }
   ];
 }
 
-describe('whoever was given the credentials of this run', () => {
+describe('a caller that was given the credentials of this run', () => {
   test('reaches every service at one address, by names that need escapes too', async () => {
     for (const [, call] of callsWith(cloud.credentials)) await call();
     const arn = 'arn:aws:lambda:eu-central-1:000000000000:function:echo';
@@ -57,7 +57,7 @@ describe('whoever was given the credentials of this run', () => {
   });
 });
 
-describe('whoever was not', () => {
+describe('a caller that was not', () => {
   test.each(['DynamoDB', 'SQS', 'Lambda', 'SSM'])('reaches no service: %s', async (service) => {
     const guessed = Object.fromEntries(callsWith({ accessKeyId: 'local', secretAccessKey: 'local' }));
 

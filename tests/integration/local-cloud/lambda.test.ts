@@ -246,7 +246,7 @@ test('SDK clients in a bundle reach the engines with no special code, and each c
   expect(calls[2]?.input).toMatchObject({ QueueUrl: cloud.outputs.QueueUrl });
 });
 
-test('stopping is quick in the middle of an invocation, and says so to whoever waits for it', async () => {
+test('stopping is quick in the middle of an invocation, and says so to its caller', async () => {
   const { cloud } = await start({
     functions: { loop: `export const handler = async () => { for (;;) {} };` },
   });

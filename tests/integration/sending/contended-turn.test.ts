@@ -16,7 +16,7 @@ afterAll(async () => {
   await tables.stop();
 });
 
-test("whoever finds another's turn comes again after now, so that the state machine does not go round without a pause", async () => {
+test("one who finds another's turn comes again after now, so that the state machine does not go round without a pause", async () => {
   await makePackages(tables, 3);
   const now = Date.parse('2026-11-16T02:00:00.400Z');
   const clock = { now: () => now, sleep: async () => {} };

@@ -50,7 +50,7 @@ function answerBeforeProcessing(sending: TestSending): void {
   };
 }
 
-test('what became of packages is known while others still wait for the quota', async () => {
+test('the outcome of packages is known while others still wait for the quota', async () => {
   invoiceApi = await startTestInvoiceApi({ profile: 'perfect' });
   await makePackages(tables, 3 * PACKAGES_AN_HOUR);
   const { sending, passHour } = sendingByTheHour();

@@ -96,7 +96,7 @@ describe('a submission of several requests', () => {
     for (const clientId of ['late', 'refused']) await makePackage(tables, clientId, old);
     const { api, asked } = threeStepApi();
     const neverAsked = async () => {
-      throw new Error('nobody asks what became of packages here');
+      throw new Error('no status is asked for here');
     };
     const submit: InvoiceApi['submit'] = async (request) =>
       request.body.includes('refused')

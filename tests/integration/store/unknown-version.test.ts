@@ -27,7 +27,7 @@ async function writeAnew(table: string, { pk, sk }: PrimaryKey): Promise<void> {
   );
 }
 
-test('whoever reads a revision or the runs of a period refuses what a newer version has written', async () => {
+test('reading a revision or the runs of a period refuses what a newer version has written', async () => {
   await world.count({ clientId: 'ada', day: '2026-11-03', quantity: '5' });
   const run = await world.package();
   await writeAnew(tables.packages, packageDocumentKey('2026-11-H1', 'ada', 1, 1));

@@ -68,7 +68,7 @@ const behaviour: fc.Arbitrary<SenderBehaviour> = fc.record({
   longestTurn: fc.constantFrom(2_000, 30_000, 300_000),
 });
 
-test('no window ever holds more requests than it may, as the API sees them, whoever sends, sleeps, lags or crashes', async () => {
+test('no window ever holds more requests than it may, as the API sees them, also when senders sleep, lag or crash', async () => {
   await fc.assert(
     fc.asyncProperty(quota, fc.array(behaviour, { minLength: 1, maxLength: 3 }), async (limits, senders) => {
       const arrivals = await arrivalsOf(limits, senders);

@@ -29,7 +29,7 @@ test("a turn for a few requests lasts no longer than they may need, so that its 
   expect(many).toMatchObject({ turn: { until: START + LIMITS.longest } });
 });
 
-test("whoever finds another's turn open comes back after as long as it has lasted, and at its end at the latest", () => {
+test("one who finds another's turn open comes back after as long as it has lasted, and at its end at the latest", () => {
   const { calendar } = open(EMPTY_CALENDAR, 'first', 100_000, START);
   const waits = [1_000, 10_000, 40_000, 250_000].map((age) =>
     waitOf(open(calendar, 'second', 10, START + age), START + age),
@@ -45,7 +45,7 @@ test("whoever finds another's turn open comes back after as long as it has laste
   expect(last).toBeLessThan(LIMITS.longest - 250_000 + 2_000);
 });
 
-test('a crashed turn is over when its last request would have timed out, whoever looks and however often', () => {
+test('a crashed turn is over when its last request would have timed out, however often others look', () => {
   const opened = open(EMPTY_CALENDAR, 'crashed', 10, START);
   let now = START;
   let answer = open(opened.calendar, 'second', 10, now);

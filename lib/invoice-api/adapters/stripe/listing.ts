@@ -6,7 +6,7 @@ import type { StripeSettings } from './settings.ts';
 
 const PAGE_SIZE = 100;
 
-/** Stripe's words for what became of an invoice (https://docs.stripe.com/invoicing/overview#invoice-statuses). */
+/** Stripe's words for the state of an invoice (https://docs.stripe.com/invoicing/overview#invoice-statuses). */
 const STATUS = {
   draft: 'processing',
   open: 'processed',

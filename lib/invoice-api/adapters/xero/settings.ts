@@ -12,7 +12,7 @@ const meter = z
   })
   .check(
     z.refine(({ itemCode, unitAmount }) => itemCode !== undefined || unitAmount !== undefined, {
-      message: 'needs an itemCode or a unitAmount, or nobody knows what it costs',
+      message: 'needs an itemCode or a unitAmount, or its price is not known',
     }),
   );
 
