@@ -42,7 +42,7 @@ export default defineAdapter({
       keyRetentionMilliseconds: KEY_SAFE_MILLISECONDS,
       quantityDecimals: 6,
     },
-    authentication: { kind: 'client-credentials', tokenUrl: 'https://oauth.example.com/token' },
+    authentication: { kind: 'client-credentials', tokenUrl: 'https://oauth.example.com/connect/token' },
     meters: new Set(Object.keys(chosen.meters)),
     step: (submission) => nextStep(submission, chosen),
   }),

@@ -34,7 +34,7 @@ export function invoiceApiFrom(environment: Environment): { api: InvoiceApi; tok
   const api = adaptedInvoiceApi(adapter, {
     baseUrl: read.INVOICE_API_URL,
     customers: new ClientStore(tables),
-    authorization: authorizationOf(adapter.authentication, token.provide, keeper),
+    authorization: authorizationOf(adapter.authentication, read.INVOICE_API_URL, token.provide, keeper),
     timeoutMilliseconds: read.REQUEST_TIMEOUT_SECONDS * 1000,
     maximumConnections: read.INVOICE_API_CONCURRENCY,
   });

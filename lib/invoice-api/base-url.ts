@@ -7,9 +7,21 @@ import { HalfmonthError } from '../errors/halfmonth-error.ts';
  * for this machine alone
  */
 export function packagesUrlOf(baseUrl: string): URL {
-  const url = URL.parse(baseUrl);
+  const url = safeUrlOf(baseUrl);
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1/packages`;
+  return url;
+}
+
+/**
+ * An address that a secret may be sent to.
+ * @param name what the address is, for the message: `The invoice API's base URL`
+ * @throws InvoiceApiMisconfigured when it is no HTTPS URL, or carries credentials, a query or a fragment; `http://` is
+ * for this machine alone
+ */
+export function safeUrlOf(address: string, name = "The invoice API's base URL"): URL {
+  const url = URL.parse(address);
   const wrong = (what: string): never => {
-    throw new InvoiceApiMisconfigured(`The invoice API's base URL ${what}; write it as https://invoices.example.com`);
+    throw new InvoiceApiMisconfigured(`${name} ${what}; write it as https://invoices.example.com`);
   };
   if (url === null) return wrong('is not a URL');
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return wrong(`begins with ${url.protocol}`);
@@ -17,12 +29,11 @@ export function packagesUrlOf(baseUrl: string): URL {
     return wrong('begins with http:, and the token would travel in clear');
   if (url.username || url.password) return wrong('carries credentials; they belong in the token');
   if (url.search || url.hash) return wrong('carries a query or a fragment');
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1/packages`;
   return url;
 }
 
 /** Whether a host is this machine by its name: what a name server answers does not count. */
-function isLoopback(hostname: string): boolean {
+export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 

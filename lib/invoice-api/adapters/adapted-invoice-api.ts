@@ -1,6 +1,7 @@
 import { HalfmonthError } from '../../errors/halfmonth-error.ts';
 import type { PackageDocument } from '../../packages/document.ts';
 import { withoutSecret } from '../authorized-caller.ts';
+import { safeUrlOf } from '../base-url.ts';
 import { retryAfterMilliseconds } from '../coming-back.ts';
 import type { HttpResult } from '../http-exchange.ts';
 import { openConnections } from '../http-exchange.ts';
@@ -38,8 +39,12 @@ export class NotOfferedByInvoiceApi extends HalfmonthError {
 const MAXIMUM_ANSWER_BYTES = 8 * 1024 * 1024;
 const IDLE_MILLISECONDS = 4_000;
 
-/** An invoice API behind an adapter: each call is one request of the adapter's, and its answer one outcome. */
+/**
+ * An invoice API behind an adapter: each call is one request of the adapter's, and its answer one outcome.
+ * @throws InvoiceApiMisconfigured when a secret could be read on its way to the address
+ */
 export function adaptedInvoiceApi(adapter: InvoiceApiAdapter, options: AdaptedInvoiceApiOptions): HttpInvoiceApi {
+  const baseUrl = safeUrlOf(options.baseUrl).href.replace(/\/+$/, '');
   const connections = openConnections({
     ...options,
     maximumAnswerBytes: MAXIMUM_ANSWER_BYTES,
@@ -61,7 +66,7 @@ export function adaptedInvoiceApi(adapter: InvoiceApiAdapter, options: AdaptedIn
         : {}),
       ...request.headers,
     };
-    const url = urlOf(options.baseUrl, request.path);
+    const url = new URL(baseUrl + request.path);
     const { method } = request;
     const result = await connections.exchange({ method, url, headers, ...(body ? { body } : {}) }, signal, onLeft);
     refused = result.status === 401 || result.status === 403 ? authorization : undefined;
@@ -192,10 +197,6 @@ function documentOf({ body }: Pick<SubmitRequest, 'body'>): PackageDocument {
 
 function linesToBill({ lines, difference }: PackageDocument) {
   return difference ? difference.lines : lines;
-}
-
-function urlOf(baseUrl: string, path: string): URL {
-  return new URL(baseUrl.replace(/\/+$/, '') + path);
 }
 
 const unmappedClient = (clientId: string): string => `client ${clientId} has no customer at the invoice API`;

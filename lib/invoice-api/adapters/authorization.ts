@@ -1,15 +1,18 @@
 import type { TokenProvider } from '../authorized-caller.ts';
-import { InvoiceApiMisconfigured } from '../base-url.ts';
+import { InvoiceApiMisconfigured, isLoopback, safeUrlOf } from '../base-url.ts';
 import type { Authentication } from './adapter.ts';
 import { type AuthorizationProvider, basic } from './basic-authorization.ts';
 import { type AccessTokenKeeper, clientCredentials } from './client-credentials.ts';
 
 /**
  * Signs in as the API wants it, with the secret that the provider yields.
+ * @param baseUrl where the API is: whoever sends to this machine signs in there too, never at the vendor
  * @param keeper where an access token is kept for all who need it
+ * @throws InvoiceApiMisconfigured when the secret could be read on its way to where tokens are asked for
  */
 export function authorizationOf(
   authentication: Authentication,
+  baseUrl: string,
   secret: TokenProvider,
   keeper: AccessTokenKeeper,
 ): AuthorizationProvider {
@@ -25,8 +28,17 @@ export function authorizationOf(
     case 'basic':
       return fromSecret(secret, basic);
     case 'client-credentials':
-      return clientCredentials(authentication, secret, keeper);
+      return clientCredentials(
+        { ...authentication, tokenUrl: tokenUrlOf(authentication.tokenUrl, baseUrl) },
+        secret,
+        keeper,
+      );
   }
+}
+
+function tokenUrlOf(tokenUrl: string, baseUrl: string): string {
+  const [asked, api] = [safeUrlOf(tokenUrl, 'The address where access tokens are asked for'), safeUrlOf(baseUrl)];
+  return isLoopback(api.hostname) ? new URL(asked.pathname, api.origin).href : asked.href;
 }
 
 function fromSecret(secret: TokenProvider, value: (secret: string) => string): AuthorizationProvider {
