@@ -76,7 +76,8 @@ export const MALFORMED_KINDS = {
   'quantity is a boolean': { reason: 'INVALID_QUANTITY', text: (event) => withData(event, { quantity: true }) },
   'quantity too precise': {
     reason: 'QUANTITY_TOO_PRECISE',
-    text: (event, random) => withData(event, { quantity: `0.${random.digits(13)}` }),
+    // Ends in 1 to 9: a zero at the end says nothing, and leaves 12 digits, which are right.
+    text: (event, random) => withData(event, { quantity: `0.${random.digits(12)}${random.integer(1, 9)}` }),
   },
   'quantity too large': {
     reason: 'QUANTITY_TOO_LARGE',

@@ -63,6 +63,18 @@ test('malformed events of every kind are rejected for the expected reason', () =
   expect(Object.keys(found).sort()).toEqual([...single].sort());
 });
 
+test('whatever the seed, each malformed event is rejected for the expected reason', () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const { expectation, contents } = produce({ seed });
+    const found = contents.flatMap(({ rejected }) => rejected.map(({ reason }) => reason));
+    const counted = Object.fromEntries(
+      [...new Set(found)].sort().map((reason) => [reason, found.filter((each) => each === reason).length]),
+    );
+
+    expect({ seed, counted }).toEqual({ seed, counted: expectation.malformed() });
+  }
+});
+
 test('producers misbehave: repeated events, repeated messages, mixed batches, late events', () => {
   const { expectation, bodies, contents } = produce();
   const valid = contents.flatMap(({ events }) => events);
