@@ -139,6 +139,11 @@ export class Books {
     return sums(this.#processed(now), (booked) => `${booked.periodId} ${booked.clientId}`);
   }
 
+  /** The same per package: keys are package ids. */
+  totalsByPackage(now: number): Record<string, Totals> {
+    return sums(this.#processed(now), (booked) => booked.packageId);
+  }
+
   *#processed(now: number): Generator<[BookedPackage, Submission]> {
     for (const booked of this.#packages.values()) {
       const last = latest(booked.submissions.filter((submission) => this.statusOf(submission, now) === 'processed'));

@@ -47,6 +47,8 @@ export interface InvoiceApiSimulator {
   report(): SimulatorReport;
   /** Exact processed totals by `<period> <client>`. */
   totalsByClient(): Record<string, Totals>;
+  /** Exact processed totals by package id. */
+  totalsByPackage(): Record<string, Totals>;
   /** Changes the shares of faults from now on; those left out stay. */
   setFaults(faults: Partial<FaultRates>): void;
   /** From now on only this token is let in. */
@@ -73,6 +75,7 @@ export async function startInvoiceApiSimulator(options: SimulatorOptions): Promi
     url: `http://127.0.0.1:${port}`,
     report,
     totalsByClient: () => api.books.totalsByClient(api.clock.now()),
+    totalsByPackage: () => api.books.totalsByPackage(api.clock.now()),
     setFaults(faults) {
       api.faults = { ...api.faults, ...faults };
     },

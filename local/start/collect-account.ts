@@ -29,7 +29,7 @@ export async function collectAccount(
   const closed = runs.map(({ periodId }) => periodId);
   const resends = new ResendReasons();
   const findings = new PackageFindings();
-  const processedByClient = api.kind === 'simulator' ? api.simulator.totalsByClient() : {};
+  const processedByPackage = api.kind === 'simulator' ? api.simulator.totalsByPackage() : {};
   const days = { events: 0, sums: new MeterSums() };
   const packages = { count: 0, sums: new MeterSums() };
   const ownApi = { packages: 0, sums: new MeterSums() };
@@ -41,11 +41,7 @@ export async function collectAccount(
     const period = await readPeriodAccount(service, periodId, (head: PackageHead, totals) => {
       resends.add(head);
       if (!isClosed) return;
-      findings.add(
-        head,
-        totals,
-        processed?.add(head, totals) ?? contentOf(head, totals, processedByClient[`${periodId} ${head.clientId}`]),
-      );
+      findings.add(head, totals, processed?.add(head, totals) ?? contentOf(totals, processedByPackage[head.packageId]));
     });
     countedEvents += period.countedEvents;
     if (!isClosed) continue;
@@ -101,9 +97,10 @@ function simulatorAccount(
   };
 }
 
-/** What the simulator processed of a client, held against its package; it adds up clients, not the parts of one. */
-function contentOf({ parts }: PackageHead, totals: MeterTotals, processed: MeterTotals = {}): ProcessedContent {
-  const different = parts === 1 ? firstDifference(totals, processed) : undefined;
+/** What the simulator processed of a package, held against what the package holds. */
+function contentOf(totals: MeterTotals, processed: MeterTotals | undefined): ProcessedContent {
+  if (!processed) return { isCurrent: false, instead: 'has not processed it' };
+  const different = firstDifference(totals, processed);
   if (!different) return { isCurrent: true, instead: '' };
   const { meter, one, other } = different;
   return { isCurrent: false, instead: `processed ${other} ${meter} where the package has ${one}` };

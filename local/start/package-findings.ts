@@ -41,7 +41,7 @@ export interface ProcessedContent {
 export class PackageFindings {
   /** The API rejected them, or they wait for a person. */
   readonly refused = new Findings();
-  /** Ours says processed, and the API something else. */
+  /** The API says something else of them than we do: billed or not, or with other content. */
   readonly differing = new Findings();
   readonly #refusedSums = new MeterSums();
 
@@ -57,7 +57,12 @@ export class PackageFindings {
    */
   add(head: PackageHead, totals: MeterTotals, processed: ProcessedContent): void {
     const { packageId, clientId, state } = head;
-    if (state === 'rejected' || state === 'parked') {
+    const isRefused = state === 'rejected' || state === 'parked';
+    if (isRefused && processed.isCurrent) {
+      // Billed, whatever we have it as: counted with what the API processed, and not with what is not billed.
+      const why = `we have it ${state} (${reasonOf(head)}), and the API has processed it`;
+      this.differing.add({ packageId, clientId, reason: `${why}: do not send it under a new key` });
+    } else if (isRefused) {
       this.#refusedSums.addAll(totals);
       this.refused.add({ packageId, clientId, reason: `${state}: ${reasonOf(head)}` });
     } else if (!processed.isCurrent) {

@@ -50,7 +50,7 @@ export function isAllCounted({ emptyPeriods }: Reconciliation, refused: RefusedL
 
 function verdictOf(
   { emptyPeriods }: Reconciliation,
-  { refused: notBilled }: PackageFindings,
+  { refused: notBilled, differing }: PackageFindings,
   refused: RefusedLines | undefined,
 ): string {
   const lines = refused?.count ?? 0;
@@ -58,6 +58,11 @@ function verdictOf(
     ...(notBilled.count === 0
       ? []
       : [`${notBilled.count === 1 ? '1 package was' : `${notBilled.count} packages were`} not billed, see above`]),
+    ...(differing.count === 0
+      ? []
+      : [
+          `${differing.count === 1 ? '1 package is' : `${differing.count} packages are`} not as the API has them, see above`,
+        ]),
     ...(lines === 0
       ? []
       : [`${lines === 1 ? '1 line of the file was' : `${lines} lines of the file were`} not counted, see above`]),

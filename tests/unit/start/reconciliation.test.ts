@@ -127,6 +127,33 @@ test('what the API refused is not billed and agrees, and the text names it and w
   expect(text).not.toContain('nothing lost');
 });
 
+test('what we parked and the API has processed is billed once: it stands on one side, and the text warns', () => {
+  const packages = new PackageFindings();
+  const head = {
+    packageId: '2026-11-H1.a',
+    clientId: 'a',
+    state: 'parked',
+    reason: '8 attempts are spent',
+    attempts: [],
+  };
+  // As much of a head as findings look at.
+  packages.add(head as unknown as PackageHead, { calls: '2' }, { isCurrent: true, instead: '' });
+  const reconciliation = compareEveryStation({
+    ...account,
+    refused: { packages: packages.refused.count, totals: packages.refusedTotals },
+  });
+
+  const text = resultText(reconciliation, new ResendReasons(), packages, false);
+
+  expect(reconciliation.differences).toEqual([]);
+  expect(text).toContain('1 not as the invoice API has them');
+  expect(text).toContain(
+    'we have it parked (8 attempts are spent), and the API has processed it: do not send it under',
+  );
+  expect(text).not.toContain('not billed');
+  expect(text).not.toContain('nothing lost');
+});
+
 describe('the verdict of what agrees', () => {
   const verdict = (changed: Partial<MainJobAccount>, refused?: RefusedLines) => {
     const text = resultText(
