@@ -65,6 +65,7 @@ export async function statusOf(cloud: Cloud, period: Period) {
   const { states, countedAt, isNow } = await glanceAtStates(cloud, period, kept, outstanding.states);
   const { oldestSubmitted: oldest } = outstanding;
   const { record: _record, ...latest } = run ?? { record: undefined };
+  const block = blockOf(quotaCalendar, Date.now());
   const next = nextSteps({
     periodId: period.id,
     hasEnded: Date.now() >= endOfPeriod(period, cloud.calendar),
@@ -73,6 +74,7 @@ export async function statusOf(cloud: Cloud, period: Period) {
     rejectedTotals: certificates[0]?.billed.rejected,
     late,
     isCertified: certificates.length > 0,
+    block: block.blockedUntil === undefined ? undefined : `until ${timeWords(block.blockedUntil)}`,
     tokenParameter: cloud.outputs.InvoiceApiTokenParameter,
   });
   return {
@@ -86,7 +88,7 @@ export async function statusOf(cloud: Cloud, period: Period) {
     outstandingNow: outstanding.states,
     lateUsageNotYetBilled: late,
     oldestUnprocessed: oldest ? { ...oldest, ageSeconds: Math.round((Date.now() - oldest.submittedAt) / 1000) } : null,
-    block: blockOf(quotaCalendar, Date.now()),
+    block,
     certificate: certificates[0] ? { runId: certificates[0].run.id, hash: certificates[0].hash } : null,
     estimatedCostUsd: runCost({ packages: sumOf(states) }),
     estimatedCostFrom: COST_BASIS,

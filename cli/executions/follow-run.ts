@@ -5,7 +5,8 @@ import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import type { Context } from '../connection/context.ts';
-import { pictureOf } from '../invoice-api/calendar-picture.ts';
+import { type CalendarPicture, pictureOf } from '../invoice-api/calendar-picture.ts';
+import { standstillWords } from '../invoice-api/standstill.ts';
 import {
   countStates,
   type LatestRun,
@@ -33,6 +34,7 @@ export async function followRun(
 ): Promise<LatestRun | undefined> {
   const { output } = context;
   const startedAt = Date.now();
+  let told: string | undefined;
   for (;;) {
     const run = await findRun(cloud, period, executionArn);
     const status = run?.status ?? (await findExecution(await cloud.stepFunctions(), executionArn))?.status ?? 'UNKNOWN';
@@ -43,16 +45,21 @@ export async function followRun(
     // The last word is exact, however long it takes.
     const states = isOver && !watched.isNow ? await countStates(cloud, period) : watched.states;
     const since = isOver || watched.finishedSince === 0 ? '' : `, finished meanwhile ${watched.finishedSince}`;
-    const lines = await linesOf(
-      context,
-      cloud,
-      period,
-      run,
+    const picture = await pictureNow(cloud);
+    const standstill = isOver ? undefined : standstillWords(picture);
+    const lines = linesOf(context, period, run, {
       status,
       states,
-      isOver ? 0 : watched.finishedSince,
+      finishedSince: isOver ? 0 : watched.finishedSince,
       startedAt,
-    );
+      picture,
+      standstill,
+    });
+    if (!output.isLive && standstill !== told) {
+      // In a pipe it stands once for each block, not with every count.
+      if (standstill) output.line(`${period.id}: ${standstill}`);
+      told = standstill;
+    }
     await output.live(lines, `${period.id} ${status.toLowerCase()}: ${statesWords(states)}${since}`);
     if (isOver) {
       output.endLive();
@@ -69,20 +76,31 @@ async function findRun(cloud: Cloud, period: Period, executionArn: string): Prom
   return record && runOf(cloud, record, period.id);
 }
 
-async function linesOf(
+async function pictureNow(cloud: Cloud): Promise<CalendarPicture> {
+  const calendar = await new QuotaCalendarStore(cloud.tables, 'invoice-api').load();
+  return pictureOf(calendar, cloud.quota, { now: Date.now(), cells: 0, cellMilliseconds: 1 });
+}
+
+/** What is seen at one look at a run. */
+interface Look {
+  status: string;
+  states: StateCounts;
+  finishedSince: number;
+  /** When the watching began. */
+  startedAt: number;
+  picture: CalendarPicture;
+  /** Why nothing is sent; absent where something is. */
+  standstill: string | undefined;
+}
+
+function linesOf(
   { output }: Context,
-  cloud: Cloud,
   period: Period,
   run: LatestRun | undefined,
-  status: string,
-  states: StateCounts,
-  finishedSince: number,
-  startedAt: number,
-): Promise<string[]> {
+  { status, states, finishedSince, startedAt, picture, standstill }: Look,
+): string[] {
   if (!output.isLive) return [];
   const total = finishedSince + Object.values(states).reduce((sum, count) => sum + count, 0);
-  const calendar = await new QuotaCalendarStore(cloud.tables, 'invoice-api').load();
-  const picture = pictureOf(calendar, cloud.quota, { now: Date.now(), cells: 0, cellMilliseconds: 1 });
   const since = run ? Date.parse(run.startedAt) : startedAt;
   return [
     `${output.style('bold', period.id)}  ${status.toLowerCase()} for ${durationWords(Date.now() - since)}`,
@@ -94,15 +112,8 @@ async function linesOf(
       ({ kinds, requests, seconds, used }) =>
         `  quota     ${`${used} of ${requests}`.padStart(12)}  ${kinds.join(' and ')} in ${durationWords(seconds * 1000)}`,
     ),
-    ...(run?.forecast && !picture.blockedUntil ? [`  sending ends about ${run.forecast.expectedEndAt}`] : []),
-    ...(picture.blockedUntil
-      ? [
-          output.style(
-            'red',
-            `  nothing is sent until ${new Date(picture.blockedUntil).toISOString()}${picture.blockedBy ? `, after: ${picture.blockedBy}` : ''}`,
-          ),
-        ]
-      : []),
+    ...(run?.forecast && !standstill ? [`  sending ends about ${run.forecast.expectedEndAt}`] : []),
+    ...(standstill ? [output.style('red', `  ${standstill}`)] : []),
     output.style('dim', '  Ctrl-C ends the watching, not the run.'),
   ];
 }

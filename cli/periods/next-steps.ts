@@ -19,6 +19,8 @@ export interface PeriodStanding {
   rejectedTotals?: MeterTotals | undefined;
   late: { events: number; totals: MeterTotals };
   isCertified: boolean;
+  /** Why nobody may send to the invoice API now, in words; absent when anybody may. */
+  block?: string | undefined;
   tokenParameter: string;
 }
 
@@ -27,9 +29,14 @@ const ENDED_BADLY = ['FAILED', 'TIMED_OUT', 'ABORTED'];
 
 /** What to do next in a period, the most urgent first; there always is something. */
 export function nextSteps(standing: PeriodStanding): NextStep[] {
-  const { periodId, hasEnded, run } = standing;
+  const { periodId, hasEnded, run, block } = standing;
   if (run?.status === 'RUNNING' || run?.status === 'PENDING_REDRIVE') {
-    return [{ why: 'it runs', command: `${command('watch')} ${periodId}` }];
+    return [
+      ...(block === undefined
+        ? []
+        : [{ why: `nothing is sent ${block}: see it, and how to lift it`, command: command('quota') }]),
+      { why: 'it runs', command: `${command('watch')} ${periodId}` },
+    ];
   }
   if (run && ENDED_BADLY.includes(run.status)) return stepsAfterFailure({ ...standing, run });
   if (!hasEnded) return [{ why: 'the period has not ended', command: `${command('run')} ${periodId} --preview` }];

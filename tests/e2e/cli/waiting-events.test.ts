@@ -1,18 +1,23 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { QuotaCalendarStore } from '../../../lib/store/quota-calendar-store.ts';
 import { type CommandLineWorld, startCommandLineWorld } from '../../fixtures/command-line.ts';
 
 let world: CommandLineWorld;
 let sqs: SQSClient;
+let dynamodb: DynamoDBClient;
 let id: string;
 beforeAll(async () => {
   world = await startCommandLineWorld();
   const { region, credentials, endpoints } = world.cloud;
   sqs = new SQSClient({ region, credentials, endpoint: endpoints.sqs });
+  dynamodb = new DynamoDBClient({ region, credentials, endpoint: endpoints.dynamodb });
   id = world.period.id;
 }, 300_000);
 afterAll(async () => {
   sqs?.destroy();
+  dynamodb?.destroy();
   await world?.stop();
 });
 
@@ -64,6 +69,29 @@ test('a run says what waits in the queue and what would go, waits for it, and bi
   });
 }, 240_000);
 
+test('while everybody has to stay away from the API, status proposes quota first, and watch says why nothing moves', async () => {
+  const BLOCK_MILLISECONDS = 25_000;
+  const blockedBy = 'the connection was reset 5 times in a row';
+  await world.count([world.event('acme', '1')]);
+  const calendar = new QuotaCalendarStore(
+    { client: dynamodb, runs: String(world.cloud.outputs.RunsTableName) },
+    'invoice-api',
+  );
+  const blockedUntil = Date.now() + BLOCK_MILLISECONDS;
+  await calendar.change((now) => ({ calendar: { ...now, blockedUntil, blockedBy } }));
+
+  await world.halfmonth(['run', id, '--queue-wait', '0', '--yes']);
+  const { next } = (await world.json(['status', id])) as { next: { command: string }[] };
+  const watched = await world.halfmonth(['watch', id]);
+
+  expect(next.map(({ command }) => command)).toEqual(['npx halfmonth quota', `npx halfmonth watch ${id}`]);
+  expect(watched.stdout).toMatch(
+    new RegExp(`^${id}: nothing is sent until .*Z, after: ${blockedBy}. .*npx halfmonth quota --unblock --reason`, 'm'),
+  );
+  expect(watched.stdout.match(/nothing is sent/g)).toHaveLength(1);
+  expect(watched).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('certified: ') });
+}, 240_000);
+
 test('a run that is told not to wait certifies what it left in the queue', async () => {
   await queueFor(120, world.event('globex', '7'));
 
@@ -73,6 +101,6 @@ test('a run that is told not to wait certifies what it left in the queue', async
 
   expect(followed).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('does not wait for them') });
   expect(followed.stdout).toContain('2 of them have a package already');
-  expect(certificate).toMatchObject({ queue: { waiting: 1 }, usage: { slices: { totals: { api_calls: '15' } } } });
+  expect(certificate).toMatchObject({ queue: { waiting: 1 }, usage: { slices: { totals: { api_calls: '16' } } } });
   expect(shown.stdout).toMatch(/in the queue +1 message waiting, 0 in flight/);
 }, 240_000);
