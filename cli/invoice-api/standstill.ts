@@ -6,8 +6,8 @@ import { blockWords, type CalendarPicture } from './calendar-picture.ts';
 const NOTICED_MILLISECONDS = 60_000;
 
 /**
- * Why nothing is sent to the invoice API just now, until when, and what ends it sooner; nothing while requests go out or
- * will within a minute.
+ * Why nothing is sent to the invoice API just now, until when, and what ends it sooner; nothing while requests go out
+ * or will within a minute.
  */
 export function standstillWords({ now, windows, blockedUntil, blockedBy }: CalendarPicture): string | undefined {
   if (blockedUntil !== undefined) {

@@ -51,7 +51,7 @@ function typical(duration: Duration): number {
   }
 }
 
-/** Seconds that the slowest of so many takes, about: of a mixture, the slowest part that one of them is likely to get. */
+/** Seconds that the slowest of so many takes, about: of a mixture, the slowest part that one of them is likely in. */
 function longestOf(duration: Duration, packages: number): number {
   switch (duration.kind) {
     case 'none':
