@@ -35,11 +35,13 @@ export const certificateSchema = z.strictObject({
     /** At least so many were seen by counting: one that was not written down because of a crash is not among them. */
     observed: z.strictObject({ duplicates: count, rejected: count }),
     /**
-     * What ingestion says it has counted, from its own batches and from no table that the run reads. Absent where it
-     * did not count all of it (a run for some clients, a period that an earlier version has counted in part).
+     * What ingestion says it has counted, from its own batches and from no table that the run reads. Absent for a run
+     * for some clients, and where an earlier version has counted everything.
      */
     control: z.optional(
       z.strictObject({
+        /** There is usage that was counted without it: `events` is a lower bound, and nothing else is held. */
+        partial: z.optional(z.literal(true)),
         /** Events when the run began to read: the daily records must hold at least these. */
         events: count,
         /** Events that were counted until the account was balanced: they are in it, or late. */

@@ -117,7 +117,7 @@ async function queueOf(run: RunContext, runs: RunStore): Promise<Pick<Certificat
   return { queue: { lookedAt, waiting, inFlight, deadLetters } };
 }
 
-/** What ingestion counted of the period, held against its days; nothing where it did not count all of them. */
+/** What ingestion counted of the period, held against its days; nothing where it counted none of them. */
 async function controlOf(
   run: RunContext,
   { account }: RunFindings,
@@ -126,19 +126,16 @@ async function controlOf(
   const before = await loadControl(runs, run.runId);
   if (!before) return undefined;
   const after = await controlTotal(run.period.id);
-  const { events, groups } = holdAgainstControl(before, after, { events: account.events, totals: account.days });
-  if (events && events.actual > events.most) return undefined;
   const meanwhile = after.events - before.events;
-  return {
-    events: before.events,
-    meanwhile,
-    unsure: after.unsureEvents,
-    differences: (meanwhile === 0 ? groups : []).map(({ meters, expected, actual }) => ({
-      meters,
-      ...expected,
-      found: actual,
-    })),
-  };
+  const counted = { events: before.events, meanwhile, unsure: after.unsureEvents };
+  if (!after.isWhole) return after.events === 0 ? undefined : { partial: true, ...counted, differences: [] };
+  const { groups } = holdAgainstControl(before, after, { events: account.events, totals: account.days });
+  const differences = (meanwhile === 0 ? groups : []).map(({ meters, expected, actual }) => ({
+    meters,
+    ...expected,
+    found: actual,
+  }));
+  return { ...counted, differences };
 }
 
 function sumsOf(

@@ -1,17 +1,18 @@
 import type { PeriodId } from '../periods/periods.ts';
 import type { RunStore } from '../store/run-store.ts';
-import type { ControlSum, ControlTotal, MeterGroup } from '../usage/control-total.ts';
+import type { ControlSum, ControlTotal, MeterGroup, PeriodControl } from '../usage/control-total.ts';
 
 /** Reads what ingestion counted of a period, by its own batches. */
-export type ReadControlTotal = (periodId: PeriodId) => Promise<ControlTotal>;
+export type ReadControlTotal = (periodId: PeriodId) => Promise<PeriodControl>;
 
 interface KeptControl extends Omit<ControlTotal, 'groups'> {
   groups: [MeterGroup, ControlSum][];
 }
 
 /** Keeps what ingestion had counted before a run began to read: all of it must be in what the run reads. */
-export async function keepControl(runs: RunStore, runId: string, { groups, ...total }: ControlTotal): Promise<void> {
-  const kept: KeptControl = { ...total, groups: [...groups] };
+export async function keepControl(runs: RunStore, runId: string, total: ControlTotal): Promise<void> {
+  const { events, unsureEvents, groups } = total;
+  const kept: KeptControl = { events, unsureEvents, groups: [...groups] };
   await runs.saveValue(runId, 'control', [], kept);
 }
 

@@ -11,8 +11,10 @@ import {
   type ControlTotal,
   type ControlTotals,
   type MeterGroup,
+  type PeriodControl,
   sumOfControlTotals,
 } from '../usage/control-total.ts';
+import { isControlled, readFoundation } from './foundation-store.ts';
 import { AFTER_EVERYTHING, controlTotalPrefix, periodKey } from './keys.ts';
 import { numberOf, queryPages, type RawItem } from './pages.ts';
 import type { TablesWith } from './tables.ts';
@@ -64,7 +66,8 @@ export class ControlTotalStore implements ControlTotals {
 }
 
 /** The control total of a period as it is now: what all instances together say, dead ones included. */
-export async function readControlTotal({ client, runs }: TablesWith<'runs'>, period: PeriodId): Promise<ControlTotal> {
+export async function readControlTotal(tables: TablesWith<'runs'>, period: PeriodId): Promise<PeriodControl> {
+  const { client, runs } = tables;
   const { pk, sk } = periodKey(period, controlTotalPrefix());
   const query = {
     TableName: runs,
@@ -74,7 +77,8 @@ export async function readControlTotal({ client, runs }: TablesWith<'runs'>, per
   };
   const totals: ControlTotal[] = [];
   for await (const items of queryPages(client, query)) totals.push(...items.map(totalOf));
-  return sumOfControlTotals(totals);
+  const laid = await readFoundation(tables);
+  return { ...sumOfControlTotals(totals), isWhole: laid !== undefined && isControlled(laid, period) };
 }
 
 function attributeOf({ counted, unsure }: ControlSum): AttributeValue {

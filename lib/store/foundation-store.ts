@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import { addDays, type Day } from '../periods/days.ts';
+import { type PeriodId, periodOf } from '../periods/periods.ts';
 import { FOUNDATION_KEY } from './keys.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -22,7 +23,12 @@ export interface LaidFoundation extends Foundation {
    * earlier version laid the foundation. Absent until the first function of this version counts.
    */
   wideSlicesFrom?: Day;
+  /** Control totals are whole from this day on; written by a person who restored the runs table, else absent. */
+  controlledFrom?: Day;
 }
+
+/** The foundation as counting works with it. */
+export type FoundationInUse = LaidFoundation & { wideSlicesFrom: Day };
 
 /**
  * The settings differ from those that usage has been counted by. Counting on would look for the same event elsewhere.
@@ -56,7 +62,7 @@ export async function ensureFoundation(
   tables: TablesWith<'runs'>,
   given: Foundation,
   today: Day,
-): Promise<Required<LaidFoundation>> {
+): Promise<FoundationInUse> {
   const laid = (await readFoundation(tables)) ?? (await layFoundation(tables, given));
   compare(laid, given);
   const { wideSlicesFrom } = laid;
@@ -80,15 +86,23 @@ function compare(laid: Foundation, given: Foundation): void {
   }
 }
 
+/** Whether all of a period was counted by versions that keep control totals, and none of those was lost. */
+export function isControlled(laid: LaidFoundation, period: PeriodId): boolean {
+  const from = laid.controlledFrom ?? laid.wideSlicesFrom;
+  return from !== undefined && periodOf(period).from >= from;
+}
+
 /** The foundation as it is now; none while nothing has been counted. */
 export async function readFoundation({ client, runs }: TablesWith<'runs'>): Promise<LaidFoundation | undefined> {
   const { Item } = await client.send(new GetItemCommand({ TableName: runs, Key: KEY, ConsistentRead: true }));
   if (!Item) return undefined;
   const wideSlicesFrom = Item.wideSlicesFrom?.S;
+  const controlledFrom = Item.controlledFrom?.S;
   return {
     billingTimeZone: Item.billingTimeZone?.S ?? '',
     sliceMinutes: Number((Item.shortSliceMinutes ?? Item.sliceMinutes)?.N),
     ...(wideSlicesFrom === undefined ? {} : { wideSlicesFrom }),
+    ...(controlledFrom === undefined ? {} : { controlledFrom }),
   };
 }
 
@@ -100,7 +114,7 @@ async function takeOver(
   tables: TablesWith<'runs'>,
   laid: LaidFoundation,
   wideSlicesFrom: Day,
-): Promise<Required<LaidFoundation>> {
+): Promise<FoundationInUse> {
   try {
     await tables.client.send(
       new UpdateItemCommand({

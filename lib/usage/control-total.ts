@@ -30,6 +30,12 @@ export interface ControlTotal {
   groups: ReadonlyMap<MeterGroup, ControlSum>;
 }
 
+/** A control total, and whether it can speak for the whole period. */
+export interface PeriodControl extends ControlTotal {
+  /** False where an earlier version counted some of the period, or control totals were lost: it is a lower bound. */
+  isWhole: boolean;
+}
+
 /** What one group of meters should be, and is. */
 export interface ControlDifference {
   group: MeterGroup;

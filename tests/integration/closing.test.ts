@@ -1,11 +1,18 @@
-import { BatchWriteItemCommand, DeleteItemCommand, PutItemCommand, type WriteRequest } from '@aws-sdk/client-dynamodb';
+import {
+  BatchWriteItemCommand,
+  DeleteItemCommand,
+  PutItemCommand,
+  UpdateItemCommand,
+  type WriteRequest,
+} from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ChunkWork } from '../../lib/runs/chunk-work.ts';
 import { packageClient } from '../../lib/runs/package-client.ts';
 import { type ClientRecords, readClients } from '../../lib/store/client-reader.ts';
 import { ControlTotalStore } from '../../lib/store/control-total-store.ts';
 import { DailyRecordWriter } from '../../lib/store/daily-records.ts';
-import { bucketOf, dailyRecordKey, usageSliceKey } from '../../lib/store/keys.ts';
+import { ensureFoundation } from '../../lib/store/foundation-store.ts';
+import { bucketOf, dailyRecordKey, FOUNDATION_KEY, usageSliceKey } from '../../lib/store/keys.ts';
 import { meterGroupOf } from '../../lib/usage/control-total.ts';
 import { scan } from '../fixtures/counting.ts';
 import { PackagingWorld } from '../fixtures/packaging.ts';
@@ -127,6 +134,12 @@ test('a client that fails fails alone, and a new run closes the period once it i
 });
 
 describe('the control total of ingestion', () => {
+  const layFoundation = () => ensureFoundation(tables, { billingTimeZone: 'UTC', sliceMinutes: 5 }, '2026-11-03');
+  const controlOfLastRun = async () => {
+    const [run] = await world.runs.listRunRecords(PERIOD);
+    const certificate = await world.certificates.load(PERIOD, run?.startedAt ?? '', run?.runId ?? '');
+    return certificate?.usage.control;
+  };
   const counted = (events: number, calls: string) =>
     new ControlTotalStore(tables).put(PERIOD, {
       events,
@@ -135,12 +148,11 @@ describe('the control total of ingestion', () => {
     });
 
   test('is in the certificate where the tables hold what was counted', async () => {
+    await layFoundation();
     await use('ada', ['5', '6']);
     await world.close();
 
-    const [run] = await world.runs.listRunRecords(PERIOD);
-    const certificate = await world.certificates.load(PERIOD, run?.startedAt ?? '', run?.runId ?? '');
-    expect(certificate?.usage.control).toEqual({ events: 2, meanwhile: 0, unsure: 0, differences: [] });
+    expect(await controlOfLastRun()).toEqual({ events: 2, meanwhile: 0, unsure: 0, differences: [] });
   });
 
   test('keeps a period uncertified of which a slice was lost before any run read it', async () => {
@@ -159,6 +171,7 @@ describe('the control total of ingestion', () => {
   });
 
   test('keeps a period uncertified whose quantities are others than were counted', async () => {
+    await layFoundation();
     await use('ada', ['5']);
     await counted(0, '1');
 
@@ -167,12 +180,49 @@ describe('the control total of ingestion', () => {
     });
   });
 
-  test('says nothing of a period that was counted in part without it', async () => {
-    await use('ada', ['5']);
-    // As an earlier version counted, which kept no control total.
-    await world.putSlice({ clientId: 'bob', day: '2026-11-03', totals: { calls: '6' } });
+  /** As an earlier version counted, which kept no control total. */
+  const useWithoutControl = () => world.putSlice({ clientId: 'bob', day: '2026-11-03', totals: { calls: '6' } });
 
-    expect(await world.close()).toMatchObject({ certificateHash: expect.any(String) });
+  test('keeps a period uncertified that holds more than was counted', async () => {
+    await layFoundation();
+    await use('ada', ['5']);
+    await useWithoutControl();
+
+    await expect(world.close()).rejects.toMatchObject({
+      disagreement: { line: expect.stringContaining('control total'), expected: 'at most 1', found: '2' },
+    });
+  });
+
+  test('says that it is partial where an earlier version has counted some of the period', async () => {
+    await useWithoutControl();
+    await use('ada', ['5']);
+    await world.close();
+
+    expect(await controlOfLastRun()).toEqual({ partial: true, events: 1, meanwhile: 0, unsure: 0, differences: [] });
+  });
+
+  test('is partial before the day that a person named after a restore of the runs table', async () => {
+    await layFoundation();
+    await use('ada', ['5']);
+    await useWithoutControl();
+    await tables.client.send(
+      new UpdateItemCommand({
+        TableName: tables.runs,
+        Key: { pk: { S: FOUNDATION_KEY.pk }, sk: { S: FOUNDATION_KEY.sk } },
+        UpdateExpression: 'SET controlledFrom = :day',
+        ExpressionAttributeValues: { ':day': { S: '2026-11-16' } },
+      }),
+    );
+    await world.close();
+
+    expect(await controlOfLastRun()).toMatchObject({ partial: true, events: 1 });
+  });
+
+  test('is absent where an earlier version has counted everything', async () => {
+    await useWithoutControl();
+    await world.close();
+
+    expect(await controlOfLastRun()).toBeUndefined();
   });
 });
 
