@@ -1,6 +1,6 @@
 /**
- * Shows what the order of chunks is worth: ten workers package a period on an engine that throttles each partition key, in the order
- * of the plan, which deals chunks over the buckets, and in the order of keys.
+ * Shows what the order of chunks is worth: ten workers package a period on an engine that throttles each partition key,
+ * in the order of the plan, which deals chunks over the buckets, and in the order of keys.
  */
 import { type DynamoDBClient, ProvisionedThroughputExceededException } from '@aws-sdk/client-dynamodb';
 import { BillingCalendar } from '../../lib/periods/days.ts';
