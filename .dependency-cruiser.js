@@ -13,7 +13,7 @@ export default {
       comment: 'lib is the domain: it knows neither who calls it nor where it runs',
       severity: 'error',
       from: { path: '^lib/' },
-      to: { path: '^(functions|cli|console|local|bench|tests|config)/' },
+      to: { path: '^(functions|cli|console|local|bench|rehearsal|tests|config)/' },
     },
     {
       name: 'pure-lib-without-store-or-sdk',
@@ -48,6 +48,13 @@ export default {
       severity: 'error',
       from: { path: '^local/(cloud|engines)/' },
       to: { path: '^(lib|functions|cli|bench|config)/' },
+    },
+    {
+      name: 'nobody-rests-on-the-rehearsal',
+      comment: 'it plays the product; the product does not know it',
+      severity: 'error',
+      from: { path: '^(lib|functions|cli|console|local|bench|config)/' },
+      to: { path: '^rehearsal/' },
     },
     {
       name: 'only-the-store-speaks-dynamodb',

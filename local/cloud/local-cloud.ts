@@ -73,6 +73,7 @@ export interface LocalCloud {
   outputs: Record<string, string>;
   /** Variables that make any AWS SDK and tool talk to this cloud, its credentials among them. */
   environment: Record<string, string>;
+  readonly functions: readonly LambdaFunction[];
   /** Invokes a function by its name or ARN, as the SDK's `Invoke` would, without HTTP. */
   functionOf(nameOrArn: string): LambdaFunction | undefined;
   /** Ends everything that was started: threads, engines, listeners. Calling it twice does no harm. */
@@ -181,6 +182,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
         AWS_ENDPOINT_URL: api.endpoint,
         ...serviceVariables,
       },
+      functions,
       functionOf,
       stop: () => closing.run(),
     };

@@ -6,7 +6,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { documentClientOf } from '../../lib/store/document-client.ts';
 import type { Tables } from '../../lib/store/tables.ts';
-import { type LocalCloud, startLocalCloud } from '../cloud/local-cloud.ts';
+import { type LocalCloud, type LocalCloudOptions, startLocalCloud } from '../cloud/local-cloud.ts';
 import type { ObservedBatch } from '../cloud/observer.ts';
 
 /** The service on the local cloud, with clients to talk to it as to AWS. */
@@ -27,7 +27,7 @@ export interface LocalService {
 }
 
 /** How to start the service. */
-export interface LocalServiceOptions {
+export interface LocalServiceOptions extends Pick<LocalCloudOptions, 'transformTemplate' | 'interceptTask'> {
   /** From `packageService`. */
   packageFolder: string;
   /** The folder for logs, and for data when they are kept. */
@@ -52,8 +52,11 @@ export async function startLocalService(options: LocalServiceOptions): Promise<L
   const logFile = join(options.folder, 'functions.log');
   const log = createWriteStream(logFile);
   let batchFailure: string | undefined;
+  const { packageFolder, transformTemplate, interceptTask } = options;
   const cloud = await startLocalCloud({
-    packageFolder: options.packageFolder,
+    packageFolder,
+    ...(transformTemplate ? { transformTemplate } : {}),
+    ...(interceptTask ? { interceptTask } : {}),
     ...(options.keepData ? { dataFolder: join(options.folder, 'data') } : {}),
     environmentOverrides: options.environmentOverrides,
     ...(options.parameters ? { parameters: options.parameters } : {}),

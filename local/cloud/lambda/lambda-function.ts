@@ -34,6 +34,8 @@ export interface LambdaFunction {
    * @param payload the event as JSON text, at most 6 MB
    */
   invoke(payload: string): Promise<InvocationOutcome>;
+  /** Ends all that it has running, as when a host fails: what was under way gets no answer. It can be invoked again. */
+  crash(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -87,6 +89,10 @@ export function lambdaFunction(declaration: FunctionDeclaration, observer: Cloud
     return outcome;
   }
 
+  async function crash(): Promise<void> {
+    await Promise.all([...all].map((environment) => environment.stop()));
+  }
+
   return {
     name,
     arn,
@@ -100,9 +106,10 @@ export function lambdaFunction(declaration: FunctionDeclaration, observer: Cloud
       }
       return limit(invokeNow, payload);
     },
+    crash,
     async stop() {
       isStopped = true;
-      await Promise.all([...all].map((environment) => environment.stop()));
+      await crash();
     },
   };
 }
