@@ -45,6 +45,8 @@ export interface Alarm {
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
+/** An API that is away for less is everyday life too. */
+const MINUTES_TOLERATED = 60;
 /** One failed try is everyday life in a cloud and is tried again; this many in a quarter of an hour are not. */
 const FUNCTION_ERRORS_TOLERATED = 3;
 /** A table that grows splits its partitions, and holds a few requests back meanwhile; the SDK repeats them. */
@@ -61,6 +63,7 @@ export function alarmsOf(names: string, settings: Settings, functions: readonly 
     ...eventWatches(names, settings),
     ...executionWatches(),
     ...periodWatches(names, settings),
+    ...sendingWatches(names),
     ...tableWatches(),
     ...rehearsalWatch(names),
   };
@@ -215,6 +218,40 @@ function periodWatches(names: string, { operations }: Settings): Record<string, 
       periodSeconds: 2 * HOUR,
       whenMissing: settingsWatch(operations.scheduleEnabled),
     },
+  };
+}
+
+/** What a run that cannot send says each time that it looks whether it may. */
+function sendingWatches(names: string): Record<string, Watch> {
+  const own = (metric: string, statistic: 'Sum' | 'Maximum', above: number, description: string): Watch => ({
+    description,
+    namespace: 'Halfmonth',
+    metric,
+    dimensions: [{ Name: 'service', Value: names }],
+    statistic,
+    // Whoever is kept away looks every quarter of an hour.
+    periodSeconds: HOUR / 2,
+    above,
+  });
+  return {
+    InvoiceApiSilent: own(
+      'MinutesWithoutAnswer',
+      'Maximum',
+      MINUTES_TOLERATED,
+      'The invoice API has given no usable answer for an hour, while something is due.',
+    ),
+    InvoiceApiBlocked: own(
+      'MinutesBlocked',
+      'Maximum',
+      MINUTES_TOLERATED,
+      'Nothing is sent for longer than an hour from now: the invoice API asks everybody to stay away.',
+    ),
+    PackagesSetAside: own(
+      'PackagesSetAside',
+      'Sum',
+      0,
+      'The invoice API turns a package away again and again while it answers others; it waits by itself.',
+    ),
   };
 }
 

@@ -52,11 +52,13 @@ export interface QuotaCalendar {
   sendsAnsweredAt?: number;
   /** The package that alone had the failures in a row. */
   onlyFailing?: string;
+  /** Since when no send has had a usable answer; absent while they are answered. */
+  noAnswerSince?: number;
   /**
    * How status reads fare: reads that work say nothing about sends. Absent where an earlier release wrote the calendar;
    * the members above are of sends.
    */
-  reads?: { blocksInARow: number; failuresInARow: number };
+  reads?: { blocksInARow: number; failuresInARow: number; noAnswerSince?: number };
 }
 
 /** A block that a person lifted before its time. */
@@ -75,13 +77,21 @@ export interface KindHealth {
   /** When such a request was last answered usably. */
   lastAnsweredAt?: number | undefined;
   onlyFailing?: string | undefined;
+  /** Since when none of them has had a usable answer. */
+  noAnswerSince?: number | undefined;
 }
 
 /** How requests of one kind have fared so far. */
 export function healthOf(calendar: QuotaCalendar, kind: RequestKind): KindHealth {
-  const { blocksInARow, failuresInARow, sendsAnsweredAt, onlyFailing } = calendar;
+  const { blocksInARow, failuresInARow, sendsAnsweredAt, onlyFailing, noAnswerSince } = calendar;
   if (kind === 'status') return calendar.reads ?? { blocksInARow: 0, failuresInARow: 0 };
-  return { blocksInARow, failuresInARow, lastAnsweredAt: sendsAnsweredAt, onlyFailing };
+  return { blocksInARow, failuresInARow, lastAnsweredAt: sendsAnsweredAt, onlyFailing, noAnswerSince };
+}
+
+/** For how long the API has given no usable answer to requests of the kind that fares worst, in milliseconds. */
+export function silenceOf(calendar: QuotaCalendar, now: number): number {
+  const since = [calendar.noAnswerSince, calendar.reads?.noAnswerSince].filter((each) => each !== undefined);
+  return Math.max(0, ...since.map((moment) => now - moment));
 }
 
 export const EMPTY_CALENDAR: QuotaCalendar = {
@@ -180,7 +190,7 @@ function nextLook(
 
 /** Lifts a block before its time: the next one to look sends, and blocks begin small again. */
 export function liftBlock(calendar: QuotaCalendar, reason: string, now: number): QuotaCalendar {
-  const { blockedBy, blockedUntil, ...rest } = calendar;
+  const { blockedBy, blockedUntil, noAnswerSince: _unheard, ...rest } = calendar;
   const lifted = { at: now, reason, blockedUntil, ...(blockedBy === undefined ? {} : { blockedBy }) };
   const reads = { blocksInARow: 0, failuresInARow: 0 };
   return { ...rest, blockedUntil: 0, blocksInARow: 0, failuresInARow: 0, reads, lifted };
@@ -253,7 +263,7 @@ export function closeTurn(
   moment: CalendarMoment,
 ): QuotaCalendar {
   const isOurs = calendar.open?.id === turn.id && calendar.open.openedAt === turn.openedAt;
-  const { open, blockedBy, ...rest } = calendar;
+  const { open, blockedBy, noAnswerSince, ...rest } = calendar;
   const isBlockedByTurn = (report.blockedUntil ?? 0) > calendar.blockedUntil;
   const said = isBlockedByTurn ? report.blockedBy : blockedBy;
   const answeredAt = report.answeredAt ?? calendar.answeredAt;
@@ -262,6 +272,7 @@ export function closeTurn(
     blocksInARow:
       report.blockedUntil === undefined ? (report.answered ? 0 : before.blocksInARow) : before.blocksInARow + 1,
     failuresInARow: report.failuresInARow,
+    ...unansweredSince(before, turn, report),
   };
   return {
     ...rest,
@@ -270,8 +281,16 @@ export function closeTurn(
     blockedUntil: Math.max(calendar.blockedUntil, report.blockedUntil ?? 0),
     ...(said === undefined ? {} : { blockedBy: said }),
     ...(answeredAt === undefined ? {} : { answeredAt }),
-    ...(turn.kind === 'status' ? { reads: health } : { ...health, ...heardOfSends(calendar, report) }),
+    ...(turn.kind === 'status'
+      ? { ...(noAnswerSince === undefined ? {} : { noAnswerSince }), reads: health }
+      : { ...health, ...heardOfSends(calendar, report) }),
   };
+}
+
+/** Since when requests of this kind have had no usable answer; nothing while they have. */
+function unansweredSince(before: KindHealth, turn: OpenTurn, report: TurnReport): { noAnswerSince?: number } {
+  if (report.failuresInARow === 0) return {};
+  return { noAnswerSince: report.answeredAt ?? before.noAnswerSince ?? turn.openedAt };
 }
 
 /** Stored as it is, so nothing is undefined in it: an empty text stands for no package. */

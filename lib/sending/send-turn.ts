@@ -304,6 +304,7 @@ export class SendTurn {
     const { transitions, clock, settings, metrics } = this.#sending;
     metrics.milliseconds('InvoiceApiLatency', outcome.exchange.latencyMilliseconds);
     const isSuspect = this.#isSuspect(prepared.leased);
+    if (isSuspect && !prepared.leased.turnedAway?.isSuspect) metrics.count('PackagesSetAside', 1);
     this.#noteRefusal(prepared.leased.packageId, outcome, isSuspect);
     const limits = { attemptsLimit: settings.attemptsLimit, isSuspect };
     const { name, change, attempt } = afterSending(prepared.leased, outcome, prepared.body, limits, clock.now());

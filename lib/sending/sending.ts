@@ -31,7 +31,15 @@ export interface SendingSettings {
 /** What operators see of sending, as counts and times. */
 export interface SendingMetrics {
   count(
-    name: 'PackagesSent' | 'RequestsThrottled' | 'RequestsUnknown' | 'RequestsBooked' | 'StatusReads',
+    name:
+      | 'PackagesSent'
+      | 'PackagesSetAside'
+      | 'RequestsThrottled'
+      | 'RequestsUnknown'
+      | 'RequestsBooked'
+      | 'StatusReads'
+      | 'MinutesWithoutAnswer'
+      | 'MinutesBlocked',
     value: number,
   ): void;
   milliseconds(name: 'InvoiceApiLatency' | 'SenderIdle', value: number): void;

@@ -6,6 +6,7 @@ import {
   type OpenTurn,
   openTurn,
   type QuotaCalendar,
+  silenceOf,
   type TurnRequest,
 } from '../quota/calendar.ts';
 import { Pacer } from '../quota/pacer.ts';
@@ -62,7 +63,10 @@ export async function inTurn<Result>(
       requestTimeout: settings.requestTimeoutMilliseconds,
     }),
   );
-  if ('waitUntil' in opened) return opened;
+  if ('waitUntil' in opened) {
+    tellHealth(sending, opened.calendar);
+    return opened;
+  }
   const pacer = new Pacer(opened.turn, opened.calendar.past, settings.quota, clock);
   pacer.holdUntil(opened.calendar.blockedUntil);
   const health = new ApiHealth(pacer, clock, settings.quota, {
@@ -88,11 +92,25 @@ async function close(sending: TurnTaker, turn: OpenTurn, { pacer, health }: Turn
     ...(answeredAt === undefined ? {} : { answeredAt }),
     ...(onlyFailing === undefined ? {} : { onlyFailing }),
   };
-  await calendar.change((current) => ({ calendar: closeTurn(current, turn, report, momentOf(sending)) }));
+  const closed = await calendar.change((current) => ({
+    calendar: closeTurn(current, turn, report, momentOf(sending)),
+  }));
+  tellHealth(sending, closed.calendar);
   metrics.count(turn.kind === 'send' ? 'PackagesSent' : 'StatusReads', pacer.sent.length);
   metrics.count('RequestsThrottled', health.throttled);
   metrics.count('RequestsUnknown', health.unknown);
   metrics.milliseconds('SenderIdle', pacer.idleMilliseconds);
+}
+
+/** For the alarms: while something is due somebody looks every quarter of an hour at least, so silence has a number. */
+function tellHealth({ metrics, clock }: TurnTaker, calendar: QuotaCalendar): void {
+  const now = clock.now();
+  metrics.count('MinutesWithoutAnswer', minutes(silenceOf(calendar, now)));
+  metrics.count('MinutesBlocked', minutes(Math.max(0, calendar.blockedUntil - now)));
+}
+
+function minutes(milliseconds: number): number {
+  return Math.floor(milliseconds / 60_000);
 }
 
 /** Why a turn cannot begin yet. */

@@ -60,6 +60,32 @@ describe('an alarm rings', () => {
     ]);
   });
 
+  test.each([
+    ['InvoiceApiSilentAlarm', 'MinutesWithoutAnswer'],
+    ['InvoiceApiBlockedAlarm', 'MinutesBlocked'],
+  ])('%s: after an hour, and not before', (id, metric) => {
+    expect(stateOf(alarm(id), [own(metric, 61), own(metric, 0)])).toBe('ALARM');
+    expect(stateOf(alarm(id), [own(metric, 60)])).toBe('OK');
+    expect(stateOf(alarm(id), [])).toBe('OK');
+  });
+
+  test('for one package that was set aside', () => {
+    expect(stateOf(alarm('PackagesSetAsideAlarm'), [own('PackagesSetAside', 1)])).toBe('ALARM');
+    expect(stateOf(alarm('PackagesSetAsideAlarm'), [])).toBe('OK');
+  });
+
+  test('when a forecast is past its deadline, by the rule that passes the event on', () => {
+    const matched = (value: number): Datum => ({
+      namespace: 'AWS/Events',
+      metric: 'TriggeredRules',
+      dimensions: { RuleName: String(resolved(template, { Ref: 'ForecastPastDeadlineRule' })) },
+      value,
+    });
+
+    expect(stateOf(alarm('ForecastPastDeadlineAlarm'), [matched(1)])).toBe('ALARM');
+    expect(stateOf(alarm('ForecastPastDeadlineAlarm'), [])).toBe('OK');
+  });
+
   test('for a rehearsal', () => {
     expect(stateOf(alarm('RehearsalAlarm'), [own('Rehearsal', 1)])).toBe('ALARM');
     expect(stateOf(alarm('RehearsalAlarm'), [])).toBe('OK');

@@ -39,6 +39,10 @@ describe('the normalized form', () => {
   );
 });
 
+test('what is no decimal is named in a line, however long it is', () => {
+  expect(new InvalidDecimal('1'.repeat(1_000)).message).toMatch(/^"1{100}" is not a decimal number/);
+});
+
 describe('arithmetic is exact', () => {
   test('where a double is not', () => {
     expect(add('0.1', '0.2')).toBe('0.3');

@@ -1,0 +1,81 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { readSettings } from '../../../config/settings.ts';
+import { liftBlock } from '../../../lib/quota/calendar.ts';
+import { alarmsOf } from '../../../resources/alarms.ts';
+import { type Datum, stateOf } from '../../fixtures/alarm-states.ts';
+import { type DrivenSending, type ScriptedApi, startDrivenSending } from '../../fixtures/driven-sending.ts';
+
+const ALARMS = alarmsOf('halfmonth-prod', readSettings('prod'), []);
+const POISON = 'client-0003';
+
+let world: DrivenSending | undefined;
+afterEach(() => world?.stop());
+
+/** Sending whose alarms can be asked: each looks at what was written since it was asked last. */
+async function sendingWithAlarms(packages: number, api: ScriptedApi) {
+  world = await startDrivenSending(packages, api);
+  let data: Datum[] = [];
+  world.sending.metrics = {
+    count: (metric, value) => {
+      data.push({ namespace: 'Halfmonth', metric, dimensions: { service: 'halfmonth-prod' }, value });
+    },
+    milliseconds: () => {},
+  };
+  const ringing = (): string[] => {
+    const rings = Object.entries(ALARMS).filter(
+      ([id, { Properties }]) => /^(InvoiceApi|PackagesSetAside)/.test(id) && stateOf(Properties, data) === 'ALARM',
+    );
+    data = [];
+    return rings.map(([id]) => id);
+  };
+  return { ...world, ringing };
+}
+
+test('an API that gives no usable answer rings after an hour, and is quiet again once it answers', async () => {
+  let isDown = true;
+  const { drive, ringing } = await sendingWithAlarms(3, {
+    submitted({ packageId }, reply) {
+      if (isDown) reply(500, '<html>oops</html>');
+      else reply(202, { id: packageId, status: 'processed' });
+    },
+  });
+
+  await drive(0.3);
+  expect(ringing()).toEqual([]);
+  await drive(3);
+  expect(ringing()).toEqual(['InvoiceApiSilentAlarm']);
+  isDown = false;
+  expect(await drive(12)).toBe('done');
+  ringing();
+  await drive(13);
+  expect(ringing()).toEqual([]);
+});
+
+test('a block of a day rings at once, and no longer when a person lifts it', async () => {
+  let isDown = true;
+  const { drive, ringing, sending } = await sendingWithAlarms(3, {
+    submitted({ packageId }, reply) {
+      if (isDown) reply(429, {}, { 'retry-after': '86400' });
+      else reply(202, { id: packageId, status: 'processed' });
+    },
+  });
+
+  await drive(0.1);
+  expect(ringing()).toEqual(['InvoiceApiBlockedAlarm']);
+  isDown = false;
+  await sending.calendar.change((calendar) => ({ calendar: liftBlock(calendar, 'a mistake', sending.clock.now()) }));
+  await drive(2);
+  expect(ringing()).toEqual([]);
+});
+
+test('a package that is turned away while others are answered rings once', async () => {
+  const { drive, ringing } = await sendingWithAlarms(25, {
+    submitted({ packageId, clientId }, reply) {
+      if (clientId === POISON) reply(403, '<html>blocked by the firewall</html>');
+      else reply(202, { id: packageId, status: 'processed' });
+    },
+  });
+
+  expect(await drive(48)).toBe('PackagesParked');
+  expect(ringing()).toContain('PackagesSetAsideAlarm');
+});
