@@ -97,6 +97,12 @@ export function buildProgram(): Command {
     .option('--to <day>', 'the last day (default: today)')
     .action(lazily(() => import('./commands/usage.ts')));
 
+  command(program, 'variance [PERIOD]', 'Clients and meters whose usage is unlike their own before', [
+    'halfmonth variance 2026-11-H1',
+  ])
+    .option('--periods <number>', 'compare with so many closed periods, at most 24', positive, 6)
+    .action(lazily(() => import('./commands/variance.ts')));
+
   command(program, 'late [PERIOD]', 'The ledger of late usage, and which of it is billed', [
     'halfmonth late 2026-11-H1',
   ])

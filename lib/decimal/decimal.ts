@@ -31,6 +31,11 @@ export function add(a: Decimal, b: Decimal): Decimal {
   return format(parse(a).plus(parse(b)));
 }
 
+/** `a * b`, exactly. @throws InvalidDecimal */
+export function multiply(a: Decimal, b: Decimal): Decimal {
+  return format(parse(a).times(parse(b)));
+}
+
 /** `-a`. @throws InvalidDecimal */
 export function negate(a: Decimal): Decimal {
   return format(parse(a).neg());
