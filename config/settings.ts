@@ -97,7 +97,8 @@ export const settingsSchema = z
         error: 'must be at least pollStartSeconds',
       }),
     sending: z.strictObject({
-      packagesPerChunk: count,
+      /** Has no meaning any more; files of earlier versions name it. */
+      packagesPerChunk: count.optional(),
       memoryMegabytes: z.int().min(128).max(10_240),
       timeoutSeconds: z.int().min(10).max(900),
       canary: z.int().nonnegative(),

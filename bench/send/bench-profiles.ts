@@ -47,7 +47,6 @@ export function settingsFor(name: ProfileName): SendingSettings {
     keyRetentionMilliseconds: 86_400_000,
     pollStartMilliseconds: pollStartSeconds * 1000,
     pollMaximumMilliseconds: 4 * 3_600_000,
-    packagesPerChunk: 10_000,
     canary: 0,
     failureShareLimit: 1,
   };

@@ -74,7 +74,7 @@ export async function measureOurs(profile: ProfileName, seed: number, tables: Se
       sendingDefinition(),
       withWaits(taskHandlers(sending), clock, lambda),
       { run },
-      { waitTimeOverrides: { WaitForTurn: 0, WaitForNextTurn: 0, WaitForProcessing: 0, WaitForProcessingAgain: 0 } },
+      { waitTimeOverrides: { WaitForTurn: 0, WaitForNextTurn: 0 } },
     );
     const seconds = (clock.now() - startedAt) / 1000;
     const { states } = await sending.countPackages(wholeRun(run));

@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs';
 import { StateMachine, type StateMachineDefinition } from 'aws-local-stepfunctions';
 import { parse } from 'yaml';
 import { assess } from '../../lib/sending/assess.ts';
-import { checkChunk } from '../../lib/sending/check-chunk.ts';
 import { planSends } from '../../lib/sending/plan-sends.ts';
-import { bookQuota, sendChunk } from '../../lib/sending/send-chunk.ts';
 import type { Deciding, SendingWithApi } from '../../lib/sending/sending.ts';
+import { takeTurn } from '../../lib/sending/take-turn.ts';
 
 type State = Record<string, unknown>;
 
@@ -18,16 +17,12 @@ export function taskHandlers(sending: SendingWithApi & Deciding): TaskHandlers {
     (task: (input: unknown) => Promise<unknown>) =>
     async (input: unknown): Promise<unknown> =>
       JSON.parse(JSON.stringify(await task(JSON.parse(JSON.stringify(input)))));
-  const send = asLambda((input) => sendChunk(input, sending));
-  const check = asLambda((input) => checkChunk(input, sending));
+  const turn = asLambda((input) => takeTurn(input, sending));
   return {
     Assess: asLambda((input) => assess(input, sending)),
     PlanSends: asLambda((input) => planSends(input, sending)),
-    BookQuota: asLambda((input) => bookQuota(input, sending)),
-    SendChunk: send,
-    SendChunkAgain: send,
-    CheckChunk: check,
-    CheckChunkAgain: check,
+    TakeTurn: turn,
+    TakeTurnAgain: turn,
   };
 }
 
@@ -40,7 +35,7 @@ export function sendingDefinition(): StateMachineDefinition {
   const machine = parse(text.replaceAll(/\$\{self:[^}]*\}/g, '1'), { logLevel: 'silent' }) as {
     States: Record<string, State>;
   };
-  const kept = ['Assess', 'WhatNext', 'PlanSends', 'SendChunks', 'CheckChunks'];
+  const kept = ['Assess', 'WhatNext', 'PlanSends', 'TakeTurns'];
   const states = Object.fromEntries(Object.entries(machine.States).filter(([name]) => kept.includes(name)));
   states.WhatNext = { ...states.WhatNext, Default: 'NothingLeft' };
   states.NothingLeft = { Type: 'Succeed' };

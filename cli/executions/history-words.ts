@@ -20,6 +20,10 @@ const STATES: Record<string, string> = {
   PackageChunk: 'works on the clients of one chunk',
   Assess: 'counts the packages and decides what comes next',
   PlanSends: 'plans what to send and forecasts the end',
+  TakeTurns: 'sends what is ready and asks what became of it, at the pace of the quota',
+  TakeTurn: 'takes its turn: asks what is due, sends what is due',
+  TakeTurnAgain: 'takes its turn: asks what is due, sends what is due',
+  // Of executions of the versions before.
   SendChunks: 'sends what is ready, at the pace of the quota',
   BookQuota: 'books the first turn in the quota calendar',
   WaitForTurn: 'waits for its turn',

@@ -57,7 +57,6 @@ const VARIABLES = {
   KEY_RETENTION_SECONDS: wholeNumber(1),
   POLL_START_SECONDS: wholeNumber(1),
   POLL_MAXIMUM_SECONDS: wholeNumber(1),
-  PACKAGES_PER_CHUNK: wholeNumber(1),
   CANARY: wholeNumber(0),
   FAILURE_SHARE_LIMIT: share(),
   REQUESTS_PER_SUBMISSION: wholeNumber(1, 1_000),

@@ -4,20 +4,18 @@ import type { RunContext } from '../runs/run.ts';
 import type { PackageCounts } from '../store/package-reader.ts';
 import { CanaryFailed, PackagesParked, TooManyPackagesFailed, TooManyRounds } from './errors.ts';
 import {
-  bucketChunks,
   CANARY_CHUNK,
   type Canary,
   canarySelection,
-  judgementIsDue,
+  EVERYTHING,
   loadCanary,
   parseTaskInput,
   runContext,
   saveCanary,
-  saveJudgement,
   wholeRun,
 } from './selection.ts';
-import { LONGEST_WAIT_IN_SENDING_MILLISECONDS, wholeSecond } from './send-chunk.ts';
 import type { Deciding } from './sending.ts';
+import { assessmentOfVersion1 } from './version-1.ts';
 
 const assessInput = z.object({
   run: runContext,
@@ -26,18 +24,16 @@ const assessInput = z.object({
 });
 
 /** What a run does next. */
-export interface Assessment {
-  next: 'send' | 'wait' | 'done';
+export interface Assessment extends ReturnType<typeof assessmentOfVersion1> {
+  /** `send`: turns are taken until nothing is left to be sent or asked for. */
+  next: 'send' | 'done';
   /** How often the run has been assessed. */
   round: number;
-  /** RFC 3339, whole seconds: when to ask what became of the submitted packages. */
-  checkAt: string;
-  checkChunks: string[];
   counts: PackageCounts['states'];
 }
 
 /**
- * A round is some 24 events of the parent execution's history, and 25,000 are the limit
+ * A round is some 20 events of the parent execution's history, and 25,000 are the limit
  * (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
  */
 export const ROUNDS_PER_EXECUTION = 500;
@@ -62,19 +58,18 @@ export async function assess(input: unknown, deciding: Deciding): Promise<Assess
   if (canary && !canary.passed) {
     const counts = await deciding.countPackages(canarySelection(run, canary), startOf(run));
     const { ready, sending, submitted } = counts.states;
-    if (ready + sending + submitted > 0) return nextStep(deciding, round, counts, [CANARY_CHUNK]);
+    if (ready + sending + submitted > 0) return nextStep(deciding, round, counts, CANARY_CHUNK);
     await judgeCanary(run, canary, counts, deciding);
   }
   const counts = await deciding.countPackages(wholeRun(run), startOf(run));
   await keepCounts(run, counts.states, deciding);
   await judgeFailures(run, counts, deciding);
-  if (await judgementIsDue(run, deciding.runs)) await saveJudgement(run, { isDue: false }, deciding.runs);
   const { ready, sending, submitted, parked } = counts.states;
   if (ready + sending + submitted === 0 && parked > 0) {
     await tell(deciding, { type: 'Packages Parked', detail: { ...named(run), parked } });
     throw new PackagesParked(run.period.id, parked);
   }
-  return nextStep(deciding, round, counts, bucketChunks(submitted + ready, deciding.settings.packagesPerChunk));
+  return nextStep(deciding, round, counts, EVERYTHING);
 }
 
 /** When the run was started, in the form in which attempts say when they were made. */
@@ -82,24 +77,12 @@ function startOf({ startedAt }: RunContext): string {
   return new Date(startedAt).toISOString();
 }
 
-function nextStep(
-  { clock, settings }: Deciding,
-  round: number,
-  { states, firstLeaseEndsAt, dueLater }: PackageCounts,
-  checkChunks: string[],
-): Assessment {
-  const now = clock.now();
-  const hasAbandoned = firstLeaseEndsAt !== undefined && firstLeaseEndsAt < now;
-  // What has a time of its own, and a late one, is sent while the run waits for the others.
-  const later = dueLater.filter((dueAt) => dueAt > now + LONGEST_WAIT_IN_SENDING_MILLISECONDS);
-  const wakeAt = Math.min(...later, firstLeaseEndsAt === undefined ? Number.POSITIVE_INFINITY : firstLeaseEndsAt + 1);
-  const checkAt = states.submitted > 0 || !Number.isFinite(wakeAt) ? now + settings.pollStartMilliseconds : wakeAt;
-  const isWaiting = states.submitted + states.sending + later.length > 0;
+function nextStep({ clock }: Deciding, round: number, { states }: PackageCounts, chunk: string): Assessment {
+  const isOutstanding = states.ready + states.sending + states.submitted > 0;
   return {
-    next: states.ready > later.length || hasAbandoned ? 'send' : isWaiting ? 'wait' : 'done',
+    next: isOutstanding ? 'send' : 'done',
     round,
-    checkAt: wholeSecond(checkAt + 999),
-    checkChunks,
+    ...assessmentOfVersion1(clock.now(), chunk),
     counts: states,
   };
 }

@@ -3,29 +3,22 @@ import { forecastEnd } from '../quota/forecast.ts';
 import type { RunContext } from '../runs/run.ts';
 import { tell } from './assess.ts';
 import { OutstandingIndexBehind } from './errors.ts';
-import {
-  bucketChunks,
-  CANARY_CHUNK,
-  loadCanary,
-  parseTaskInput,
-  runContext,
-  saveCanary,
-  wholeRun,
-} from './selection.ts';
+import { CANARY_CHUNK, EVERYTHING, loadCanary, parseTaskInput, runContext, saveCanary, wholeRun } from './selection.ts';
 import type { Deciding } from './sending.ts';
 
 const planInput = z.object({ run: runContext });
 
-/** The chunks to send, one after the other. */
+/** What turns are taken with. */
 export interface SendPlan {
+  /** One: the canary, or everything. */
   chunks: string[];
   /** RFC 3339: when the last package will have been sent. */
   expectedEndAt: string;
 }
 
 /**
- * Splits what is ready into chunks, chooses the canary before the first package is sent, and records when sending will
- * be done.
+ * Says what turns are taken with, chooses the canary before the first package is sent, and records when sending will be
+ * done.
  * @throws OutstandingIndexBehind for a moment after packaging, when a canary is to be chosen
  * @throws InvalidTaskInput
  */
@@ -36,8 +29,7 @@ export async function planSends(input: unknown, deciding: Deciding): Promise<Sen
   const packages = states.ready + states.sending;
   const isCanaryTurn = await canaryIsNext(run, states.ready, deciding);
   const expectedEndAt = await forecast(run, packages, deciding);
-  const chunks = isCanaryTurn ? [CANARY_CHUNK] : bucketChunks(packages, deciding.settings.packagesPerChunk);
-  return { chunks, expectedEndAt };
+  return { chunks: [isCanaryTurn ? CANARY_CHUNK : EVERYTHING], expectedEndAt };
 }
 
 /** Whether only the canary's packages may be sent now; chooses them when nobody has. */
@@ -73,6 +65,8 @@ async function forecast(run: RunContext, packages: number, deciding: Deciding): 
     now,
   });
   const expectedEndAt = new Date(end).toISOString();
+  // What was said of sending stands while the run only asks.
+  if (packages === 0) return expectedEndAt;
   const { deadline } = run;
   const isBeforeDeadline = deadline === undefined ? undefined : end <= Date.parse(deadline);
   await runs.updateRunRecord(run.period.id, {

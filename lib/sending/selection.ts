@@ -15,6 +15,8 @@ export interface Canary {
 
 /** The chunk that stands for the canary's packages. Any other chunk is a range of buckets, `0-15`. */
 export const CANARY_CHUNK = 'canary';
+/** The chunk of all packages. */
+export const EVERYTHING = `0-${BUCKETS - 1}`;
 
 /** Every package of a run. */
 export function wholeRun(run: RunContext): PackageSelection {
@@ -39,15 +41,6 @@ export async function selectionOf(run: RunContext, chunk: string, runs: RunStore
   return { ...wholeRun(run), buckets: { from: Number(from), to: Number(to) } };
 }
 
-/** Chunks of about equal size that together are the whole run. */
-export function bucketChunks(packages: number, packagesPerChunk: number): string[] {
-  const chunks = Math.min(BUCKETS, Math.max(1, Math.ceil(packages / packagesPerChunk)));
-  return Array.from({ length: chunks }, (_, index) => {
-    const from = Math.floor((index * BUCKETS) / chunks);
-    return `${from}-${Math.floor(((index + 1) * BUCKETS) / chunks) - 1}`;
-  });
-}
-
 /** The packages that are sent first. */
 export function canarySelection(run: RunContext, { clients }: Canary): PackageSelection {
   return { ...wholeRun(run), clients };
@@ -61,16 +54,6 @@ export function loadCanary(run: RunContext, runs: RunStore): Promise<Canary | un
 /** Keeps the canary of a run, or that it passed. */
 export function saveCanary(run: RunContext, canary: Canary, runs: RunStore): Promise<void> {
   return runs.saveValue(run.runId, 'canary', [], canary);
-}
-
-/** Whether so many packages of a run failed that nothing more is sent before `assess` has judged. */
-export async function judgementIsDue(run: RunContext, runs: RunStore): Promise<boolean> {
-  return (await runs.loadValue<{ isDue: boolean }>(run.runId, 'judgement', []))?.isDue ?? false;
-}
-
-/** Asks `assess` for its judgement, or records that it has judged. */
-export function saveJudgement(run: RunContext, judgement: { isDue: boolean }, runs: RunStore): Promise<void> {
-  return runs.saveValue(run.runId, 'judgement', [], judgement);
 }
 
 const period = z.object({ id: z.string(), from: z.string(), to: z.string() });
@@ -95,4 +78,9 @@ export function parseTaskInput<Schema extends z.ZodMiniType>(schema: Schema, inp
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || '(top)'}: ${message}`);
   throw new InvalidTaskInput(`The input of this task cannot be used: ${faults.join('; ')}`);
+}
+
+/** Wait states know whole seconds. */
+export function wholeSecond(milliseconds: number): string {
+  return new Date(Math.floor(milliseconds / 1000) * 1000).toISOString();
 }

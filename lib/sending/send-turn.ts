@@ -17,6 +17,8 @@ export interface SendTurnResult {
   /** Packages that left the state of waiting to be sent. */
   settled: number;
   rejected: number;
+  /** Packages that are with the API now, and not known to be done. */
+  submitted: number;
   /** Whether packages that wait to be sent were left. */
   remaining: boolean;
   /** Milliseconds since the epoch: not before then is it worth going on, quota aside. */
@@ -60,7 +62,9 @@ export class SendTurn {
   readonly #requestSlots: LimitFunction;
   readonly #preparing = pLimit(PREPARING_AHEAD);
   readonly #retries: { at: number; candidate: OutstandingPackage }[] = [];
-  readonly #result: SendTurnResult = { settled: 0, rejected: 0, remaining: false, notBefore: 0 };
+  /** Packages leased in this turn: while their requests are under way, the index lists them as left behind. */
+  readonly #taken = new Set<string>();
+  readonly #result: SendTurnResult = { settled: 0, rejected: 0, submitted: 0, remaining: false, notBefore: 0 };
   /** What packages were told since anything was answered: that we have no right to ask. */
   readonly #refusals = new Map<string, string>();
   #notYetLeft = 0;
@@ -181,9 +185,11 @@ export class SendTurn {
     const { packages, transitions, clock, settings } = this.#sending;
     const { periodId } = this.#selection;
     const before = await packages.loadHead(periodId, clientId, part);
-    if (!before || !this.#isToBeSent(before)) return undefined;
-    if (before.state === 'ready' && (before.dueAt ?? 0) > clock.now()) {
-      this.#retries.push({ at: before.dueAt ?? 0, candidate });
+    const freeAt = before && freeFrom(before);
+    if (!before || freeAt === undefined || (before.state === 'sending' && this.#taken.has(before.packageId)))
+      return undefined;
+    if (freeAt > clock.now()) {
+      this.#retries.push({ at: freeAt, candidate });
       return undefined;
     }
     if (before.attemptCount >= settings.attemptsLimit && before.state === 'sending') {
@@ -193,6 +199,7 @@ export class SendTurn {
     if (mayBeForgotten(before, keyRetention(this.#sending), this.#leaseEnd())) {
       await transitions.apply(before, asked(before, clock.now()));
       this.#result.settled += 1;
+      this.#result.submitted += 1;
       return undefined;
     }
     const revision = await packages.loadRevision(periodId, clientId, part, before.revision);
@@ -205,6 +212,7 @@ export class SendTurn {
     }
     // An adapter that looks up by itself is never in doubt of an earlier request.
     const { looksUp = false } = this.#sending.api.facts;
+    this.#taken.add(before.packageId);
     const taken = await transitions.apply(before, leased(before, this.#leaseEnd(), looksUp, clock.now()));
     return taken && { before, leased: taken, body };
   }
@@ -228,11 +236,6 @@ export class SendTurn {
     const renewed = await transitions.apply(prepared.leased, held(this.#leaseEnd()));
     if (renewed) prepared.leased = renewed;
     return renewed !== undefined;
-  }
-
-  #isToBeSent(head: PackageHead): boolean {
-    if (head.state === 'ready') return true;
-    return head.state === 'sending' && (head.leaseUntil ?? 0) < this.#sending.clock.now();
   }
 
   /** One request after the other until the submission is done; what each came to is kept before the next one leaves. */
@@ -317,6 +320,7 @@ export class SendTurn {
     await transitions.apply(prepared.leased, { name, change: { ...change, ...due }, attempt });
     if (change.state === 'ready') this.#retries.push({ at, candidate });
     else this.#result.settled += 1;
+    if (change.state === 'submitted') this.#result.submitted += 1;
     if (change.state === 'rejected' || change.state === 'parked') this.#result.rejected += 1;
   }
 
@@ -364,4 +368,10 @@ export class SendTurn {
     this.#result.remaining = true;
     await this.#sending.transitions.apply(leased, putBack(before));
   }
+}
+
+/** From when on a package may be sent, in milliseconds since the epoch; undefined when it is not to be sent. */
+function freeFrom({ state, dueAt = 0, leaseUntil = 0 }: PackageHead): number | undefined {
+  if (state === 'ready') return dueAt;
+  return state === 'sending' ? leaseUntil + 1 : undefined;
 }

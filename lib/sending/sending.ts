@@ -19,7 +19,6 @@ export interface SendingSettings {
   keyRetentionMilliseconds: number;
   pollStartMilliseconds: number;
   pollMaximumMilliseconds: number;
-  packagesPerChunk: number;
   /** Packages to send first; 0 for none. */
   canary: number;
   /** Requests that one package takes at most; absent: one. */

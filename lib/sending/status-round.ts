@@ -23,15 +23,14 @@ export const statusRounds = {
 /** The rounds of status reads of one chunk, as they travel through the state machine. */
 export type StatusRounds = z.output<z.ZodMiniObject<typeof statusRounds>>;
 
-/** Before the first round. */
-export const NO_STATUS_ROUNDS: StatusRounds = { aged: { packages: 0, logarithms: 0 } };
-
 /** One round, or as much of it as one turn allowed. */
 export interface StatusRound {
   /** Absent when there was nothing to read, or it was somebody else's turn. */
   result?: PollTurnResult;
   rounds: StatusRounds;
-  /** When to read again, milliseconds since the epoch; infinite when there is nothing to read. */
+  /** Packages of which the outcome is still to be asked for. */
+  pending: number;
+  /** When to read again, milliseconds since the epoch. */
   nextAt: number;
 }
 
@@ -54,7 +53,12 @@ export async function readStatuses(
   sending: SendingWithApi,
 ): Promise<StatusRound> {
   const submitted = await sending.outstanding.count(selection, 'submitted');
-  if (submitted === 0) return { rounds, nextAt: Number.POSITIVE_INFINITY };
+  const { clock, settings } = sending;
+  const startedAt = clock.now();
+  if (submitted === 0) {
+    const nextAt = startedAt + settings.pollStartMilliseconds;
+    return { rounds: { aged: rounds.aged, lastRoundAt: startedAt }, pending: 0, nextAt };
+  }
   const request = {
     id: turnIdOfRun(run.runId, 'status', chunk),
     kind: 'status' as const,
@@ -63,25 +67,26 @@ export async function readStatuses(
   const answer = await inTurn(sending, request, ({ pacer, health }) =>
     new PollTurn(sending, selection, pacer, health, rounds.lastRoundAt ?? 0).poll(rounds.cursor),
   );
-  if ('waitUntil' in answer) return { rounds, nextAt: answer.waitUntil };
+  if ('waitUntil' in answer) return { rounds, pending: submitted, nextAt: answer.waitUntil };
   const { result } = answer;
   if (result.credentialsRefused !== undefined) throw new InvoiceApiRefusedCredentials(result.credentialsRefused);
-  const now = sending.clock.now();
+  const now = clock.now();
   const aged = {
     packages: rounds.aged.packages + result.aged.packages,
     logarithms: rounds.aged.logarithms + result.aged.logarithms,
   };
   // A round that was cut short goes on as soon as the quota allows, which the next turn finds out.
   if (result.cursor !== undefined) {
-    return { result, rounds: { ...rounds, aged, cursor: result.cursor }, nextAt: now + 1_000 };
+    return { result, rounds: { ...rounds, aged, cursor: result.cursor }, pending: submitted, nextAt: now + 1_000 };
   }
-  return { result, rounds: { aged, lastRoundAt: now }, nextAt: nextRoundAt(result, aged, rounds.lastRoundAt, sending) };
+  const nextAt = nextRoundAt(result, aged, rounds.lastRoundAt, sending);
+  return { result, rounds: { aged, lastRoundAt: now }, pending: result.pending, nextAt };
 }
 
 /**
  * How old packages of this chunk typically become before they are finished, in milliseconds; 0 while too few are known.
  */
-export function typicalAgeOf({ aged: { packages, logarithms } }: StatusRounds): number {
+export function typicalAgeOf({ aged: { packages, logarithms } }: Pick<StatusRounds, 'aged'>): number {
   // The geometric mean: a few that take days say nothing about the rest.
   return packages < OUTCOMES_FOR_A_PACE ? 0 : Math.exp(logarithms / packages);
 }
@@ -92,8 +97,8 @@ function nextRoundAt(
   lastRoundAt: number | undefined,
   { clock, settings }: SendingWithApi,
 ): number {
-  if (result.pending === 0) return Number.POSITIVE_INFINITY;
   const now = clock.now();
+  if (result.pending === 0) return now + settings.pollStartMilliseconds;
   const youngestAge = now - (result.youngestSubmittedAt ?? now);
   const sinceLast = now - (lastRoundAt ?? now - youngestAge);
   const wait = nextPollWait(

@@ -34,7 +34,7 @@ async function deployedFunctions(): Promise<{ name: string; environment: Record<
 
 test('every function refuses settings that usage was not counted by, before it does anything', async () => {
   const functions = await deployedFunctions();
-  expect(functions.map(({ name }) => name)).toEqual(expect.arrayContaining(['plan', 'send-chunk', 'close-period']));
+  expect(functions.map(({ name }) => name)).toEqual(expect.arrayContaining(['plan', 'take-turn', 'close-period']));
   const environmentBefore = { ...process.env };
   const refusals: Record<string, string> = {};
   for (const { name, environment } of functions) {

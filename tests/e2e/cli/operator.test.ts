@@ -150,7 +150,7 @@ describe('a run that ends with parked packages', () => {
     const { exitCode, stdout } = await world.halfmonth(['execution', failed?.name ?? '']);
 
     expect(exitCode).toBe(3);
-    expect(stdout).toContain('SendChunks: sends what is ready');
+    expect(stdout).toContain('TakeTurns: sends what is ready');
     expect(stdout).toMatch(/failed\. PackagesParked/);
   });
 

@@ -3,8 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterEach, expect, test } from '@jest/globals';
 import { httpInvoiceApi } from '../../../lib/invoice-api/http-invoice-api.ts';
-import { checkChunk } from '../../../lib/sending/check-chunk.ts';
-import { bookQuota, sendChunk } from '../../../lib/sending/send-chunk.ts';
+import { takeTurn } from '../../../lib/sending/take-turn.ts';
 import { drawsOf } from '../../../local/invoice-api-simulator/random.ts';
 import { startHttpServer } from '../../fixtures/http-server.ts';
 import { TEST_PERIOD, TEST_TOKEN } from '../../fixtures/invoice-api.ts';
@@ -213,16 +212,10 @@ test(`${ANSWERS} answers of any kind: no package ends in a wrong state, none is 
 
   const oneRound = async (): Promise<void> => {
     ahead += 3_700_000;
-    for (const work of [
-      async () => sendChunk(await bookQuota({ run, chunk: '0-15' }, sending), sending),
-      async () =>
-        checkChunk({ run, chunk: '0-15', booking: { startsAt: new Date(clock.now()).toISOString() } }, sending),
-    ]) {
-      await work().catch((error: unknown) => {
-        // What stops a run is right to stop it; a redrive goes on.
-        if (!(error instanceof Error) || !/RefusedCredentials|StatusReadRefused/.test(error.name)) throw error;
-      });
-    }
+    await takeTurn({ run, chunk: '0-15' }, sending).catch((error: unknown) => {
+      // What stops a run is right to stop it; a redrive goes on.
+      if (!(error instanceof Error) || !/RefusedCredentials|StatusReadRefused/.test(error.name)) throw error;
+    });
   };
   const heads = async () => {
     const all = [];

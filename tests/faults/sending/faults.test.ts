@@ -3,7 +3,7 @@ import type { PackageState } from '../../../lib/packages/package.ts';
 import { assess } from '../../../lib/sending/assess.ts';
 import { CanaryFailed, InvoiceApiRefusedCredentials, PackagesParked } from '../../../lib/sending/errors.ts';
 import { wholeRun } from '../../../lib/sending/selection.ts';
-import { bookQuota, sendChunk } from '../../../lib/sending/send-chunk.ts';
+import { takeTurn } from '../../../lib/sending/take-turn.ts';
 import type { SimulatorOptions } from '../../../local/invoice-api-simulator/simulator.ts';
 import { startTestInvoiceApi, TEST_PERIOD, TEST_TOKEN, type TestInvoiceApi } from '../../fixtures/invoice-api.ts';
 import { makePackage, makePackages, runSending, sendingOn, type TestSending, testRun } from '../../fixtures/sending.ts';
@@ -70,9 +70,8 @@ test('refused credentials stop the run, mark nothing as failed, and leave it red
   const { api, simulator } = await apiWith({ profile: 'perfect', token: 'another' });
   await makePackages(tables, 10);
   const sending = sendingOn(tables, api, FAST);
-  const booked = await bookQuota({ run: testRun(), chunk: '0-15' }, sending);
 
-  await expect(sendChunk(booked, sending)).rejects.toThrow(InvoiceApiRefusedCredentials);
+  await expect(takeTurn({ run: testRun(), chunk: '0-15' }, sending)).rejects.toThrow(InvoiceApiRefusedCredentials);
   expect(await statesOf(sending)).toEqual({ ready: 10 });
 
   simulator.setToken(TEST_TOKEN);
@@ -137,7 +136,7 @@ test('a block that the API asks for goes into the calendar and costs no attempt'
   await makePackages(tables, 20);
   const sending = sendingOn(tables, api, FAST);
 
-  const sent = await sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
+  const sent = await takeTurn({ run: testRun(), chunk: '0-15' }, sending);
 
   expect(sent.done).toBe(false);
   const { blockedUntil } = await sending.calendar.load();
@@ -161,6 +160,6 @@ test('a forecast past the deadline is told', async () => {
 });
 
 async function assessAfterSending(sending: TestSending): Promise<unknown> {
-  await sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
+  await takeTurn({ run: testRun(), chunk: '0-15' }, sending);
   return assess({ run: testRun() }, sending).catch((error: unknown) => error);
 }

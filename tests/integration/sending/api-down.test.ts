@@ -1,6 +1,6 @@
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, expect, test } from '@jest/globals';
-import { bookQuota, type SendChunkState, sendChunk } from '../../../lib/sending/send-chunk.ts';
+import { type TurnState, takeTurn } from '../../../lib/sending/take-turn.ts';
 import { quotaCalendarKey } from '../../../lib/store/keys.ts';
 import { startTestInvoiceApi, TEST_PERIOD } from '../../fixtures/invoice-api.ts';
 import { makePackage, sendingOn, type TestSending, testRun } from '../../fixtures/sending.ts';
@@ -28,24 +28,24 @@ async function loneAtDownApi(): Promise<{ tables: TestTables; sending: TestSendi
 test('an API that is down for minutes does not use up the attempts of a lone package', async () => {
   const { sending, passUntil } = await loneAtDownApi();
   const began = sending.clock.now();
-  let state: SendChunkState = await bookQuota({ run: testRun(), chunk: '0-15' }, sending);
+  let state: TurnState = await takeTurn({ run: testRun(), chunk: '0-15' }, sending);
   const blocks = new Set<number>();
 
   while (!state.done && sending.clock.now() < began + 180_000) {
-    state = await sendChunk(state, sending);
+    state = await takeTurn(state, sending);
     blocks.add((await sending.calendar.load()).blockedUntil);
     passUntil(Date.parse(state.booking.startsAt));
   }
 
   const head = await sending.packages.loadHead(TEST_PERIOD, 'acme', 1);
-  expect(head).toMatchObject({ state: 'ready', attemptCount: 6 });
-  // None, then two; after the second it waits longer than a chunk does, and the run goes on with it from assess.
-  expect(blocks.size).toBe(3);
+  expect(head).toMatchObject({ state: 'ready', attemptCount: 7 });
+  // None, then three, and one attempt is left for when it is over.
+  expect(blocks.size).toBe(4);
 });
 
 test('a calendar of the release before, which did not count failures over turns, goes on', async () => {
   const { tables, sending } = await loneAtDownApi();
-  await sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
+  await takeTurn({ run: testRun(), chunk: '0-15' }, sending);
   expect(await sending.calendar.load()).toMatchObject({ failuresInARow: 4 });
 
   await tables.documents.send(

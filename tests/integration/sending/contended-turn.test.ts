@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { EMPTY_CALENDAR } from '../../../lib/quota/calendar.ts';
-import { bookQuota, sendChunk } from '../../../lib/sending/send-chunk.ts';
+import { takeTurn } from '../../../lib/sending/take-turn.ts';
 import { startTestInvoiceApi, type TestInvoiceApi } from '../../fixtures/invoice-api.ts';
 import { makePackages, sendingOn, testRun } from '../../fixtures/sending.ts';
 import { startTestTables, type TestTables } from '../../fixtures/tables.ts';
@@ -21,13 +21,12 @@ test("one who finds another's turn comes again after now, so that the state mach
   const now = Date.parse('2026-11-16T02:00:00.400Z');
   const clock = { now: () => now, sleep: async () => {} };
   const sending = sendingOn(tables, invoiceApi.api, {}, { clock });
-  const booked = await bookQuota({ run: testRun(), chunk: '0-15' }, sending);
   const open = { id: 'other', kind: 'send', requests: 1, clock: 'other', openedAt: now } as const;
   await sending.calendar.change(() => ({
     calendar: { ...EMPTY_CALENDAR, open: { ...open, until: now + 200, expiresAt: now + 2_000 } },
   }));
 
-  const answer = await sendChunk(booked, sending);
+  const answer = await takeTurn({ run: testRun(), chunk: '0-15' }, sending);
 
   expect(answer).toMatchObject({ done: false, turns: 1 });
   expect(Date.parse(answer.booking.startsAt)).toBeGreaterThan(now);

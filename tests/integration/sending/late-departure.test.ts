@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
 import { httpInvoiceApi } from '../../../lib/invoice-api/http-invoice-api.ts';
-import { bookQuota, sendChunk } from '../../../lib/sending/send-chunk.ts';
+import { takeTurn } from '../../../lib/sending/take-turn.ts';
 import { startHttpServer } from '../../fixtures/http-server.ts';
 import { startTestInvoiceApi, TEST_TOKEN } from '../../fixtures/invoice-api.ts';
 import { makePackages, sendingOn, testRun } from '../../fixtures/sending.ts';
@@ -36,7 +36,7 @@ test('requests that wait for the token count from when they leave, so that they 
   started.push(invoiceApi);
   const sending = sendingOn(tables, invoiceApi.api, { quota: QUOTA });
 
-  const sent = await sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
+  const sent = await takeTurn({ run: testRun(), chunk: '0-15' }, sending);
 
   expect(sent).toMatchObject({ done: true, settled: 40 });
   expect(invoiceApi.simulator.report()).toMatchObject({ violations: 0, requests: { total: 40 } });
@@ -63,7 +63,7 @@ test('a server that hangs up after each answer sees no window exceeded', async (
   started.push(server, { stop: async () => api.close() });
   const sending = sendingOn(tables, api, { quota: QUOTA });
 
-  const sent = await sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
+  const sent = await takeTurn({ run: testRun(), chunk: '0-15' }, sending);
 
   expect(sent).toMatchObject({ done: true, settled: 30 });
   expect(arrivals).toHaveLength(30);

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { assess } from '../../../lib/sending/assess.ts';
 import { wholeRun } from '../../../lib/sending/selection.ts';
-import { bookQuota, type SendChunkState, sendChunk } from '../../../lib/sending/send-chunk.ts';
 import type { SendingSettings } from '../../../lib/sending/sending.ts';
+import { type TurnState, takeTurn } from '../../../lib/sending/take-turn.ts';
 import { startTestInvoiceApi, type TestInvoiceApi } from '../../fixtures/invoice-api.ts';
 import { makePackages, sendingOn, type TestSending, testRun } from '../../fixtures/sending.ts';
 import { startTestTables, type TestTables } from '../../fixtures/tables.ts';
@@ -56,9 +56,9 @@ test('the outcome of packages is known while others still wait for the quota', a
   const { sending, passHour } = sendingByTheHour();
   answerBeforeProcessing(sending);
 
-  const first = await sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
+  const first = await takeTurn({ run: testRun(), chunk: '0-15' }, sending);
   passHour();
-  const second = await sendChunk(first, sending);
+  const second = await takeTurn(first, sending);
 
   expect(second).toMatchObject({ done: false, settled: 2 * PACKAGES_AN_HOUR });
   const { states } = await sending.countPackages(wholeRun(testRun()));
@@ -77,7 +77,7 @@ test('reading takes a request or two of a window that both kinds share, and leav
   });
   answerBeforeProcessing(sending);
 
-  const first = await sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
+  const first = await takeTurn({ run: testRun(), chunk: '0-15' }, sending);
   // Somebody else's turn keeps the second from reading.
   passHour();
   const now = sending.clock.now();
@@ -85,10 +85,10 @@ test('reading takes a request or two of a window that both kinds share, and leav
   await sending.calendar.change((calendar) => ({
     calendar: { ...calendar, open: { ...other, until: now + 60_000, expiresAt: now + 60_000 } },
   }));
-  const second = await sendChunk(first, sending);
+  const second = await takeTurn(first, sending);
   await sending.calendar.change(({ open: _ended, ...calendar }) => ({ calendar }));
   passHour();
-  const third = await sendChunk(second, sending);
+  const third = await takeTurn(second, sending);
 
   expect(second).toMatchObject({ settled: PACKAGES_AN_HOUR, done: false });
   expect(third).toMatchObject({ settled: 2 * PACKAGES_AN_HOUR - 1, done: false });
@@ -101,10 +101,9 @@ test('when more packages fail than the limit allows, assess decides before the r
   await makePackages(tables, 3 * PACKAGES_AN_HOUR);
   const { sending } = sendingByTheHour({ failureShareLimit: 0.1 });
 
-  const state: SendChunkState = await sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
+  const state: TurnState = await takeTurn({ run: testRun(), chunk: '0-15' }, sending);
 
   expect(state).toMatchObject({ done: true, rejected: PACKAGES_AN_HOUR });
-  expect(await bookQuota({ run: testRun(), chunk: '8-15' }, sending)).toMatchObject({ done: true });
   await expect(assess({ run: testRun() }, sending)).rejects.toMatchObject({
     name: 'TooManyPackagesFailed',
     failed: PACKAGES_AN_HOUR,
@@ -121,7 +120,7 @@ test('a turn that could send everything stops when too many fail', async () => {
     maximumConcurrency: 2,
   });
 
-  const state = await sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
+  const state = await takeTurn({ run: testRun(), chunk: '0-15' }, sending);
 
   expect(state).toMatchObject({ done: true });
   // Twenty are what it takes, and what was prepared by then goes out.
@@ -130,16 +129,16 @@ test('a turn that could send everything stops when too many fail', async () => {
   expect(states.ready).toBeGreaterThan(60);
 });
 
-test('when the limit bears what failed, assess lets the chunks go on', async () => {
+test('when the limit bears what failed, assess lets the run go on', async () => {
   invoiceApi = await startTestInvoiceApi({ profile: 'perfect', faults: { invalid: 1 } });
   await makePackages(tables, 3 * PACKAGES_AN_HOUR);
   const { sending } = sendingByTheHour({ failureShareLimit: 0.1 });
-  await sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
+  await takeTurn({ run: testRun(), chunk: '0-15' }, sending);
 
   const lenient = { ...sending, settings: { ...sending.settings, failureShareLimit: 1 } };
   await expect(assess({ run: testRun() }, lenient)).resolves.toMatchObject({ next: 'send' });
 
-  expect(await bookQuota({ run: testRun(), chunk: '8-15' }, lenient)).toMatchObject({ done: false });
+  await expect(takeTurn({ run: testRun(), chunk: '0-15' }, lenient)).resolves.toMatchObject({ done: false });
 });
 
 test('a state of the release before, which knows nothing of reading between turns, goes on', async () => {
@@ -155,5 +154,5 @@ test('a state of the release before, which knows nothing of reading between turn
     done: false,
   };
 
-  await expect(sendChunk(before, sending)).resolves.toMatchObject({ done: true, turns: 5, settled: 3 });
+  await expect(takeTurn(before, sending)).resolves.toMatchObject({ done: true, turns: 5, settled: 3 });
 });

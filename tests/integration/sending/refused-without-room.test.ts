@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { InvoiceApiRefusedCredentials } from '../../../lib/sending/errors.ts';
-import { bookQuota, sendChunk } from '../../../lib/sending/send-chunk.ts';
+import { takeTurn } from '../../../lib/sending/take-turn.ts';
 import { startTestInvoiceApi, TEST_PERIOD } from '../../fixtures/invoice-api.ts';
 import { makePackage, sendingOn, testRun } from '../../fixtures/sending.ts';
 import { startTestTables } from '../../fixtures/tables.ts';
@@ -18,7 +18,7 @@ test('credentials that were refused stop the run and stand in the history, also 
   const quota = { send: [{ requests: 1, seconds: 3600 }], status: [], shared: [] };
   const sending = sendingOn(tables, invoiceApi.api, { quota });
 
-  const refused = sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
+  const refused = takeTurn({ run: testRun(), chunk: '0-15' }, sending);
 
   await expect(refused).rejects.toThrow(InvoiceApiRefusedCredentials);
   expect(await sending.packages.loadHead(TEST_PERIOD, 'acme', 1)).toMatchObject({

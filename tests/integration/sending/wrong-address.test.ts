@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { httpInvoiceApi } from '../../../lib/invoice-api/http-invoice-api.ts';
 import { InvoiceApiNotThere } from '../../../lib/sending/errors.ts';
-import { bookQuota, sendChunk } from '../../../lib/sending/send-chunk.ts';
+import { takeTurn } from '../../../lib/sending/take-turn.ts';
 import { startHttpServer } from '../../fixtures/http-server.ts';
 import { TEST_PERIOD, TEST_TOKEN } from '../../fixtures/invoice-api.ts';
 import { makePackages, sendingOn, type TestSending, testRun } from '../../fixtures/sending.ts';
@@ -28,7 +28,7 @@ async function startSending(answer: (submission: { packageId: string }) => { sta
   started.push({ stop: () => api.close() }, server, tables);
   await makePackages(tables, 20);
   const sending = sendingOn(tables, api, { maximumConcurrency: 2 });
-  const send = async () => sendChunk(await bookQuota({ run: testRun(), chunk: '0-15' }, sending), sending);
+  const send = async () => takeTurn({ run: testRun(), chunk: '0-15' }, sending);
   return { sending, send, url: server.url };
 }
 

@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { forecastEnd, shortestTime } from '../../../lib/quota/forecast.ts';
 import { InvalidQuota, limitsOf, parseQuotaWindows } from '../../../lib/quota/quota.ts';
 import { ConcurrencyTuner } from '../../../lib/sending/concurrency-tuner.ts';
-import { bucketChunks } from '../../../lib/sending/selection.ts';
 import { nextPollWait } from '../../../lib/sending/status-round.ts';
 
 describe('a quota in words', () => {
@@ -101,16 +100,4 @@ describe('polling', () => {
     }
     expect(reads).toBeLessThan(100);
   });
-});
-
-test('chunks are all buckets, each once, whatever their number', () => {
-  fc.assert(
-    fc.property(fc.nat(1_000_000), fc.integer({ min: 1, max: 100_000 }), (packages, perChunk) => {
-      const buckets = bucketChunks(packages, perChunk).flatMap((chunk) => {
-        const [from = 0, to = -1] = chunk.split('-').map(Number);
-        return Array.from({ length: to - from + 1 }, (_, index) => from + index);
-      });
-      expect(buckets).toEqual(Array.from({ length: 16 }, (_, bucket) => bucket));
-    }),
-  );
 });

@@ -3,7 +3,7 @@ import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { invoiceApiFrom } from '#invoice-api';
-import { checkChunk } from '../lib/sending/check-chunk.ts';
+import { takeTurn } from '../lib/sending/take-turn.ts';
 import { foundationOf } from './wiring/foundation.ts';
 import { powertoolsMetrics, sendingFrom } from './wiring/sending.ts';
 
@@ -11,11 +11,11 @@ const metrics = new Metrics();
 const { api, token } = invoiceApiFrom(process.env);
 const sending = { ...sendingFrom(process.env, powertoolsMetrics(metrics)), api };
 
-/** Asks for the status of a chunk's packages and sends again what needs it. */
+/** Reads and sends what is due. */
 export const handler = middy()
   .use(foundationOf(process.env))
   .use(logMetrics(metrics))
   .use(token.middleware)
   .handler((input: unknown, context: Context) =>
-    checkChunk(input, { ...sending, remainingMilliseconds: () => context.getRemainingTimeInMillis() }),
+    takeTurn(input, { ...sending, remainingMilliseconds: () => context.getRemainingTimeInMillis() }),
   );
