@@ -30,10 +30,17 @@ export const CONTRACT = 'contract';
  */
 export async function chosenAdapter({ invoiceApi }: Settings, file: string): Promise<ChosenAdapter | undefined> {
   const name = invoiceApi.adapter ?? CONTRACT;
-  if (name === CONTRACT) {
-    if (invoiceApi.settings === undefined) return undefined;
-    throw invalid(file, ['invoiceApi.settings: are for an adapter, and an API of the contract needs none']);
-  }
+  if (name !== CONTRACT) return adapterOf(name, invoiceApi.settings, file);
+  if (invoiceApi.settings === undefined) return undefined;
+  throw invalid(file, ['invoiceApi.settings: are for an adapter, and an API of the contract needs none']);
+}
+
+/**
+ * An adapter by its name or the path of its module, made from its settings.
+ * @param file what the settings come from, for the message
+ * @throws InvalidSettings naming the adapters there are, or each fault in its settings with its path
+ */
+export async function adapterOf(name: string, settings: unknown, file: string): Promise<ChosenAdapter> {
   const path = fileURLToPath(new URL(BUILT_IN[name] ?? name, ROOT));
   if (!existsSync(path) || !/\.[cm]?[jt]s$/.test(path)) {
     const known = [CONTRACT, ...Object.keys(BUILT_IN)].join(', ');
@@ -43,7 +50,7 @@ export async function chosenAdapter({ invoiceApi }: Settings, file: string): Pro
   if (typeof definition?.create !== 'function') {
     throw invalid(file, [`invoiceApi.adapter: ${name} has no default export made with defineAdapter`]);
   }
-  const checked = definition.settings.safeParse(invoiceApi.settings ?? {});
+  const checked = definition.settings.safeParse(settings ?? {});
   if (checked.success) return { definition, adapter: definition.create(checked.data), path };
   throw invalid(
     file,
@@ -78,6 +85,9 @@ export function withQuotaPresets(settings: Settings, chosen: ChosenAdapter | und
 export interface AdapterPackaging {
   /** Where the API is unless it is said otherwise. */
   invoiceApiUrl: string;
+  /** Its name and settings, for the command line, which asks the API through the same adapter. */
+  name: string;
+  settingsText: string;
   requestsPerSubmission: number;
   /** Whether the functions keep an access token in Parameter Store. */
   keepsAccessToken: boolean;
@@ -89,15 +99,26 @@ export interface AdapterPackaging {
 /** Works out what follows from the adapter (see {@link AdapterPackaging}). */
 export function adapterPackaging({ invoiceApi }: Settings, chosen: ChosenAdapter | undefined): AdapterPackaging {
   if (!chosen) {
-    return { invoiceApiUrl: '', requestsPerSubmission: 1, keepsAccessToken: false, alias: {}, define: {} };
+    return {
+      invoiceApiUrl: '',
+      name: CONTRACT,
+      settingsText: '{}',
+      requestsPerSubmission: 1,
+      keepsAccessToken: false,
+      alias: {},
+      define: {},
+    };
   }
   const { definition, adapter, path } = chosen;
   return {
     invoiceApiUrl: definition.baseUrl,
+    name: invoiceApi.adapter ?? CONTRACT,
+    settingsText: JSON.stringify(invoiceApi.settings ?? {}),
     requestsPerSubmission: adapter.facts.requestsPerSubmission,
     keepsAccessToken: adapter.authentication.kind === 'client-credentials',
     alias: {
       '#invoice-api': fileURLToPath(new URL('functions/wiring/adapted-invoice-api.ts', ROOT)),
+      '#invoice-api-obstacles': fileURLToPath(new URL('functions/wiring/adapted-obstacles.ts', ROOT)),
       '#invoice-api-adapter': path,
     },
     // In the bundle, since a function's environment holds 4 KB.

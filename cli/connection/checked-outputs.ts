@@ -20,6 +20,8 @@ const outputsSchema = z.object({
   StatusQuota: z.string(),
   SharedQuota: z.string(),
   ConfigurationHash: z.string(),
+  InvoiceApiAdapter: z.optional(z.string()),
+  InvoiceApiSettings: z.optional(z.string()),
   CertificateKeyId: z.optional(z.string()),
   AlarmTopicArn: z.optional(z.string()),
 }) satisfies z.ZodMiniType<CloudOutputs>;

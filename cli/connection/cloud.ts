@@ -1,5 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import type { InvoiceApiAdapter } from '../../lib/invoice-api/adapters/adapter.ts';
+import type { HttpInvoiceApi } from '../../lib/invoice-api/http-invoice-api.ts';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import { parseQuotaWindows, type Quota } from '../../lib/quota/quota.ts';
 
@@ -30,6 +32,10 @@ export interface CloudOutputs {
   StatusQuota: string;
   SharedQuota: string;
   ConfigurationHash: string;
+  /** The adapter that the functions reach the invoice API through; absent in stacks of earlier versions. */
+  InvoiceApiAdapter?: string | undefined;
+  /** Its settings as JSON; absent in stacks of earlier versions. */
+  InvoiceApiSettings?: string | undefined;
   /** The key that signs certificates, or `none`; absent in stacks of earlier versions. */
   CertificateKeyId?: string | undefined;
   /** Where alarms go; absent in stacks of earlier versions. */
@@ -38,6 +44,9 @@ export interface CloudOutputs {
 
 /** How long a command waits for one answer of the invoice API. */
 export const API_TIMEOUT_MILLISECONDS = 30_000;
+
+/** What the output says where the API speaks the contract. */
+const CONTRACT = 'contract';
 
 /** More than any command has under way at once. */
 const MAXIMUM_SOCKETS = 64;
@@ -114,8 +123,25 @@ export class Cloud {
     return new SQSClient({ ...this.#configuration, useQueueUrlAsEndpoint: false });
   }
 
+  /**
+   * The adapter that the functions reach the invoice API through; undefined where it speaks the contract.
+   * @throws InvalidSettings when the adapter's module is not here
+   */
+  async adapter(): Promise<InvoiceApiAdapter | undefined> {
+    const { InvoiceApiAdapter: name = CONTRACT, InvoiceApiSettings: settings = '{}' } = this.outputs;
+    if (name === CONTRACT) return undefined;
+    const { adapterOf } = await import('../../config/adapter.ts');
+    return (await adapterOf(name, JSON.parse(settings), `What stage ${this.target.name} was deployed with`)).adapter;
+  }
+
   /** The invoice API itself, to read from. */
-  async invoiceApi() {
+  async invoiceApi(): Promise<HttpInvoiceApi> {
+    const adapter = await this.adapter();
+    if (adapter) {
+      const { adaptedApiOf } = await import('./adapted-api.ts');
+      const configuration = { ...this.#configuration, timeoutMilliseconds: API_TIMEOUT_MILLISECONDS };
+      return adaptedApiOf(adapter, this.outputs, this.tables, configuration);
+    }
     const [{ httpInvoiceApi }, { parameterToken }] = await Promise.all([
       import('../../lib/invoice-api/http-invoice-api.ts'),
       import('../../lib/invoice-api/parameter-token.ts'),

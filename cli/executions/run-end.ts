@@ -69,6 +69,16 @@ export async function showEnd(
         .slice(0, CLIENTS_SHOWN)
         .map(({ clientId, change, difference = {} }) => [clientId, change, totalsWords(difference)]),
     );
+    const kept = clients.filter(({ obstacles = [] }) => obstacles.length > 0);
+    if (kept.length > 0) {
+      const parked = `${plural(kept.length, 'client')} would not be billed, since packages would be parked:`;
+      output.line(output.style('yellow', parked));
+      const reasons = kept.flatMap(({ clientId, obstacles = [] }) =>
+        obstacles.map((reason) => `  ${clientId}: ${reason}`),
+      );
+      for (const reason of reasons.slice(0, CLIENTS_SHOWN)) output.line(reason);
+      if (reasons.length > CLIENTS_SHOWN) output.line(`  and ${reasons.length - CLIENTS_SHOWN} more: with --json`);
+    }
     if (clients.length > CLIENTS_SHOWN)
       output.line(`The full list of ${plural(clients.length, 'client')}: with --json`);
   }

@@ -1,7 +1,9 @@
+import { NotOfferedByInvoiceApi } from '../../lib/invoice-api/adapters/adapted-invoice-api.ts';
 import type { PackageReport } from '../../lib/invoice-api/invoice-api.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import { turnIdOfCommand } from '../../lib/quota/turn-ids.ts';
 import type { Cloud } from '../connection/cloud.ts';
+import { byPackage } from '../packages/by-package.ts';
 import { CommandFailed } from '../terminal/errors.ts';
 import { command } from '../terminal/next-command.ts';
 import type { Output } from '../terminal/output.ts';
@@ -16,7 +18,7 @@ export async function listedByApi(cloud: Cloud, periodId: PeriodId, output: Outp
   const api = await cloud.invoiceApi();
   let said: string | undefined;
   try {
-    return await listPeriod(
+    const listed = await listPeriod(
       { ...(await turnTaker(cloud)), api },
       periodId,
       turnIdOfCommand(`listing of ${periodId}`),
@@ -26,7 +28,11 @@ export async function listedByApi(cloud: Cloud, periodId: PeriodId, output: Outp
         said = whom;
       },
     );
+    return cloud.outputs.InvoiceApiAdapter === undefined || cloud.outputs.InvoiceApiAdapter === 'contract'
+      ? listed
+      : byPackage(listed);
   } catch (error) {
+    if (error instanceof NotOfferedByInvoiceApi) throw new CommandFailed('NOT_OFFERED', error.message);
     if (!(error instanceof PeriodNotListed)) throw error;
     throw new CommandFailed(
       'INVOICE_API',

@@ -112,6 +112,11 @@ async function queueDepth(cloud: Cloud, QueueUrl: string, what: string, whenAny:
  * A listing changes nothing at the API; it costs one status read of the quota, so it waits its turn, if not for long.
  */
 async function invoiceApi(cloud: Cloud) {
+  const adapter = await cloud.adapter();
+  if (adapter && !adapter.list) {
+    const words = `${cloud.outputs.InvoiceApiUrl}: not asked, since this API has no listing that doctor could ask for`;
+    return { state: 'good', words } as const;
+  }
   const api = await cloud.invoiceApi();
   try {
     const { id } = lastEndedPeriod(Date.now(), cloud.calendar);

@@ -1,4 +1,3 @@
-import definition from '#invoice-api-adapter';
 import { adaptedInvoiceApi } from '../../lib/invoice-api/adapters/adapted-invoice-api.ts';
 import { authorizationOf } from '../../lib/invoice-api/adapters/authorization.ts';
 import { parameterAccessToken } from '../../lib/invoice-api/adapters/parameter-access-token.ts';
@@ -6,11 +5,9 @@ import type { InvoiceApi } from '../../lib/invoice-api/invoice-api.ts';
 import { type ParameterToken, parameterToken } from '../../lib/invoice-api/parameter-token.ts';
 import { AccessTokenClaim } from '../../lib/store/access-token-store.ts';
 import { ClientStore } from '../../lib/store/client-store.ts';
+import { chosenAdapter } from './chosen-adapter.ts';
 import { tablesOf } from './tables.ts';
 import { type Environment, readVariables } from './variables.ts';
-
-/** What `invoiceApi.settings` of the stage says: packaging puts it here. */
-declare const INVOICE_API_SETTINGS: unknown;
 
 /**
  * The invoice API behind the adapter that packaging chose. Stands in for `invoice-api.ts` in the bundles of such a
@@ -27,7 +24,7 @@ export function invoiceApiFrom(environment: Environment): { api: InvoiceApi; tok
     'REQUEST_TIMEOUT_SECONDS',
   );
   const tables = tablesOf(read);
-  const adapter = definition.create(definition.settings.parse(INVOICE_API_SETTINGS));
+  const adapter = chosenAdapter();
   const token = parameterToken(read.INVOICE_API_TOKEN_PARAMETER);
   const claim = new AccessTokenClaim(tables);
   const keeper = parameterAccessToken(read.INVOICE_API_TOKEN_PARAMETER, (milliseconds) => claim.claim(milliseconds));

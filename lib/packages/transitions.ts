@@ -38,7 +38,7 @@ export const TRANSITIONS = {
   answer: { by: 'sender', from: ['sending'], to: ['submitted', 'processed', 'rejected', 'ready', 'parked'] },
   /** Its key may be forgotten, so the API is asked what it holds before anything more is sent. */
   ask: { by: 'sender', from: ['ready', 'sending'], to: ['submitted'] },
-  /** Something is missing on our side; a person can mend it. */
+  /** Something is missing on our side, as the run that makes the package finds, or its sender; a person can mend it. */
   obstruct: { by: 'sender', from: ['ready', 'sending'], to: ['parked'] },
   /** Its sender crashed once too often. */
   abandon: { by: 'sender', from: ['sending'], to: ['parked'] },

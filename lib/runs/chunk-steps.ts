@@ -16,6 +16,8 @@ export interface PreviewEntry {
   totals?: MeterTotals;
   /** What would be added to what was processed, signed. */
   difference?: MeterTotals;
+  /** Why packages of this client would be parked instead of sent; absent where nothing keeps them. */
+  obstacles?: string[];
 }
 
 /** What one call of a worker leaves behind. */

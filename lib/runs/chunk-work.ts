@@ -18,6 +18,8 @@ export interface ChunkWorkDependencies {
   packages: PackageStore;
   dailyRecords: DailyRecordWriter;
   lateLedger: LateLedger;
+  /** What keeps a package from being sent at all; absent where nothing can. */
+  obstacleOf?: PackagingFrame['obstacleOf'];
   /** Milliseconds since the epoch. */
   now: () => number;
 }
@@ -50,7 +52,8 @@ export class ChunkWork {
   constructor(run: RunContext, dependencies: ChunkWorkDependencies, isFirstClose: boolean) {
     const { calendar, eventMaxAgeDays, packages, dailyRecords, lateLedger, now } = dependencies;
     this.runId = run.runId;
-    this.frame = { period: run.period, timeZone: calendar.timeZone, packages };
+    const { obstacleOf } = dependencies;
+    this.frame = { period: run.period, timeZone: calendar.timeZone, packages, obstacleOf };
     this.dailyRecords = dailyRecords;
     this.lateLedger = lateLedger;
     this.isFirstClose = isFirstClose;

@@ -49,6 +49,8 @@ export interface PackagingFrame {
   period: Period;
   timeZone: string;
   packages: PackageStore;
+  /** What keeps a package from being sent at all, such as a client without a customer; absent where nothing can. */
+  obstacleOf?: ((request: { body: string }) => Promise<string | undefined>) | undefined;
 }
 
 /**

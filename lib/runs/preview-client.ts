@@ -1,8 +1,9 @@
 import { MeterSums } from '../decimal/meter-sums.ts';
+import { bodyOf } from '../packages/document.ts';
 import type { ClientRecords } from '../store/client-reader.ts';
 import type { PreviewEntry } from './chunk-steps.ts';
 import type { ChunkWork } from './chunk-work.ts';
-import { type PlannedPackage, planPackages } from './client-packages.ts';
+import { type PackagingFrame, type PlannedPackage, planPackages } from './client-packages.ts';
 import { settleUsage } from './client-usage.ts';
 import { countDecisions, countUsage, hasLostUsage } from './package-client.ts';
 
@@ -17,15 +18,29 @@ export function previewClient(records: ClientRecords, work: ChunkWork): Promise<
   }
   const { clientId, heads } = records;
   for (const { state } of heads) sums.addState(state);
-  const list = (planned: readonly PlannedPackage[]): void => {
+  const list = (planned: readonly PlannedPackage[]): void | Promise<void> => {
     countDecisions(planned, heads.length > 0, sums);
     const entry = entryOf(clientId, planned, heads.length > 0);
-    if (entry) listing.push(entry);
+    if (!entry) return;
+    listing.push(entry);
+    return frame.obstacleOf && addObstacles(entry, planned, frame);
   };
   const planned = planPackages({ clientId, usage: settled.usage, heads }, frame);
   if (!Array.isArray(planned)) return planned.then(list);
-  list(planned);
-  return undefined;
+  return list(planned) ?? undefined;
+}
+
+async function addObstacles(
+  entry: PreviewEntry,
+  planned: readonly PlannedPackage[],
+  { obstacleOf }: PackagingFrame,
+): Promise<void> {
+  const obstacles: string[] = [];
+  for (const { revision } of planned) {
+    const obstacle = revision && (await obstacleOf?.({ body: bodyOf(revision.document, 1) }));
+    if (obstacle !== undefined) obstacles.push(obstacle);
+  }
+  if (obstacles.length > 0) entry.obstacles = obstacles;
 }
 
 function entryOf(clientId: string, planned: readonly PlannedPackage[], wasKnown: boolean): PreviewEntry | undefined {

@@ -1,8 +1,10 @@
 import pLimit from 'p-limit';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
+import { bodyOf } from '../packages/document.ts';
+import { obstructed } from '../packages/head-changes.ts';
 import { packageIdOf } from '../packages/package.ts';
 import { revisedHead, withdrawnHead } from '../packages/revisions.ts';
-import { assertLegal } from '../packages/transitions.ts';
+import { assertLegal, changedHead } from '../packages/transitions.ts';
 import type { ClientToPackage, PackagingFrame, PlannedPackage } from './client-packages.ts';
 
 /** A package changed between reading and writing; the task may be run again. */
@@ -40,7 +42,7 @@ export async function writePackages(
 async function writePackage(
   { clientId, usage }: ClientToPackage,
   planned: PlannedPackage,
-  { packages, period }: PackagingFrame,
+  { packages, period, obstacleOf }: PackagingFrame,
   runId: string,
 ): Promise<boolean> {
   const { decision, head, part, parts, contentHash, revision } = planned;
@@ -62,5 +64,9 @@ async function writePackage(
   };
   const events = usage.reduce((sum, day) => sum + day.events, 0);
   const stored = { ...identity, document: revision.document, madeAt: new Date().toISOString() };
-  return packages.putRevision(revisedHead(revision.by, { ...identity, events }, head), stored, head?.version);
+  const made = revisedHead(revision.by, { ...identity, events }, head);
+  // Found here, a package that cannot go is parked before the run's first request leaves.
+  const obstacle = await obstacleOf?.({ body: bodyOf(revision.document, made.submission) });
+  const written = obstacle === undefined ? made : changedHead(made, obstructed(made, obstacle, Date.now()));
+  return packages.putRevision(written, stored, head?.version);
 }

@@ -1,10 +1,9 @@
-import { firstDifference, MeterSums } from '../../lib/decimal/meter-sums.ts';
+import { MeterSums } from '../../lib/decimal/meter-sums.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
-import type { MeterTotals } from '../../lib/usage/records.ts';
 import type { InvoiceApiSimulator } from '../invoice-api-simulator/simulator.ts';
 import type { MainJobResult } from './main-job.ts';
-import { PackageFindings, type ProcessedContent } from './package-findings.ts';
+import { contentOf, PackageFindings } from './package-findings.ts';
 import { readPeriodAccount } from './period-account.ts';
 import { ProcessedSums, processedIds } from './processed-by-api.ts';
 import { messagesIn } from './queue-drained.ts';
@@ -12,6 +11,8 @@ import type { MainJobAccount } from './reconciliation.ts';
 import { countRejected } from './rejected-events.ts';
 import { ResendReasons } from './resends.ts';
 import type { Session } from './session.ts';
+import { ToldSums } from './told-sums.ts';
+import type { VendorAccess } from './vendor-access.ts';
 
 /** What all stations say, and which packages were sent again. */
 export interface CollectedAccount {
@@ -33,6 +34,7 @@ export async function collectAccount(
   const days = { events: 0, sums: new MeterSums() };
   const packages = { count: 0, sums: new MeterSums() };
   const ownApi = { packages: 0, sums: new MeterSums() };
+  const told = api.kind === 'vendor' ? new ToldSums(api, closed.length === 1) : undefined;
   let countedEvents = 0;
   for (const periodId of expectation.periodIds) {
     const isClosed = closed.includes(periodId);
@@ -41,7 +43,13 @@ export async function collectAccount(
     const period = await readPeriodAccount(service, periodId, (head: PackageHead, totals) => {
       resends.add(head);
       if (!isClosed) return;
-      findings.add(head, totals, processed?.add(head, totals) ?? contentOf(totals, processedByPackage[head.packageId]));
+      findings.add(
+        head,
+        totals,
+        processed?.add(head, totals) ??
+          told?.add(head, totals) ??
+          contentOf(totals, processedByPackage[head.packageId]),
+      );
     });
     countedEvents += period.countedEvents;
     if (!isClosed) continue;
@@ -69,9 +77,12 @@ export async function collectAccount(
       days: { events: days.events, totals: days.sums.totals() },
       packages: { count: packages.count, totals: packages.sums.totals() },
       refused: { packages: findings.refused.count, totals: findings.refusedTotals },
-      ...(api.kind === 'simulator'
-        ? simulatorAccount(api.simulator, closed, stalls.longest())
-        : { processed: { packages: ownApi.packages, totals: ownApi.sums.totals() } }),
+      ...(told ? { rounded: told.account() } : {}),
+      ...(api.kind === 'own'
+        ? { processed: { packages: ownApi.packages, totals: ownApi.sums.totals() } }
+        : api.kind === 'vendor'
+          ? vendorAccount(api, stalls.longest())
+          : simulatorAccount(api.simulator, closed, stalls.longest())),
       runs,
     },
   };
@@ -97,11 +108,14 @@ function simulatorAccount(
   };
 }
 
-/** What the simulator processed of a package, held against what the package holds. */
-function contentOf(totals: MeterTotals, processed: MeterTotals | undefined): ProcessedContent {
-  if (!processed) return { isCurrent: false, instead: 'has not processed it' };
-  const different = firstDifference(totals, processed);
-  if (!different) return { isCurrent: true, instead: '' };
-  const { meter, one, other } = different;
-  return { isCurrent: false, instead: `processed ${other} ${meter} where the package has ${one}` };
+/** A vendor's books are added up from the requests that its simulation got. */
+function vendorAccount(
+  { simulation, billed }: VendorAccess,
+  longestStall: number,
+): Pick<MainJobAccount, 'processed' | 'simulator'> {
+  const { rules, violations, earlyBy } = simulation.api;
+  return {
+    processed: { packages: rules.packages().length, totals: billed() },
+    simulator: { quotaViolations: violations(), earlyBy: earlyBy(), longestStall },
+  };
 }

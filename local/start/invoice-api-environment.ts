@@ -1,10 +1,12 @@
 import type { QuotaWindow } from '../../lib/quota/quota.ts';
 import { PROFILES, type Profile, type ProfileName } from '../invoice-api-simulator/profiles.ts';
+import type { VendorName } from '../vendor-apis/simulated-vendor.ts';
 
-/** Which invoice API the packages go to: the simulator with one of its faces, or a person's own. */
+/** Where packages go: to the simulator with one of its faces, to a person's own API, or to a vendor's simulation. */
 export type InvoiceApiChoice =
   | { kind: 'simulator'; profile: ProfileName; seed: number }
-  | { kind: 'own'; url: string; token: string };
+  | { kind: 'own'; url: string; token: string }
+  | { kind: 'vendor'; vendor: VendorName; seed: number };
 
 /** The name under which the functions look for the invoice API's token in Parameter Store. */
 export const TOKEN_PARAMETER = '/halfmonth/local/invoice-api-token';
@@ -30,6 +32,8 @@ export function invoiceApiEnvironment(
   const access = { INVOICE_API_URL: url, INVOICE_API_TOKEN_PARAMETER: TOKEN_PARAMETER };
   const asked = quota === undefined ? {} : { SEND_QUOTA: 'none', STATUS_QUOTA: 'none', SHARED_QUOTA: quota };
   if (invoiceApi.kind === 'own') return { ...access, ...PATIENCE, ...asked };
+  // The settings of its stage are made for it.
+  if (invoiceApi.kind === 'vendor') return { ...access, ...asked };
   const profile: Profile = PROFILES[invoiceApi.profile];
   return {
     ...access,

@@ -24,6 +24,8 @@ export interface MainJob {
   maxAgeDays: number;
   /** Milliseconds since the epoch. */
   now: number;
+  /** What has to be done when usage is counted and before a run begins. */
+  beforeRun?: (periodId: PeriodId) => Promise<void>;
 }
 
 /** What was produced and how the runs ended. */
@@ -54,6 +56,7 @@ export async function runMainJob(
   await count(service, expectation, progress, signal);
   const runs: RunResult[] = [];
   for (const periodId of periodsToClose(job, expectation, progress)) {
+    await job.beforeRun?.(periodId);
     const stage = progress.begin(`closing ${periodId}`);
     const run = await runPeriod(
       service,

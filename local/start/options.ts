@@ -4,6 +4,7 @@ import { type ColumnMapping, InvalidMapping, readMapping } from '../../lib/event
 import { type FileForm, isCsvName } from '../../lib/event-files/event-file.ts';
 import { InvalidPeriod, type PeriodId, periodOf } from '../../lib/periods/periods.ts';
 import { InvalidQuota, parseQuotaWindows } from '../../lib/quota/quota.ts';
+import { VENDOR_NAMES, type VendorName } from '../vendor-apis/simulated-vendor.ts';
 
 /**
  * The variable that holds the token for `--invoice-api`: a token on the command line would be in every process list.
@@ -23,6 +24,8 @@ export interface StartOptions {
   profile: string;
   /** Absent: the simulator. */
   invoiceApi?: { url: string; token: string };
+  /** The vendor whose API is simulated instead, reached through its adapter. */
+  adapter?: VendorName;
   /**
    * Windows as `requests/seconds`, shared by sends and status reads. Absent: what the profile or config/local.yml says.
    */
@@ -78,6 +81,7 @@ interface RawOptions {
   period?: PeriodId;
   profile?: string;
   invoiceApi?: string;
+  adapter?: VendorName;
   quota?: string;
   seed: number;
   maxAgeDays?: number;
@@ -111,6 +115,11 @@ function commandOf(profiles: readonly string[]): Command {
       `send to this API instead of the simulator; its token in ${TOKEN_VARIABLE}`,
       webAddress,
     )
+    .addOption(
+      new Option('--adapter <vendor>', "send through this adapter to a simulation of the vendor's API").choices(
+        VENDOR_NAMES,
+      ),
+    )
     .option('--quota <windows>', 'pace of all requests as requests/seconds, such as 60/60,5000/86400, or none', quota)
     .option('--seed <number>', 'of the sample events and the simulator', wholeNumber(0, 0x7fffffff), 1)
     .option(
@@ -131,6 +140,7 @@ Examples:
   npm start
   npm start -- --keep
   npm start -- --console
+  npm start -- --adapter stripe
   npm start -- --events usage.ndjson --period 2026-11-H1
   npm start -- --events usage.csv.gz --map id=row,subject=customer,time=at,meter=metric,quantity=amount --source crm
   ${TOKEN_VARIABLE}=secret npm start -- --events usage.ndjson --invoice-api https://billing.example/api --quota 60/60
@@ -144,6 +154,12 @@ function checkedTogether(raw: RawOptions, environment: Record<string, string | u
       '--profile is for the simulator and --invoice-api for an API of your own: give one of them',
     );
   }
+  if (raw.adapter && (raw.invoiceApi || raw.profile)) {
+    throw new InvalidOptions(
+      "--adapter has a vendor's API simulated: give neither --profile nor --invoice-api with it. Your own account is billed " +
+        'by a stage of its own (docs/adapters.md)',
+    );
+  }
   const token = environment[TOKEN_VARIABLE];
   if (raw.invoiceApi && !token) {
     throw new InvalidOptions(`--invoice-api needs the API's token in the environment variable ${TOKEN_VARIABLE}`);
@@ -153,6 +169,7 @@ function checkedTogether(raw: RawOptions, environment: Record<string, string | u
     ...(raw.period ? { period: raw.period } : {}),
     profile: raw.profile ?? 'demo',
     ...(raw.invoiceApi && token ? { invoiceApi: { url: raw.invoiceApi.replace(/\/+$/, ''), token } } : {}),
+    ...(raw.adapter ? { adapter: raw.adapter } : {}),
     ...(raw.quota ? { quota: raw.quota } : {}),
     seed: raw.seed,
     ...(raw.maxAgeDays ? { maxAgeDays: raw.maxAgeDays } : {}),

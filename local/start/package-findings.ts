@@ -1,4 +1,4 @@
-import { MeterSums } from '../../lib/decimal/meter-sums.ts';
+import { firstDifference, MeterSums } from '../../lib/decimal/meter-sums.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
 
@@ -74,4 +74,13 @@ export class PackageFindings {
 
 function reasonOf({ reason, attempts }: PackageHead): string {
   return reason ?? attempts.at(-1)?.reason ?? 'no reason was given';
+}
+
+/** What the API processed of a package, held against what the package holds. */
+export function contentOf(totals: MeterTotals, processed: MeterTotals | undefined): ProcessedContent {
+  if (!processed) return { isCurrent: false, instead: 'has not processed it' };
+  const different = firstDifference(totals, processed);
+  if (!different) return { isCurrent: true, instead: '' };
+  const { meter, one, other } = different;
+  return { isCurrent: false, instead: `processed ${other} ${meter} where the package has ${one}` };
 }

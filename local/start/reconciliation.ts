@@ -29,6 +29,11 @@ export interface MainJobAccount {
   refused: { packages: number; totals: MeterTotals };
   /** What the invoice API says it processed of the closed periods. */
   processed: { packages: number; totals: MeterTotals };
+  /**
+   * Meters whose totals an adapter's settings have rounded: what the API is told of them, in all packages and in those
+   * that were not billed.
+   */
+  rounded?: { meters: readonly string[]; packages: MeterTotals; refused: MeterTotals };
   /** What only the simulator can tell. */
   simulator?: {
     quotaViolations: number;
@@ -36,7 +41,8 @@ export interface MainJobAccount {
     earlyBy: number;
     /** For how many milliseconds this machine held the simulator up, at the longest. */
     longestStall: number;
-    acceptedTwice: number;
+    /** Absent where sums alone tell it. */
+    acceptedTwice?: number;
   };
   runs: readonly { periodId: PeriodId; status: string; error?: string }[];
 }
@@ -106,17 +112,24 @@ function rejectedLines({ produced, rejected }: MainJobAccount): ReconciliationLi
   );
 }
 
-function meterLines({ produced, days, packages, refused, processed }: MainJobAccount): ReconciliationLine[] {
+function meterLines({ produced, days, packages, refused, processed, rounded }: MainJobAccount): ReconciliationLine[] {
   const meters = union(produced.totalsInClosedPeriods, days.totals, packages.totals, processed.totals);
-  return meters.map((meter) =>
-    lineOf('meters', meter, {
+  return meters.flatMap((meter) => {
+    const counted = {
       produced: produced.totalsInClosedPeriods[meter] ?? '0',
       days: days.totals[meter] ?? '0',
       packages: packages.totals[meter] ?? '0',
-      ...(refused.packages === 0 ? {} : { refused: refused.totals[meter] ?? '0' }),
+    };
+    const billed = (notBilled: MeterTotals) => ({
+      ...(refused.packages === 0 ? {} : { refused: notBilled[meter] ?? '0' }),
       processed: processed.totals[meter] ?? '0',
-    }),
-  );
+    });
+    if (!rounded?.meters.includes(meter)) {
+      return [lineOf('meters', meter, { ...counted, ...billed(refused.totals) })];
+    }
+    const told = { packages: rounded.packages[meter] ?? '0', ...billed(rounded.refused) };
+    return [lineOf('meters', meter, counted), lineOf('meters', `${meter}, as billed`, told)];
+  });
 }
 
 function packageLine({ packages, refused, processed }: MainJobAccount): ReconciliationLine {
@@ -139,7 +152,14 @@ function checksOf({ runs, deadLetters, simulator }: MainJobAccount): Reconciliat
     ...(simulator
       ? [
           quotaCheck(simulator),
-          { finding: `${simulator.acceptedTwice} packages were accepted twice`, holds: simulator.acceptedTwice === 0 },
+          ...(simulator.acceptedTwice === undefined
+            ? []
+            : [
+                {
+                  finding: `${simulator.acceptedTwice} packages were accepted twice`,
+                  holds: simulator.acceptedTwice === 0,
+                },
+              ]),
         ]
       : []),
   ];

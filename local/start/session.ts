@@ -4,11 +4,13 @@ import { type InvoiceApiChoice, invoiceApiEnvironment, TOKEN_PARAMETER } from '.
 import { type LocalService, startLocalService } from './local-service.ts';
 import type { Progress } from './progress.ts';
 import { type StallWatch, watchStalls } from './stalls.ts';
+import { stageOf, startVendorAccess, type VendorAccess } from './vendor-access.ts';
 
 /** Where the packages went. */
 export type InvoiceApiAccess =
   | { kind: 'simulator'; simulator: InvoiceApiSimulator }
-  | { kind: 'own'; url: string; token: string };
+  | { kind: 'own'; url: string; token: string }
+  | VendorAccess;
 
 /** What is to run. */
 export interface SessionOptions {
@@ -37,16 +39,19 @@ export interface Session {
 
 /** Packages the service and starts it on the local cloud, beside an invoice API. */
 export async function startSession(options: SessionOptions, progress: Progress, signal: AbortSignal): Promise<Session> {
+  const { invoiceApi } = options;
+  const stage = invoiceApi.kind === 'vendor' ? stageOf(invoiceApi.vendor) : 'local';
   const packaging = progress.begin('packaging the service');
-  const packageFolder = await packageService({ stage: 'local' });
+  const packageFolder = await packageService({ stage });
   packaging.end('ready');
   signal.throwIfAborted();
   const booting = progress.begin('starting the local cloud');
   const api = await apiAccess(options);
   const stalls = watchStalls();
-  const apiUrl = api.kind === 'simulator' ? api.simulator.url : api.url;
+  const apiUrl = urlOf(api);
   const stopApi = async () => {
     if (api.kind === 'simulator') await api.simulator.stop();
+    if (api.kind === 'vendor') await api.simulation.api.stop();
   };
   const overrides = {
     EVENT_MAX_AGE_DAYS: String(options.maxAgeDays),
@@ -58,7 +63,7 @@ export async function startSession(options: SessionOptions, progress: Progress, 
       folder: options.folder,
       keepData: options.keepData,
       environmentOverrides: overrides,
-      parameters: { [TOKEN_PARAMETER]: api.kind === 'own' ? api.token : 'token-of-the-simulator' },
+      parameters: { [TOKEN_PARAMETER]: secretOf(api) },
     });
     booting.end(`DynamoDB, SQS, Step Functions and Lambda on 127.0.0.1, invoice API at ${apiUrl}`);
     return {
@@ -82,6 +87,17 @@ export async function startSession(options: SessionOptions, progress: Progress, 
 
 async function apiAccess({ invoiceApi }: SessionOptions): Promise<InvoiceApiAccess> {
   if (invoiceApi.kind === 'own') return invoiceApi;
+  if (invoiceApi.kind === 'vendor') return startVendorAccess(invoiceApi.vendor, invoiceApi.seed);
   const { profile, seed } = invoiceApi;
   return { kind: 'simulator', simulator: await startInvoiceApiSimulator({ profile, seed }) };
+}
+
+function urlOf(api: InvoiceApiAccess): string {
+  if (api.kind === 'own') return api.url;
+  return api.kind === 'simulator' ? api.simulator.url : api.simulation.api.url;
+}
+
+function secretOf(api: InvoiceApiAccess): string {
+  if (api.kind === 'own') return api.token;
+  return api.kind === 'simulator' ? 'token-of-the-simulator' : api.simulation.secret;
 }

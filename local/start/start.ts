@@ -28,9 +28,11 @@ import { type Progress, progressOn } from './progress.ts';
 import { compareEveryStation } from './reconciliation.ts';
 import { isAllCounted, resultText } from './result-table.ts';
 import { type Session, type SessionOptions, startSession } from './session.ts';
+import { mapClients } from './vendor-access.ts';
 
 const SAMPLE_CLIENTS = 300;
 const SAMPLE_EVENTS = 30_000;
+const ADAPTER_SHARE = 3;
 const MILLISECONDS_PER_DAY = 86_400_000;
 
 const EXIT = { agrees: 0, failed: 1, wrongUsage: 2, foundProblem: 3 } as const;
@@ -75,7 +77,7 @@ async function startAndKeep(
   try {
     const kept = keptMaxAgeDays();
     if (kept === undefined) rememberMaxAgeDays(job.maxAgeDays);
-    else if (options.eventsFile || options.period) throw new InvalidOptions(HOLDS_DATA);
+    else if (options.eventsFile || options.period || options.adapter) throw new InvalidOptions(HOLDS_DATA);
     const session = await startSession(
       sessionOptions(options, { ...job, maxAgeDays: kept ?? job.maxAgeDays }),
       progress,
@@ -117,12 +119,15 @@ async function showConsole(progress: Progress): Promise<ConsoleOfStart | undefin
   }
 }
 
-function keptApiOf({ apiUrl }: Session, { invoiceApi, profile }: StartOptions): { url: string; profile?: string } {
-  return { url: apiUrl, ...(invoiceApi ? {} : { profile }) };
+function keptApiOf(
+  { apiUrl }: Session,
+  { invoiceApi, adapter, profile }: StartOptions,
+): { url: string; profile?: string } {
+  return { url: apiUrl, ...(invoiceApi || adapter ? {} : { profile }) };
 }
 
 const HOLDS_DATA =
-  '.halfmonth/kept holds the data of an earlier --keep: start without --events and --period to go on with them, or remove ' +
+  '.halfmonth/kept holds the data of an earlier --keep: start without --events, --period and --adapter to go on with them, or remove ' +
   'that folder to begin anew';
 
 const GOES_ON =
@@ -135,7 +140,7 @@ async function runAndReconcile(
   signal: AbortSignal,
 ): Promise<number> {
   await assertEmpty(session.service);
-  const result = await runMainJob(session.service, job, progress, signal);
+  const result = await runMainJob(session.service, { ...job, ...beforeRunOf(session, progress) }, progress, signal);
   const stage = progress.begin('comparing every number');
   const { account, resends, packages } = await collectAccount(session, result, signal);
   const reconciliation = compareEveryStation(account);
@@ -145,11 +150,27 @@ async function runAndReconcile(
   return isAllCounted(reconciliation, result.refused) ? EXIT.agrees : EXIT.foundProblem;
 }
 
+/** A vendor knows customers: who each client is has to be said before packages go to it. */
+function beforeRunOf({ api, service }: Session, progress: Progress): Pick<MainJob, 'beforeRun'> {
+  if (api.kind !== 'vendor') return {};
+  return {
+    async beforeRun(periodId) {
+      const stage = progress.begin('mapping clients');
+      const mapped = await mapClients(service.tables, periodId, api);
+      stage.end(`${mapped} clients are customers at the simulated ${api.simulation.name}`);
+    },
+  };
+}
+
 function sessionOptions(options: StartOptions, { maxAgeDays }: Pick<MainJob, 'maxAgeDays'>): SessionOptions {
-  const { invoiceApi, profile, seed, quota, keep } = options;
+  const { invoiceApi, adapter, profile, seed, quota, keep } = options;
   if (!isProfileName(profile)) throw new InvalidOptions(`there is no profile ${profile}`);
   return {
-    invoiceApi: invoiceApi ? { kind: 'own', ...invoiceApi } : { kind: 'simulator', profile, seed },
+    invoiceApi: adapter
+      ? { kind: 'vendor', vendor: adapter, seed }
+      : invoiceApi
+        ? { kind: 'own', ...invoiceApi }
+        : { kind: 'simulator', profile, seed },
     ...(quota ? { quota } : {}),
     maxAgeDays,
     folder: keep ? KEPT_FOLDER : LAST_FOLDER,
@@ -175,13 +196,16 @@ function maxAgeDaysFor(load: Load, calendar: BillingCalendar, setting: number, n
   return Math.max(setting, Math.ceil(age) + 1);
 }
 
-function loadOf({ eventsFile, period, seed, keep }: StartOptions, lastEnded: PeriodId): Load {
+function loadOf({ eventsFile, period, seed, keep, adapter }: StartOptions, lastEnded: PeriodId): Load {
   if (eventsFile) {
     const { size: bytes } = statSync(eventsFile.path);
     const refusedPath = join(keep ? KEPT_FOLDER : LAST_FOLDER, 'refused-lines.ndjson');
     return { kind: 'file', ...eventsFile, bytes, refusedPath, ...(period ? { periodId: period } : {}) };
   }
-  return { kind: 'sample', seed, clients: SAMPLE_CLIENTS, events: SAMPLE_EVENTS, periodId: period ?? lastEnded };
+  // Vendors' limits are lower than the simulator's: a smaller sample is billed in a minute or two all the same.
+  const share = adapter ? ADAPTER_SHARE : 1;
+  const size = { clients: SAMPLE_CLIENTS / share, events: SAMPLE_EVENTS / share };
+  return { kind: 'sample', seed, ...size, periodId: period ?? lastEnded };
 }
 
 /** One line for what was foreseen, the whole story for what was not. */

@@ -67,6 +67,8 @@ export interface VendorApi {
   requests: readonly { method: string; path: string; status: number | 'none' }[];
   /** Requests beyond the limits. */
   violations(): number;
+  /** By how many milliseconds the worst of them came too early. */
+  earlyBy(): number;
   /** From now on only this one is let in. */
   setToken(token: string): void;
   stop(): Promise<void>;
@@ -82,6 +84,7 @@ export async function startVendorApi(options: VendorApiOptions): Promise<VendorA
   const requests: { method: string; path: string; status: number | 'none' }[] = [];
   let token = options.token;
   let violations = 0;
+  let earlyBy = 0;
 
   const answerOf = (request: VendorRequest): VendorAnswer | 'none' => {
     if (!rules.isAuthorized(request, token)) return rules.unauthorized();
@@ -90,6 +93,7 @@ export async function startVendorApi(options: VendorApiOptions): Promise<VendorA
     const wait = Math.max(0, ...windows.map((window) => window.waitFrom(now())));
     if (wait > 0) {
       violations += 1;
+      earlyBy = Math.max(earlyBy, wait);
       return rules.throttled(Math.ceil(wait / 1000));
     }
     for (const window of windows) window.admit(now());
@@ -128,6 +132,7 @@ export async function startVendorApi(options: VendorApiOptions): Promise<VendorA
     rules,
     requests,
     violations: () => violations,
+    earlyBy: () => earlyBy,
     setToken(next) {
       token = next;
     },

@@ -10,13 +10,8 @@ import type { PeriodOutcome, RequestOptions, SubmitOutcome, SubmitRequest } from
 import { type Answer, exchangeOf, refusal, withoutAnswer } from '../outcomes.ts';
 import type { AdapterAnswer, AdapterRequest, InvoiceApiAdapter, Submission, Verdict } from './adapter.ts';
 import type { AuthorizationProvider } from './basic-authorization.ts';
-import { tooManyDecimals } from './decimal-places.ts';
-
-/** What is known of clients at the API. */
-export interface Customers {
-  /** The client's name there; undefined while it is not set. */
-  customerOf(clientId: string): Promise<string | undefined>;
-}
+import { linesToBill } from './billed-quantity.ts';
+import { type Customers, obstaclesOf, unmappedClient } from './obstacles.ts';
 
 export interface AdaptedInvoiceApiOptions {
   /** Where the API is. */
@@ -78,7 +73,15 @@ export function adaptedInvoiceApi(adapter: InvoiceApiAdapter, options: AdaptedIn
     const customer = await options.customers.customerOf(document.clientId);
     if (customer === undefined) throw new NotOfferedByInvoiceApi(unmappedClient(document.clientId));
     const { idempotencyKey, progress, firstSentAt } = request;
-    return { document, lines: linesToBill(document), idempotencyKey, customer, progress, firstSentAt, now: now() };
+    return {
+      document,
+      lines: linesToBill(document, adapter.toldQuantity),
+      idempotencyKey,
+      customer,
+      progress,
+      firstSentAt,
+      now: now(),
+    };
   };
 
   return {
@@ -86,20 +89,7 @@ export function adaptedInvoiceApi(adapter: InvoiceApiAdapter, options: AdaptedIn
     facts: { ...adapter.facts, looksUp: true },
     close: () => connections.close(),
 
-    async obstacle(request) {
-      const document = documentOf(request);
-      const lines = linesToBill(document);
-      const unmapped = lines.filter(({ meter }) => !adapter.meters.has(meter)).map(({ meter }) => meter);
-      const found = [
-        (await options.customers.customerOf(document.clientId)) === undefined
-          ? unmappedClient(document.clientId)
-          : undefined,
-        unmapped.length > 0 ? unmappedMeters(unmapped) : undefined,
-        tooManyDecimals(lines, adapter.facts.quantityDecimals),
-        adapter.obstacle?.(lines.filter(({ meter }) => adapter.meters.has(meter))),
-      ].filter((obstacle) => obstacle !== undefined);
-      return found.length > 0 ? `Not sent: ${found.join('; ')}.` : undefined;
-    },
+    obstacle: obstaclesOf(adapter, options.customers),
 
     async submit(request, requestOptions) {
       const submission = await submissionOf(request);
@@ -194,12 +184,3 @@ function jsonOf(text: string): unknown {
 function documentOf({ body }: Pick<SubmitRequest, 'body'>): PackageDocument {
   return JSON.parse(body) as PackageDocument;
 }
-
-function linesToBill({ lines, difference }: PackageDocument) {
-  return difference ? difference.lines : lines;
-}
-
-const unmappedClient = (clientId: string): string => `client ${clientId} has no customer at the invoice API`;
-
-const unmappedMeters = (meters: readonly string[]): string =>
-  `${meters.map((meter) => `meter ${meter}`).join(', ')} ${meters.length > 1 ? 'are' : 'is'} not in invoiceApi.settings.meters`;

@@ -65,10 +65,18 @@ export interface Submission {
   now: number;
 }
 
+/**
+ * What an API holds for one revision of a package: each revision is a document of its own, and some need several.
+ */
+export interface DocumentReport extends PackageReport {
+  /** Which of the documents of its revision it is, where there may be several: `credit-note`. */
+  document?: string;
+}
+
 /** One request of a listing, and what its answer says; undefined for an answer that says nothing. */
 export interface Listing {
   request: AdapterRequest;
-  reports(answer: AdapterAnswer): { packages: PackageReport[]; nextCursor?: string } | undefined;
+  reports(answer: AdapterAnswer): { packages: DocumentReport[]; nextCursor?: string } | undefined;
 }
 
 /** How an API wants to be signed in to. The secret itself is in Parameter Store alone. */
@@ -93,6 +101,8 @@ export interface InvoiceApiAdapter {
   headers?: Readonly<Record<string, string>>;
   /** The meters that the settings map; a package with another one is not sent. */
   meters: ReadonlySet<string>;
+  /** How a meter's quantity is told, where the settings have it rounded; absent where every digit is. */
+  toldQuantity?(meter: string, quantity: string): string;
   /** What else keeps lines from being sent, in words for a person; undefined when nothing does. */
   obstacle?(lines: readonly PackageLine[]): string | undefined;
   /** The next request of a submission. */

@@ -55,10 +55,10 @@ export function documentBody(kind: DocumentKind, submission: Submission, setting
 }
 
 function lineItem({ meter, quantity }: PackageLine, { document }: Submission, { meters }: XeroSettings): object {
-  const { itemCode, unitAmount, accountCode, taxType } = meters[meter] ?? {};
+  const { itemCode, unitAmount, accountCode, taxType, per = '1' } = meters[meter] ?? {};
   const { from, to } = document.period;
   return {
-    Description: `${meter}, ${from} to ${to}`,
+    Description: `${meter}${per === '1' ? '' : ` in units of ${per}`}, ${from} to ${to}`,
     Quantity: Number(quantity.startsWith('-') ? negate(quantity) : quantity),
     ...(unitAmount === undefined ? {} : { UnitAmount: Number(unitAmount) }),
     ...(itemCode === undefined ? {} : { ItemCode: itemCode }),

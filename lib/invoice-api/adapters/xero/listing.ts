@@ -1,5 +1,5 @@
 import type { PackageReport } from '../../invoice-api.ts';
-import type { Listing } from '../adapter.ts';
+import type { DocumentReport, Listing } from '../adapter.ts';
 import { at, listAt, textAt } from '../json-paths.ts';
 import { NAMES } from './documents.ts';
 import type { XeroSettings } from './settings.ts';
@@ -18,7 +18,7 @@ export function listedDocuments(periodId: string, cursor: string | undefined, se
     reports({ json }) {
       if (!Array.isArray(at(json, list))) return undefined;
       const documents = listAt(json, list);
-      const packages = documents.flatMap((document) => reportOf(document, settings) ?? []);
+      const packages = documents.flatMap((document) => reportOf(document, kind, settings) ?? []);
       const isFull = documents.length >= PAGE_SIZE;
       const nextCursor = isFull ? `${kind}/${Number(page) + 1}` : isInvoice ? 'credit-note/1' : undefined;
       return { packages, ...(nextCursor === undefined ? {} : { nextCursor }) };
@@ -26,10 +26,11 @@ export function listedDocuments(periodId: string, cursor: string | undefined, se
   };
 }
 
-function reportOf(document: unknown, settings: XeroSettings): PackageReport | undefined {
+function reportOf(document: unknown, kind: string, settings: XeroSettings): DocumentReport | undefined {
   const [, id, revision] = /^(.+) revision (\d+)$/.exec(textAt(document, 'Reference') ?? '') ?? [];
   if (id === undefined) return undefined;
-  return { id, status: statusOf(textAt(document, 'Status'), settings), revision: Number(revision) };
+  const status = statusOf(textAt(document, 'Status'), settings);
+  return { id, status, revision: Number(revision), document: kind };
 }
 
 /** https://developer.xero.com/documentation/api/accounting/types#invoices */

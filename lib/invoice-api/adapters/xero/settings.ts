@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { quantityRule } from '../billed-quantity.ts';
 
 const meter = z
   .strictObject({
@@ -9,6 +10,7 @@ const meter = z
     /** The account that the line is booked to. */
     accountCode: z.optional(z.string().check(z.minLength(1))),
     taxType: z.optional(z.string().check(z.minLength(1))),
+    ...quantityRule,
   })
   .check(
     z.refine(({ itemCode, unitAmount }) => itemCode !== undefined || unitAmount !== undefined, {

@@ -1,5 +1,6 @@
 import type { PackageLine } from '../../../packages/lines.ts';
 import { defineAdapter, type InvoiceApiAdapter } from '../adapter.ts';
+import { toldQuantity } from '../billed-quantity.ts';
 import { listedDocuments } from './listing.ts';
 import { xeroSettings } from './settings.ts';
 import { nextStep } from './steps.ts';
@@ -37,6 +38,7 @@ export default defineAdapter({
     },
     headers: { 'xero-tenant-id': settings.tenantId },
     meters: new Set(Object.keys(settings.meters)),
+    toldQuantity: (meter, quantity) => toldQuantity(quantity, settings.meters[meter] ?? {}),
     obstacle: tooManyDigits,
     step: (submission) => nextStep(submission, settings),
     list: (periodId, cursor) => listedDocuments(periodId, cursor, settings),
@@ -46,6 +48,8 @@ export default defineAdapter({
 function tooManyDigits(lines: readonly PackageLine[]): string | undefined {
   const long = lines.find(({ quantity }) => quantity.replaceAll(/\D/g, '').length > EXACT_DIGITS);
   return (
-    long && `meter ${long.meter} has a quantity of more than ${EXACT_DIGITS} digits, which Xero does not keep exactly`
+    long &&
+    `meter ${long.meter} has a quantity of more than ${EXACT_DIGITS} digits, which Xero does not keep exactly: bill it in ` +
+      `larger units with invoiceApi.settings.meters.${long.meter}.per`
   );
 }

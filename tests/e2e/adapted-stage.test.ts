@@ -1,0 +1,124 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { BillingCalendar } from '../../lib/periods/days.ts';
+import { lastEndedPeriod, type PeriodId } from '../../lib/periods/periods.ts';
+import { announceKeptCloud } from '../../local/kept-cloud/kept-cloud.ts';
+import { KEPT_CLOUD_NOTICE } from '../../local/kept-cloud/kept-cloud-notice.ts';
+import { collectAccount } from '../../local/start/collect-account.ts';
+import { runMainJob } from '../../local/start/main-job.ts';
+import { untilDrained } from '../../local/start/queue-drained.ts';
+import { compareEveryStation, type MainJobAccount } from '../../local/start/reconciliation.ts';
+import { type Session, startSession } from '../../local/start/session.ts';
+import { mapClients } from '../../local/start/vendor-access.ts';
+import { callCommand } from '../fixtures/command-line.ts';
+import { consumptionEventText } from '../fixtures/consumption-events.ts';
+import { SILENT } from '../fixtures/progress.ts';
+
+const MAX_AGE_DAYS = 45;
+/** It packages a stage that no other test needs. */
+const LONGEST_JOB_MILLISECONDS = 300_000;
+
+let folder: string;
+let periodId: PeriodId;
+let session: Session | undefined;
+let account: MainJobAccount;
+
+// Xero, since it needs most: an access token, rounded quantities, and credit notes.
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'halfmonth-adapted-'));
+  const signal = AbortSignal.timeout(LONGEST_JOB_MILLISECONDS);
+  const calendar = new BillingCalendar('UTC', 5);
+  const now = Date.now();
+  periodId = lastEndedPeriod(now, calendar).id;
+  const started = await startSession(
+    {
+      invoiceApi: { kind: 'vendor', vendor: 'xero', seed: 3 },
+      maxAgeDays: MAX_AGE_DAYS,
+      folder,
+      keepData: false,
+    },
+    SILENT,
+    signal,
+  );
+  session = started;
+  const { api, service, apiUrl, overrides } = started;
+  const load = { kind: 'sample' as const, seed: 3, clients: 10, events: 600, periodId };
+  const beforeRun = async (id: PeriodId) => {
+    if (api.kind === 'vendor') await mapClients(service.tables, id, api);
+  };
+  const job = { load, calendar, maxAgeDays: MAX_AGE_DAYS, now, beforeRun };
+  const result = await runMainJob(service, job, SILENT, signal);
+  ({ account } = await collectAccount(started, result, signal));
+  announceKeptCloud(service.cloud, { url: apiUrl }, overrides, join(folder, KEPT_CLOUD_NOTICE));
+}, LONGEST_JOB_MILLISECONDS);
+
+afterAll(async () => {
+  await session?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('the main job through an adapter, with the packaged bundles on the local cloud', () => {
+  test("ends with every number in agreement with the vendor's books", () => {
+    expect(compareEveryStation(account).differences).toEqual([]);
+    expect(account.processed.packages).toBe(10);
+  });
+
+  test('tells the API what the settings have rounded, and the rest to the last digit', () => {
+    expect(account.rounded?.meters).toEqual(expect.arrayContaining(['egress_gb', 'storage_gb_hours', 'data_points']));
+    expect(account.processed.totals.api_calls).toBe(account.produced.totalsInClosedPeriods.api_calls);
+  });
+
+  test('finds an invoice that the vendor has not', () => {
+    const { egress_gb: billed = '0', ...others } = account.processed.totals;
+    const tampered = {
+      ...account,
+      processed: { ...account.processed, totals: { ...others, egress_gb: `${billed}1` } },
+    };
+    expect(compareEveryStation(tampered).differences).toEqual([expect.stringMatching(/^egress_gb, as billed/)]);
+  });
+});
+
+describe('commands ask the API through the adapter of the stage', () => {
+  test('reconcile holds our books against the documents there', async () => {
+    const { stdout, stderr, exitCode } = await callCommand(['reconcile', periodId], { folder });
+    expect(stderr + stdout).toContain('The books agree: 10 packages here, 10 at the API.');
+    expect(exitCode).toBe(0);
+  });
+
+  test('certificate --verify holds what the API acknowledged against it', async () => {
+    const { stdout, stderr, exitCode } = await callCommand(['certificate', periodId, '--verify'], { folder });
+    expect({ said: stderr + stdout, exitCode }).toMatchObject({ exitCode: 0 });
+  });
+
+  test('doctor asks it', async () => {
+    const { stdout } = await callCommand(['doctor', '--json'], { folder });
+    expect(JSON.parse(stdout)).toMatchObject({
+      checks: expect.arrayContaining([expect.objectContaining({ check: 'invoice API', state: 'good' })]),
+    });
+  });
+});
+
+test('what has no mapping is named by a preview, and parked by a run before its first request leaves', async () => {
+  if (!session) throw new Error('no session');
+  const { api, service } = session;
+  if (api.kind !== 'vendor') throw new Error('no vendor');
+  const time = `${periodId.slice(0, 7)}-03T12:00:00Z`;
+  const events = ['stranger', 'org/0003/site=1|eu'].map((subject) =>
+    consumptionEventText({ subject, time, meter: 'mystery' }),
+  );
+  await callCommand(['send', '-'], { folder, stdin: events.join('\n') });
+  await untilDrained(service.sqs, service.queues.events, () => {}, AbortSignal.timeout(60_000));
+  const before = api.simulation.api.requests.length;
+
+  const preview = await callCommand(['run', periodId, '--preview'], { folder });
+  const run = await callCommand(['run', periodId, '--follow', '--yes'], { folder });
+  const parked = await callCommand(['parked', periodId], { folder });
+
+  expect(preview.stdout).toContain('2 clients would not be billed, since packages would be parked:');
+  expect(preview.stdout).toMatch(/stranger: Not sent: client stranger has no customer.*meter mystery is not in/);
+  expect(run.exitCode).not.toBe(0);
+  expect(parked.stdout).toMatch(/stranger.*has no customer at the invoice API/s);
+  expect(api.simulation.api.requests).toHaveLength(before);
+});
