@@ -51,6 +51,11 @@ const MINUTES_TOLERATED = 60;
 const FUNCTION_ERRORS_TOLERATED = 3;
 /** A table that grows splits its partitions, and holds a few requests back meanwhile; the SDK repeats them. */
 const THROTTLES_TOLERATED = 100;
+/**
+ * Half of the 120,000 messages in flight at which SQS hands out no more
+ * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html).
+ */
+const IN_FLIGHT_TOLERATED = 60_000;
 
 /**
  * Every alarm of the service, by logical id: each reports to the alarm topic when it rings and when it stops.
@@ -90,6 +95,16 @@ function queueWatches({ operations }: Settings): Record<string, Watch> {
       'EventsDeadLetterQueue',
       'Events could not be counted in ten tries. They are kept for 14 days: find the cause, then replay them.',
     ),
+    EventsInFlight: {
+      description:
+        'Half of what SQS lets be in flight has been received and is not counted yet. At 120,000 it hands out nothing.',
+      namespace: 'AWS/SQS',
+      metric: 'ApproximateNumberOfMessagesNotVisible',
+      dimensions: [{ Name: 'QueueName', Value: { 'Fn::GetAtt': ['EventsQueue', 'QueueName'] } }],
+      statistic: 'Maximum',
+      periodSeconds: MINUTE,
+      above: IN_FLIGHT_TOLERATED,
+    },
     EventsRejected: waiting(
       'RejectedQueue',
       'Events can never count as they are; each message says why. They are kept for 14 days.',

@@ -4,6 +4,8 @@ import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
+import { EventsQueue } from '../../lib/queues/events-queue.ts';
+import { type Delivery, portionsOf } from '../../lib/queues/portions.ts';
 import { RejectedQueue } from '../../lib/queues/rejected-queue.ts';
 import { ControlTotalStore } from '../../lib/store/control-total-store.ts';
 import { DailyRecordStore } from '../../lib/store/daily-record-marks.ts';
@@ -53,6 +55,7 @@ export function createIngestion(environment: Environment, client: DynamoDBClient
     'DAILY_RECORDS_TABLE',
     'RUNS_TABLE',
     'REJECTED_QUEUE_URL',
+    'EVENTS_QUEUE_URL',
     'AWS_LAMBDA_FUNCTION_MEMORY_SIZE',
   );
   const { BILLING_TIME_ZONE, SLICE_MINUTES, EVENT_MAX_AGE_DAYS: eventMaxAgeDays } = variables;
@@ -76,20 +79,30 @@ export function createIngestion(environment: Environment, client: DynamoDBClient
     });
   };
   const rejectedEvents = new RejectedQueue(sqs, variables.REJECTED_QUEUE_URL);
+  const eventsQueue = new EventsQueue(sqs, variables.EVENTS_QUEUE_URL);
   const capacity = new CapacityMeter();
   meterCapacity(client, capacity);
   const reporting = new IngestionReports(capacity);
   const observations = new ObservationStore(tables);
   let counter: UsageCounter | undefined;
+  const countPortion = async (portion: readonly Delivered[], deadline: number): Promise<string[]> => {
+    counter ??= await startCounter();
+    const outcome = await aggregateBatch({ counter, rejectedEvents, eventMaxAgeDays }, portion, deadline);
+    reporting.report(outcome);
+    await reporting.keep(observedByPeriod(outcome, calendar), observations);
+    return outcome.failedMessageIds;
+  };
   return {
     async handle(records, remainingMilliseconds) {
       const deadline = Date.now() + remainingMilliseconds - ANSWER_MARGIN_MILLISECONDS;
-      counter ??= await startCounter();
-      const options = { counter, rejectedEvents, eventMaxAgeDays };
-      const outcome = await aggregateBatch(options, records.map(queueMessageOf), deadline);
-      reporting.report(outcome);
-      await reporting.keep(observedByPeriod(outcome, calendar), observations);
-      return { batchItemFailures: outcome.failedMessageIds.map((itemIdentifier) => ({ itemIdentifier })) };
+      const failed = new Set<string>();
+      const portions = portionsOf(records.map(deliveredOf));
+      for (const [number, portion] of portions.entries()) {
+        for (const messageId of await countPortion(portion, deadline)) failed.add(messageId);
+        // What is counted is out of reach before a message is begun that may end this invocation.
+        if (number < portions.length - 1) await reporting.attempt(() => eventsQueue.delete(handlesOf(portion, failed)));
+      }
+      return { batchItemFailures: [...failed].map((itemIdentifier) => ({ itemIdentifier })) };
     },
   };
 }
@@ -110,6 +123,17 @@ class IngestionReports {
       for (const [period, observations] of observed) await store.add(period, observations);
     } catch (error) {
       this.#logger.warn('What was observed could not be kept', {
+        failure: error instanceof Error ? error.name : error,
+      });
+    }
+  }
+
+  /** Does what only protects other messages; no batch fails, and is counted again, because it could not be done. */
+  async attempt(step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      this.#logger.warn('Counted messages could not be deleted early', {
         failure: error instanceof Error ? error.name : error,
       });
     }
@@ -160,8 +184,18 @@ function observedByPeriod(
   return observed;
 }
 
-function queueMessageOf({ messageId, body, attributes }: SQSRecord): QueueMessage {
-  return { messageId, body, sentAt: Number(attributes.SentTimestamp) };
+/** A message with what is known of its deliveries. */
+interface Delivered extends QueueMessage, Delivery {
+  receiptHandle: string;
+}
+
+function deliveredOf({ messageId, body, receiptHandle, attributes }: SQSRecord): Delivered {
+  const { SentTimestamp, ApproximateReceiveCount } = attributes;
+  return { messageId, body, receiptHandle, sentAt: Number(SentTimestamp), receives: Number(ApproximateReceiveCount) };
+}
+
+function handlesOf(portion: readonly Delivered[], failed: ReadonlySet<string>): string[] {
+  return portion.filter(({ messageId }) => !failed.has(messageId)).map(({ receiptHandle }) => receiptHandle);
 }
 
 /**

@@ -1,8 +1,16 @@
-import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { afterAll, beforeEach, expect, jest, test } from '@jest/globals';
+import {
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageBatchCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
+import { afterAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import type { SQSRecord } from 'aws-lambda';
 import { createIngestion, type Ingestion } from '../../functions/wiring/counting.ts';
 import type { RejectedMessage } from '../../lib/events/rejected-event.ts';
-import { createDynamoDbClient } from '../../lib/store/dynamodb-client.ts';
+import { sendMessages } from '../../lib/queues/send-messages.ts';
+import { createDynamoDbClient, type DynamoDBClient } from '../../lib/store/dynamodb-client.ts';
 import { FoundationChanged } from '../../lib/store/foundation-store.ts';
 import { estimatedSlicesOfMarks } from '../../lib/usage/slice-marks.ts';
 import { type SqsEngine, startSqsEngine } from '../../local/engines/sqs-engine.ts';
@@ -18,14 +26,18 @@ let tables: TestTables;
 let queues: SqsEngine;
 let sqs: SQSClient;
 let rejectedQueueUrl: string;
+let eventsQueueUrl: string;
+let deadLettersUrl: string;
 let written: string[] = [];
 
 beforeEach(async () => {
   await stopEngines();
   tables = await startTestTables();
   queues = await startSqsEngine({ region: REGION });
-  queues.ensureQueue({ name: 'rejected', arn: `arn:aws:sqs:${REGION}:000000000000:rejected`, attributes: {} });
-  rejectedQueueUrl = `${queues.endpoint}/000000000000/rejected`;
+  rejectedQueueUrl = queueNamed('rejected');
+  deadLettersUrl = queueNamed('dead-letters');
+  const redrive = { deadLetterTargetArn: queueArn('dead-letters'), maxReceiveCount: 10 };
+  eventsQueueUrl = queueNamed('events', { VisibilityTimeout: '300', RedrivePolicy: JSON.stringify(redrive) });
   sqs = new SQSClient({ endpoint: queues.endpoint, region: REGION, credentials: LOCAL_CREDENTIALS });
   written = [];
   // Otherwise Powertools writes past the console that a test can listen to.
@@ -44,8 +56,20 @@ async function stopEngines(): Promise<void> {
   await tables?.stop();
 }
 
-function ingestion(changes: { SLICE_MINUTES?: string; BILLING_TIME_ZONE?: string } = {}): Ingestion {
-  const client = createDynamoDbClient({ endpoint: tables.endpoint, region: REGION, credentials: LOCAL_CREDENTIALS });
+const queueArn = (name: string) => `arn:aws:sqs:${REGION}:000000000000:${name}`;
+
+function queueNamed(name: string, attributes: Record<string, string> = {}): string {
+  queues.ensureQueue({ name, arn: queueArn(name), attributes });
+  return `${queues.endpoint}/000000000000/${name}`;
+}
+
+const tablesClient = () =>
+  createDynamoDbClient({ endpoint: tables.endpoint, region: REGION, credentials: LOCAL_CREDENTIALS });
+
+function ingestion(
+  changes: { SLICE_MINUTES?: string; BILLING_TIME_ZONE?: string } = {},
+  client = tablesClient(),
+): Ingestion {
   return createIngestion(
     {
       BILLING_TIME_ZONE: 'UTC',
@@ -56,6 +80,7 @@ function ingestion(changes: { SLICE_MINUTES?: string; BILLING_TIME_ZONE?: string
       DAILY_RECORDS_TABLE: tables.dailyRecords,
       RUNS_TABLE: tables.runs,
       REJECTED_QUEUE_URL: rejectedQueueUrl,
+      EVENTS_QUEUE_URL: eventsQueueUrl,
       AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '512',
       ...changes,
     },
@@ -256,4 +281,77 @@ test('clients and meters named as what objects inherit are counted like any othe
   expect(answer.batchItemFailures).toEqual([]);
   const { totals } = await readStoredUsage(tables.client, tables.usageSlices);
   expect(new Map(Object.entries(totals))).toEqual(new Map(names.map((name) => [name, { toString: '2' }])));
+});
+
+describe('a message that ends every invocation in which it is counted', () => {
+  /** A client of which any write of that usage never comes back: the invocation has timed out. */
+  const clientThatDiesOf = (clientId: string): { client: DynamoDBClient; death: Promise<'dead'> } => {
+    const client = tablesClient();
+    let die: (value: 'dead') => void = () => {};
+    const death = new Promise<'dead'>((resolve) => {
+      die = resolve;
+    });
+    client.middlewareStack.add(
+      (next, { commandName }) =>
+        (args) => {
+          if (commandName !== 'UpdateItemCommand' || !JSON.stringify(args.input).includes(clientId)) return next(args);
+          die('dead');
+          return new Promise(() => {});
+        },
+      { step: 'initialize' },
+    );
+    return { client, death };
+  };
+
+  const receiveAll = async (url: string): Promise<Message[]> => {
+    const received: Message[] = [];
+    for (;;) {
+      const { Messages = [] } = await sqs.send(
+        new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 10, AttributeNames: ['All'] }),
+      );
+      if (Messages.length === 0) return received;
+      received.push(...Messages);
+    }
+  };
+
+  const inTens = <Item>(items: readonly Item[]): Item[][] =>
+    Array.from({ length: Math.ceil(items.length / 10) }, (_, index) => items.slice(index * 10, index * 10 + 10));
+
+  const recordOf = ({ MessageId = '', ReceiptHandle = '', Body = '', Attributes = {} }: Message): SQSRecord => {
+    const record = sqsRecord(Body);
+    const attributes = { ...record.attributes, ...Attributes };
+    return { ...record, messageId: MessageId, receiptHandle: ReceiptHandle, attributes };
+  };
+
+  /** Everything on the queue as one batch, and then what the event source does about it. */
+  const deliver = async (): Promise<number> => {
+    const messages = await receiveAll(eventsQueueUrl);
+    const { client, death } = clientThatDiesOf('poison');
+    const outcome = await Promise.race([ingestion({}, client).handle(messages.map(recordOf), PLENTY_OF_TIME), death]);
+    for (const ten of inTens(messages)) {
+      const entries = ten.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
+      await sqs.send(
+        outcome === 'dead'
+          ? new ChangeMessageVisibilityBatchCommand({
+              QueueUrl: eventsQueueUrl,
+              Entries: entries.map((entry) => ({ ...entry, VisibilityTimeout: 0 })),
+            })
+          : new DeleteMessageBatchCommand({ QueueUrl: eventsQueueUrl, Entries: entries }),
+      );
+    }
+    return messages.length;
+  };
+
+  test('goes to the dead letters alone, and all that came beside it is counted', async () => {
+    const time = recently();
+    const good = Array.from({ length: 80 }, (_, index) => consumptionEventText({ time, subject: `good-${index}` }));
+    const poison = consumptionEventText({ time, subject: 'poison' });
+    await sendMessages(sqs, eventsQueueUrl, [...good, poison], () => {});
+
+    while ((await deliver()) > 0);
+
+    const dead = await receiveAll(deadLettersUrl);
+    expect(dead.map(({ Body }) => Body)).toEqual([poison]);
+    expect((await readStoredUsage(tables.client, tables.usageSlices)).events).toBe(80);
+  });
 });
