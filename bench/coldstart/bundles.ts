@@ -43,13 +43,15 @@ async function comparedFunction(
   targetFolder: string,
 ): Promise<ComparedFunction> {
   // The shape that the framework gives every function in the template.
-  const { FunctionName, Handler, Code, Environment } = Properties as {
+  const { FunctionName, Handler, Code, MemorySize, Environment } = Properties as {
     FunctionName: string;
     Handler: string;
     Code: { S3Key: string };
+    MemorySize: number;
     Environment: { Variables: Record<string, unknown> };
   };
-  const environment = plainEnvironment(Environment.Variables);
+  // Lambda sets the size; the template the rest.
+  const environment = plainEnvironment({ ...Environment.Variables, AWS_LAMBDA_FUNCTION_MEMORY_SIZE: MemorySize });
   const folder = join(targetFolder, FunctionName);
   const ours = extractBundle({
     packageFolder,
