@@ -6,6 +6,7 @@ import { secureHeaders } from 'hono/secure-headers';
 import { streamSSE } from 'hono/streaming';
 import type { Cloud } from '../cli/connection/cloud.ts';
 import { lastEndedPeriod, type Period, periodOf } from '../lib/periods/periods.ts';
+import { visibleText } from '../lib/text/visible-text.ts';
 import type { Access } from './access.ts';
 import { commandOf, decisionForm, isChange, previewOf, said, type WantedChange } from './changes.ts';
 import { call } from './conversation.ts';
@@ -80,6 +81,12 @@ export function consoleApp(cloud: Cloud, access: Access, mayChange: boolean): Ho
     await next();
     // What is shown is confidential: nothing of it stays in a cache.
     context.header('cache-control', 'no-store');
+  });
+  app.use(async (context, next) => {
+    await next();
+    if (!context.res.headers.get('content-type')?.startsWith('text/html')) return;
+    // What others wrote turns nothing on a page, and hides nothing.
+    context.res = new Response(visibleText(await context.res.text()), context.res);
   });
   app.get('/enter', access.enter);
   app.get('/', (context) => context.redirect(`/period/${last()}`, 302));

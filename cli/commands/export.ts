@@ -5,6 +5,7 @@ import type { PackageDocument } from '../../lib/packages/document.ts';
 import { type Period, periodOf } from '../../lib/periods/periods.ts';
 import { readBooks } from '../../lib/store/client-reader.ts';
 import { BUCKETS } from '../../lib/store/keys.ts';
+import { visibleJson, visibleText } from '../../lib/text/visible-text.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import type { Context } from '../connection/context.ts';
 
@@ -49,7 +50,7 @@ export async function run(context: Context, given: string, options: ExportOption
   for await (const row of options.of === 'days' ? daysOf(cloud, period) : packagesOf(cloud, period)) {
     rows += 1;
     if (isSilent(context, isFile)) collected.push(row);
-    else await write(sink, options.format === 'csv' ? csvLine(columns, row) : `${JSON.stringify(row)}\n`);
+    else await write(sink, options.format === 'csv' ? csvLine(columns, row) : `${visibleJson(row)}\n`);
   }
   if (isFile) {
     sink.end();
@@ -109,12 +110,15 @@ async function* packagesOf(cloud: Cloud, period: Period): AsyncGenerator<Row> {
   }
 }
 
+/** What spreadsheets begin a formula with, also in full width, and after what they skip. */
+const FORMULA = /^\s*[=+\-@＝＋－＠]|^[\t\r\n]/;
+
 /** RFC 4180; a text that a spreadsheet would take for a formula gets an apostrophe before it. */
 function csvLine(columns: readonly string[], row: Row): string {
   const cells = columns.map((column) => {
     const value = row[column] ?? '';
-    const text =
-      typeof value === 'string' && column !== 'quantity' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+    const plain = typeof value === 'string' ? visibleText(value) : String(value);
+    const text = typeof value === 'string' && column !== 'quantity' && FORMULA.test(plain) ? `'${plain}` : plain;
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   });
   return `${cells.join(',')}\r\n`;

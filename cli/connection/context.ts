@@ -1,3 +1,4 @@
+import { visibleText } from '../../lib/text/visible-text.ts';
 import { WrongUsage } from '../terminal/errors.ts';
 import { Output } from '../terminal/output.ts';
 import type { Cloud } from './cloud.ts';
@@ -43,7 +44,7 @@ export class Context {
     const { createInterface } = await import('node:readline/promises');
     const terminal = createInterface({ input: process.stdin, output: process.stdout });
     try {
-      const answer = await terminal.question(`${question} [y/N] `);
+      const answer = await terminal.question(`${visibleText(question)} [y/N] `);
       return /^y(es)?$/i.test(answer.trim());
     } finally {
       terminal.close();

@@ -1,6 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { styleText } from 'node:util';
+import { visibleJson, visibleLine, visibleText } from '../../lib/text/visible-text.ts';
 
 type Style = Parameters<typeof styleText>[0];
+
+const ESCAPE = '\u001b';
+/** Stands for the escape of our own styles until a line is written: nobody outside can know it. */
+const STYLE_MARK = `\ufdd0${randomBytes(6).toString('hex')}`;
 
 /** A column of a table: its heading, and where its numbers stand. */
 export interface Column {
@@ -26,26 +32,28 @@ export class Output {
 
   /** A line for a person. */
   line(text = ''): void {
-    if (!this.json) console.log(text);
+    if (!this.json) console.log(shown(text));
   }
 
   /** A remark that is not part of the answer: to standard error, so that a pipe gets the answer alone. */
   note(text: string): void {
-    if (!this.json) console.error(styleText('dim', text, { stream: process.stderr }));
+    if (!this.json) console.error(styleText('dim', visibleText(text), { stream: process.stderr }));
   }
 
   /** The answer as JSON; nothing without `--json`. */
   result(value: Record<string, unknown>): void {
-    if (this.json) console.log(JSON.stringify({ schemaVersion: 1, ...value }));
+    if (this.json) console.log(visibleJson({ schemaVersion: 1, ...value }));
   }
 
   style(style: Style, text: string): string {
-    return styleText(style, text);
+    // What is to be styled is made visible first, or its own escapes would become ours.
+    return styleText(style, visibleText(text)).replaceAll(ESCAPE, STYLE_MARK);
   }
 
   /** Rows under headings, columns aligned. */
-  table(columns: readonly Column[], rows: readonly (readonly string[])[]): void {
-    if (this.json || rows.length === 0) return;
+  table(columns: readonly Column[], given: readonly (readonly string[])[]): void {
+    if (this.json || given.length === 0) return;
+    const rows = given.map((row) => row.map(visibleLine));
     const widths = columns.map(({ heading }, index) =>
       rows.reduce((widest, row) => Math.max(widest, (row[index] ?? '').length), heading.length),
     );
@@ -66,10 +74,10 @@ export class Output {
     if (this.json) return;
     if (this.isLive) {
       this.#live ??= (await import('log-update')).default;
-      this.#live(lines.join('\n'));
+      this.#live(shown(lines.join('\n')));
     } else if (summary !== this.#lastPlain) {
       this.#lastPlain = summary;
-      console.log(summary);
+      console.log(shown(summary));
     }
   }
 
@@ -78,4 +86,9 @@ export class Output {
     this.#live?.done();
     this.#live = undefined;
   }
+}
+
+/** What others wrote is shown, and our own styles are styles. */
+function shown(text: string): string {
+  return visibleText(text).replaceAll(STYLE_MARK, ESCAPE);
 }

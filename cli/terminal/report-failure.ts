@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { HalfmonthError } from '../../lib/errors/halfmonth-error.ts';
+import { visibleJson, visibleText } from '../../lib/text/visible-text.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { command, remedyCommand } from './next-command.ts';
 
@@ -39,11 +40,11 @@ export function reportFailure(error: unknown, json: boolean): ExitCode {
   const remedies = error instanceof HalfmonthError ? error.remedies.map(remedyCommand) : [];
   const next = [ADVICE[name] ?? ADVICE[code], ...remedies.map((typed) => `Try: ${typed}`)].filter(Boolean).join('\n');
   if (json) {
-    console.log(JSON.stringify({ schemaVersion: 1, error: { name, code, message, ...(next ? { next } : {}) } }));
+    console.log(visibleJson({ schemaVersion: 1, error: { name, code, message, ...(next ? { next } : {}) } }));
   } else if (!code.startsWith('commander.')) {
     // Commander has said its own already.
-    console.error(`${styleText('red', 'error', { stream: process.stderr })}: ${message}`);
-    if (next) console.error(next);
+    console.error(`${styleText('red', 'error', { stream: process.stderr })}: ${visibleText(message)}`);
+    if (next) console.error(visibleText(next));
   }
   return isUsage ? EXIT.wrongUsage : EXIT.failed;
 }

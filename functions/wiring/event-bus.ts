@@ -1,6 +1,7 @@
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { HalfmonthError } from '../../lib/errors/halfmonth-error.ts';
 import type { Notifications } from '../../lib/runs/notifications.ts';
+import { visibleJson } from '../../lib/text/visible-text.ts';
 import { type Environment, readVariables } from './variables.ts';
 
 /** EventBridge did not take an event. */
@@ -19,7 +20,8 @@ const BUS = 'default';
 export function eventBusNotifications(client: EventBridgeClient, service: string): Notifications {
   return {
     async notify({ type, detail }) {
-      const Detail = JSON.stringify({ service, ...detail });
+      // A rule may pass it on to a mail, so nothing in it steers what shows it.
+      const Detail = visibleJson({ service, ...detail });
       const { FailedEntryCount, Entries } = await client.send(
         new PutEventsCommand({ Entries: [{ EventBusName: BUS, Source: 'halfmonth', DetailType: type, Detail }] }),
       );

@@ -1,3 +1,5 @@
+import { visibleLine } from '../text/visible-text.ts';
+
 /** Why an event can never be counted. Stable: producers' alarms and the replay of rejected messages name them. */
 export const REJECTION_REASONS = [
   'NOT_JSON',
@@ -38,14 +40,5 @@ export function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
   const text = JSON.stringify(typeof value === 'string' ? value.slice(0, SHOWN_LENGTH) : value) ?? String(value);
   const isCut = text.length > SHOWN_LENGTH || (typeof value === 'string' && value.length > SHOWN_LENGTH);
-  return escaped(isCut ? `${text.slice(0, SHOWN_LENGTH - 3)}...` : text);
-}
-
-/** C1 controls, and characters that are not seen or turn the direction of what follows. */
-function escaped(text: string): string {
-  return text.replace(/[\u007f-\u009f\u2028\u2029\p{Cf}]/gu, (character) =>
-    [...Array(character.length).keys()]
-      .map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`)
-      .join(''),
-  );
+  return visibleLine(isCut ? `${text.slice(0, SHOWN_LENGTH - 3)}...` : text);
 }
