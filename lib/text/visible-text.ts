@@ -16,7 +16,10 @@ export function visibleLine(text: string): string {
   return text.replace(STEERING, written);
 }
 
-/** A value as JSON that any terminal or mail can show; it reads back as the same value. @throws TypeError as JSON does */
+/**
+ * A value as JSON that any terminal or mail can show; it reads back as the same value.
+ * @throws TypeError as JSON does
+ */
 export function visibleJson(value: unknown): string {
   // In JSON a control stands nowhere but in a string, where it may be written out.
   return visibleLine(JSON.stringify(value));
