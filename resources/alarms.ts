@@ -244,7 +244,7 @@ function sendingWatches(names: string): Record<string, Watch> {
     metric,
     dimensions: [{ Name: 'service', Value: names }],
     statistic,
-    // Whoever is kept away looks every quarter of an hour.
+    // A sender that is kept away looks every quarter of an hour.
     periodSeconds: HOUR / 2,
     above,
   });

@@ -87,7 +87,7 @@ function nextStep({ clock }: Deciding, round: number, { states }: PackageCounts,
   };
 }
 
-/** For whoever asks how the run stands: counting anew takes as long as there are packages. */
+/** For those who ask how the run stands: counting anew takes as long as there are packages. */
 function keepCounts(run: RunContext, states: PackageCounts['states'], { runs, clock }: Deciding): Promise<void> {
   const counts = { at: new Date(clock.now()).toISOString(), states };
   return runs.updateRunRecord(run.period.id, { runId: run.runId, startedAt: run.startedAt, counts });

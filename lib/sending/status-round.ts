@@ -43,7 +43,7 @@ export function dropBooking(run: RunContext, chunk: string, { calendar }: Sendin
 }
 
 /**
- * Asks in one turn what became of a chunk's submitted packages.
+ * Asks in one turn for the status of a chunk's submitted packages.
  * @throws InvoiceApiRefusedCredentials when the API answers 401 or 403
  * @throws StatusReadRefused when the API answers 400
  */

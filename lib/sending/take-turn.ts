@@ -22,7 +22,7 @@ const turnInput = z.object({
   sendAt: z._default(z.number(), 0),
   /** Packages that are with the API, as far as is known. */
   pending: z._default(z.number(), 0),
-  /** Milliseconds since the epoch: nobody asks before what became of packages. */
+  /** Milliseconds since the epoch: the status of packages is not asked for before. */
   readAt: z._default(z.number(), 0),
   /** What came of sending since this chunk began: packages accepted, rejected or parked, and those not accepted. */
   settled: z._default(z.number(), 0),
@@ -82,7 +82,7 @@ async function readWhatIsDue(
     ...(cursor === undefined ? {} : { cursor }),
   };
   const { result, rounds, pending, nextAt } = await readStatuses({ run, chunk, rounds: before }, selection, sending);
-  // Whoever sends is not kept waiting by a booking that nobody would come for.
+  // A sender is not kept waiting by a booking that no task would come for.
   if (!result && pending > 0 && state.remaining > 0) await dropBooking(run, chunk, sending);
   const now = clock.now();
   // While packages wait to be sent, reading takes little of the time.
@@ -107,7 +107,7 @@ async function sendWhatIsDue(
   sending: SendingWithApi,
 ): Promise<TurnState> {
   const startedAt = sending.clock.now();
-  // Whoever is woken in the second before waits for the rest in the turn, where it is exact.
+  // A task that is woken in the second before waits for the rest in the turn, where it is exact.
   if (startedAt + 1_000 <= state.sendAt) return state;
   const remaining = state.remaining || (await countToSend(selection, sending));
   if (remaining === 0) return state;

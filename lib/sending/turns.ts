@@ -24,7 +24,7 @@ export interface TurnUnderWay {
   health: ApiHealth;
 }
 
-/** Whoever takes turns: tasks that send, and commands that only read. */
+/** What takes turns: tasks that send, and commands that only read. */
 export interface TurnTaker
   extends Pick<Sending, 'clock' | 'clockId' | 'calendar' | 'metrics'>,
     Pick<SendingWithApi, 'remainingMilliseconds'> {

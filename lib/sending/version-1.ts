@@ -29,7 +29,7 @@ export async function bookQuota(input: unknown, { calendar, clock }: Sending) {
   };
 }
 
-/** What they read in the answer of `assess`: they ask what became of packages only where nothing is to be sent. */
+/** What they read in the answer of `assess`: they ask for the status of packages only where nothing is to be sent. */
 export function assessmentOfVersion1(checkAt: number, chunk: string) {
   return { checkAt: wholeSecond(checkAt), checkChunks: [chunk] };
 }

@@ -6,7 +6,7 @@ import { type AccessTokenKeeper, clientCredentials } from './client-credentials.
 
 /**
  * Signs in as the API wants it, with the secret that the provider yields.
- * @param baseUrl where the API is: whoever sends to this machine signs in there too, never at the vendor
+ * @param baseUrl where the API is: a sender to this machine signs in there too, never at the vendor
  * @param keeper where an access token is kept for all who need it
  * @throws InvoiceApiMisconfigured when the secret could be read on its way to where tokens are asked for
  */
