@@ -42,6 +42,38 @@ describe('one package holds up nobody', () => {
     },
   );
 
+  test('a package that is to come back in an hour when it is sent again does so, and the others are asked for', async () => {
+    let [turnedAwayAt, cameBackAt, othersKnownAt] = [0, 0, 0];
+    const sentAt = new Map<string, number>();
+    const api: ScriptedApi = {
+      submitted({ packageId, clientId, submission }, reply, now) {
+        sentAt.set(packageId, now);
+        if (clientId === POISON && submission === 2 && turnedAwayAt === 0) {
+          turnedAwayAt = now;
+          return reply(409, {}, { 'retry-after': '3600' });
+        }
+        if (submission === 2) cameBackAt = now;
+        reply(202, { id: packageId, status: submission === 2 ? 'processed' : 'queued' });
+      },
+      asked(ids, reply, now) {
+        const packages = ids.map((id) => {
+          const isDone = now - (sentAt.get(id) ?? now) > HOUR / 12;
+          const status = id.includes(POISON) ? 'unprocessed' : isDone ? 'processed' : 'processing';
+          if (status === 'processed') othersKnownAt = now;
+          return { id, status, revision: 1, submission: 1 };
+        });
+        reply(200, { packages });
+      },
+    };
+    const { drive, states } = await start(10, api);
+
+    expect(await drive(24)).toBe('done');
+    expect(await states()).toEqual({ processed: 10 });
+    expect(othersKnownAt - turnedAwayAt).toBeLessThan(HOUR / 2);
+    expect(cameBackAt - turnedAwayAt).toBeGreaterThanOrEqual(HOUR);
+    expect(cameBackAt - turnedAwayAt).toBeLessThan(1.2 * HOUR);
+  });
+
   test.each([403, 429, 503])(
     'a package that is always turned away (%i) is parked after its attempts',
     async (status) => {
