@@ -222,6 +222,14 @@ export function buildProgram(): Command {
     .option('--ring', 'set an alarm off that means nothing, and see whether it reaches those who listen')
     .action(lazily(() => import('./commands/doctor.ts')));
 
+  command(program, 'check-api', 'Try what billing relies on against the invoice API, and say what holds', [
+    'halfmonth check-api --stage dev',
+    'halfmonth check-api --stage dev --client acme',
+  ])
+    .option('--client <id>', 'with an adapter: whose customer the two small packages are for')
+    .addOption(yes())
+    .action(lazily(() => import('./commands/check-api.ts')));
+
   command(program, 'console', 'Look at periods, packages and runs in a browser, on this machine alone', [
     'halfmonth console',
     'halfmonth console --stage prod --allow-changes',

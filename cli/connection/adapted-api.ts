@@ -1,6 +1,10 @@
-import { adaptedInvoiceApi } from '../../lib/invoice-api/adapters/adapted-invoice-api.ts';
+import {
+  type AdaptedInvoiceApiOptions,
+  adaptedInvoiceApi,
+} from '../../lib/invoice-api/adapters/adapted-invoice-api.ts';
 import type { InvoiceApiAdapter } from '../../lib/invoice-api/adapters/adapter.ts';
 import { authorizationOf } from '../../lib/invoice-api/adapters/authorization.ts';
+import type { Customers } from '../../lib/invoice-api/adapters/obstacles.ts';
 import { parameterAccessToken } from '../../lib/invoice-api/adapters/parameter-access-token.ts';
 import type { HttpInvoiceApi } from '../../lib/invoice-api/http-invoice-api.ts';
 import { parameterToken } from '../../lib/invoice-api/parameter-token.ts';
@@ -13,7 +17,8 @@ export function adaptedApiOf(
   adapter: InvoiceApiAdapter,
   { InvoiceApiUrl, InvoiceApiTokenParameter }: { InvoiceApiUrl: string; InvoiceApiTokenParameter: string },
   tables: Tables,
-  { timeoutMilliseconds, ...configuration }: { region?: string; timeoutMilliseconds: number },
+  options: Pick<AdaptedInvoiceApiOptions, 'timeoutMilliseconds' | 'timeoutSignal'> & { customers?: Customers },
+  configuration: { region?: string },
 ): HttpInvoiceApi {
   const { provide } = parameterToken(InvoiceApiTokenParameter, configuration);
   const claim = new AccessTokenClaim(tables);
@@ -25,8 +30,8 @@ export function adaptedApiOf(
   return adaptedInvoiceApi(adapter, {
     baseUrl: InvoiceApiUrl,
     customers: new ClientStore(tables),
+    ...options,
     authorization: authorizationOf(adapter.authentication, InvoiceApiUrl, provide, keeper),
-    timeoutMilliseconds,
     maximumConnections: 2,
   });
 }

@@ -1,6 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { InvoiceApiAdapter } from '../../lib/invoice-api/adapters/adapter.ts';
+import type { Customers } from '../../lib/invoice-api/adapters/obstacles.ts';
 import type { HttpInvoiceApi } from '../../lib/invoice-api/http-invoice-api.ts';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import { parseQuotaWindows, type Quota } from '../../lib/quota/quota.ts';
@@ -50,6 +51,14 @@ const CONTRACT = 'contract';
 
 /** More than any command has under way at once. */
 const MAXIMUM_SOCKETS = 64;
+
+/** How a command may want the invoice API otherwise than runs have it. */
+export interface InvoiceApiOptions {
+  /** Instead of the mapping of clients. */
+  customers?: Customers;
+  /** Instead of the usual time-out. */
+  timeoutSignal?: (milliseconds: number) => AbortSignal;
+}
 
 /** One deployment of Halfmonth, on AWS or here, as commands see it. Clients are made at first use. */
 export class Cloud {
@@ -135,12 +144,13 @@ export class Cloud {
   }
 
   /** The invoice API itself, to read from. */
-  async invoiceApi(): Promise<HttpInvoiceApi> {
+  async invoiceApi({ customers, timeoutSignal }: InvoiceApiOptions = {}): Promise<HttpInvoiceApi> {
+    const signal = timeoutSignal ? { timeoutSignal } : {};
     const adapter = await this.adapter();
     if (adapter) {
       const { adaptedApiOf } = await import('./adapted-api.ts');
-      const configuration = { ...this.#configuration, timeoutMilliseconds: API_TIMEOUT_MILLISECONDS };
-      return adaptedApiOf(adapter, this.outputs, this.tables, configuration);
+      const options = { ...signal, ...(customers ? { customers } : {}), timeoutMilliseconds: API_TIMEOUT_MILLISECONDS };
+      return adaptedApiOf(adapter, this.outputs, this.tables, options, this.#configuration);
     }
     const [{ httpInvoiceApi }, { parameterToken }] = await Promise.all([
       import('../../lib/invoice-api/http-invoice-api.ts'),
@@ -151,6 +161,7 @@ export class Cloud {
       token: parameterToken(this.outputs.InvoiceApiTokenParameter, this.#configuration).provide,
       timeoutMilliseconds: API_TIMEOUT_MILLISECONDS,
       maximumConnections: 2,
+      ...signal,
     });
   }
 

@@ -92,6 +92,13 @@ describe('commands ask the API through the adapter of the stage', () => {
     expect({ said: stderr + stdout, exitCode }).toMatchObject({ exitCode: 0 });
   });
 
+  test('check-api finds that all that billing relies on holds', async () => {
+    const { stdout } = await callCommand(['check-api', '--client', 'client-0000', '--yes'], { folder });
+    expect(stdout).toMatch(/ok +it takes a package: accepted as processed/);
+    expect(stdout).toMatch(/ok +it lists each package once/);
+    expect(stdout).not.toContain('BAD');
+  });
+
   test('doctor asks it', async () => {
     const { stdout } = await callCommand(['doctor', '--json'], { folder });
     expect(JSON.parse(stdout)).toMatchObject({

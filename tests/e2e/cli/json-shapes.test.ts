@@ -52,6 +52,7 @@ beforeAll(async () => {
   await ask('certificate --verify', id);
   await ask('certificate --save-key', 'key.pem');
   await ask('reconcile', id);
+  await ask('check-api', '--yes');
   await ask('export', id);
   await ask('doctor');
   await ask('run', id, '--yes');

@@ -1,0 +1,79 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { type ApiUnderCheck, type CheckedPoint, checkApi } from '../../../cli/invoice-api/api-check.ts';
+import { TEST_PERIOD } from '../../fixtures/invoice-api.ts';
+import { packageRequest, startVendor, type TestVendor, VENDORS } from '../../fixtures/vendors.ts';
+
+const started: TestVendor[] = [];
+afterEach(async () => {
+  for (const each of started.splice(0)) await each.stop();
+});
+
+/** Tries an API whose rules a test may break. */
+async function check(name: string, options: Parameters<typeof startVendor>[1] = {}): Promise<CheckedPoint[]> {
+  const kit = VENDORS[name];
+  if (!kit) throw new Error(`no vendor ${name}`);
+  let isBreaking = false;
+  const vendor = await startVendor(kit, { faultOf: () => (isBreaking ? 'answer-lost' : undefined), ...options });
+  started.push(vendor);
+  const packages = ['check-1', 'check-2'].map((clientId) => ({
+    id: `${TEST_PERIOD}.${clientId}`,
+    request: packageRequest({ clientId, lines: { api_calls: '1' } }),
+    otherContent: packageRequest({ clientId, lines: { api_calls: '2' } }),
+  }));
+  const points: CheckedPoint[] = [];
+  const subject: ApiUnderCheck = {
+    api: vendor.api,
+    async breakOff(ask) {
+      isBreaking = true;
+      try {
+        return await ask({});
+      } finally {
+        isBreaking = false;
+      }
+    },
+    packages: [packages[0] ?? failed(), packages[1] ?? failed()],
+    periodId: TEST_PERIOD,
+    paced: (ask) => ask(),
+    lists: kit.definition.create(kit.definition.settings.parse(kit.settings)).list !== undefined,
+  };
+  for await (const point of checkApi(subject)) points.push(point);
+  return points;
+}
+
+function failed(): never {
+  throw new Error('two packages were made');
+}
+
+describe('the check of an API', () => {
+  test.each(Object.keys(VENDORS))('finds nothing wrong with %s', async (name) => {
+    const points = await check(name);
+    expect(points.filter(({ result }) => result === 'fails')).toEqual([]);
+    expect(points).toHaveLength(5);
+  });
+
+  test('finds an API that forgets its keys and so bills a package twice', async () => {
+    const kit = VENDORS.stripe ?? failed();
+    const rules = kit.rules([]);
+    const forgetful: typeof rules = {
+      ...rules,
+      answer: ({ headers: { 'idempotency-key': _forgotten, ...headers }, ...request }, now) =>
+        rules.answer({ ...request, headers }, now),
+    };
+    const points = await check('stripe', { rules: forgetful });
+    expect(points.filter(({ result }) => result === 'fails').map(({ point }) => point)).toEqual([
+      'it lists each package once',
+    ]);
+  });
+
+  test('sends nothing while something is not mapped', async () => {
+    const points = await check('lago', { unmapped: ['check-1'] });
+    expect(points).toEqual([
+      {
+        point: 'what it takes is mapped',
+        result: 'fails',
+        words: expect.stringContaining('client check-1 has no customer'),
+      },
+    ]);
+    expect(started[0]?.vendor.requests).toEqual([]);
+  });
+});
