@@ -1,6 +1,8 @@
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { REJECTION_REASONS } from '../../lib/events/rejection.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import type { Context } from '../connection/context.ts';
+import { atStakeWords, contentOf, oneLine } from '../events/rejected-content.ts';
 import { giveBack, type RejectedEntry, remove, type TakenMessages, takeRejected } from '../events/rejected-messages.ts';
 import { WrongUsage } from '../terminal/errors.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
@@ -13,8 +15,14 @@ interface RejectedOptions {
   limit: number;
 }
 
+/** What is on the queue and not ours has a reason of its own. */
+const KNOWN_REASONS: readonly string[] = [...REJECTION_REASONS, 'UNKNOWN_MESSAGE'];
+
 /** Shows events that could not be counted; sends them to be counted again after a fix, or removes them for good. */
 export async function run(context: Context, options: RejectedOptions): Promise<ExitCode> {
+  if (options.reason !== undefined && !KNOWN_REASONS.includes(options.reason)) {
+    throw new WrongUsage(`There is no reason "${options.reason}": ${KNOWN_REASONS.join(', ')}.`);
+  }
   if (options.replay && options.discard) throw new WrongUsage('Give --replay or --discard, not both.');
   const cloud = await context.cloud();
   const client = await cloud.queues();
@@ -38,7 +46,7 @@ export async function run(context: Context, options: RejectedOptions): Promise<E
   } finally {
     await giveBack(client, queue, [...kept]);
   }
-  const events = wanted.map(({ receiptHandles: _, ...entry }) => entry);
+  const events = wanted.map(({ receiptHandles: _, ...entry }) => ({ ...entry, ...contentOf(entry) }));
   const total = entries.length;
   const isCut = notRead > 0;
   context.output.result({
@@ -82,7 +90,9 @@ async function discard(
   done: (entry: RejectedEntry) => void,
 ): Promise<number> {
   if (unwanted.length === 0) return 0;
-  const question = `Discard ${plural(unwanted.length, 'rejected event')} for good? Nothing else keeps them, and they are never billed.`;
+  const question =
+    `Discard ${plural(unwanted.length, 'rejected event')} for good? They are ${atStakeWords(unwanted)}. ` +
+    'Nothing else keeps them, and they are never billed.';
   if (!(await context.confirm(question))) return 0;
   for (const entry of unwanted) {
     await remove(client, queue, entry.receiptHandles);
@@ -94,22 +104,36 @@ async function discard(
 
 const SHOWN = 50;
 
+/** On a terminal, of client, meter, quantity, what is wrong and the event. */
+const WIDTHS = [30, 20, 20, 90, 60];
+
 function show({ output }: Context, taken: TakenMessages, wanted: readonly RejectedEntry[]): void {
   const { entries, incomplete, notRead } = taken;
+  const { isLive } = output;
   const byReason = new Map<string, number>();
   for (const { reason } of entries) byReason.set(reason, (byReason.get(reason) ?? 0) + 1);
   output.table(
-    [{ heading: 'received' }, { heading: 'reason' }, { heading: 'what' }, { heading: 'event' }],
-    wanted
-      .slice(0, SHOWN)
-      .map(({ receivedAt, reason, message, body }) => [
-        receivedAt,
-        reason,
-        message.slice(0, 90),
-        body.replaceAll(/\s+/g, ' ').slice(0, 60),
-      ]),
+    [
+      { heading: 'received' },
+      { heading: 'reason' },
+      { heading: 'client' },
+      { heading: 'meter' },
+      { heading: 'quantity', align: 'right' },
+      { heading: 'what' },
+      { heading: 'event' },
+    ],
+    wanted.slice(0, isLive ? SHOWN : wanted.length).map((entry) => {
+      const { clientId, meter, quantity } = contentOf(entry);
+      const cells = [clientId, meter, quantity, entry.message, entry.body].map(oneLine);
+      // A pipe gets it whole.
+      return [
+        entry.receivedAt,
+        entry.reason,
+        ...cells.map((cell, index) => (isLive ? cell.slice(0, WIDTHS[index]) : cell)),
+      ];
+    }),
   );
-  if (wanted.length > SHOWN) output.line(`and ${wanted.length - SHOWN} more; all with --json`);
+  if (isLive && wanted.length > SHOWN) output.line(`and ${wanted.length - SHOWN} more; all with --json`);
   const counts = [...byReason].map(([reason, count]) => `${reason} ${count}`).join(', ');
   if (entries.length > 0) output.line(`${plural(entries.length, 'rejected event')}: ${counts}`);
   else if (incomplete.length === 0 && notRead === 0) output.line('No rejected event.');

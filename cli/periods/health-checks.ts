@@ -30,7 +30,7 @@ export const CHECKS: Record<string, Check> = {
   'event queue': (cloud) => queueDepth(cloud, cloud.outputs.EventsQueueUrl, 'wait to be counted', 'good'),
   'dead letters': (cloud) =>
     queueDepth(cloud, cloud.outputs.EventsDeadLetterQueueUrl, 'could not be counted', 'problem'),
-  'rejected events': (cloud) => queueDepth(cloud, cloud.outputs.RejectedQueueUrl, 'rejected', 'warning'),
+  'rejected events': (cloud) => queueDepth(cloud, cloud.outputs.RejectedQueueUrl, 'rejected', 'problem'),
   'invoice API': invoiceApi,
   alarms,
   clocks,

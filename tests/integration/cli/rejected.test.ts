@@ -47,7 +47,8 @@ async function call(options: Partial<Parameters<typeof rejected>[1]> = {}) {
       result: (value: Record<string, unknown>) => {
         result = value;
       },
-      table: () => {},
+      isLive: false,
+      table: (_columns: unknown, rows: string[][]) => lines.push(...rows.map((row) => row.join(' | '))),
       line: (text: string) => lines.push(text),
     },
     confirm: async (question: string) => questions.push(question) > 0,
@@ -130,4 +131,33 @@ test('discard of all leaves no part of what was rejected in parts and lost one',
 
 test('replay and discard at once are refused before anything is read', async () => {
   await expect(call({ replay: true, discard: true })).rejects.toThrow('not both');
+});
+
+test('a list names client, meter and quantity, and in a pipe the whole event without what a terminal acts on', async () => {
+  const body = JSON.stringify({
+    subject: 'acme',
+    data: { meter: 'api_calls', quantity: '12.5' },
+    note: 'x'.repeat(300),
+  });
+  await reject('TOO_OLD', 1, { body, message: 'too\u001b[31m old' });
+
+  const { result } = await call();
+
+  expect(lines[0]).toContain(`TOO_OLD | acme | api_calls | 12.5 | too\\u{1b}[31m old | ${body}`);
+  expect(result).toMatchObject({ events: [{ clientId: 'acme', meter: 'api_calls', quantity: '12.5' }] });
+});
+
+test('before events are discarded, the question says whose they are and how much is in them', async () => {
+  const of = (subject: string, quantity: string) => JSON.stringify({ subject, data: { meter: 'gb', quantity } });
+  await reject('TOO_OLD', 1, { body: of('globex', '2.5') });
+  await reject('INVALID_TIME', 1, { body: of('acme', '1') });
+  await reject('NOT_JSON', 1, { body: '{' });
+
+  await call({ discard: true });
+
+  expect(questions[0]).toContain('3 rejected events for good? They are of acme, globex: gb 3.5; the amount of 1 cannot be read');
+});
+
+test('a reason that does not exist is wrong usage, and names those that do', async () => {
+  await expect(call({ reason: 'OLD' })).rejects.toThrow(/There is no reason "OLD": NOT_JSON, .*TOO_OLD/);
 });
