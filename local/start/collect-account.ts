@@ -101,7 +101,8 @@ function simulatorAccount(
     processed: { packages: report.packages.processed, totals: sums.totals() },
     simulator: {
       quotaViolations: report.violations,
-      earlyBy: report.earlyBy,
+      // Of this machine's time, as the stalls are.
+      earlyBy: report.earlyBy / report.timeScale,
       longestStall,
       acceptedTwice: report.acceptedTwice,
     },

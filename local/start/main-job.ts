@@ -61,9 +61,12 @@ export async function runMainJob(
     const run = await runPeriod(
       service,
       periodId,
-      (funnel) => {
-        const packages = Object.values(funnel).reduce((sum, state) => sum + state, 0);
-        stage.update(funnel.processed, packages, funnelText(funnel));
+      {
+        onFunnel(funnel) {
+          const packages = Object.values(funnel).reduce((sum, state) => sum + state, 0);
+          stage.update(funnel.processed, packages, funnelText(funnel));
+        },
+        onTrouble: (words) => progress.say(words),
       },
       signal,
     );

@@ -34,6 +34,8 @@ export interface StartOptions {
   /** Absent: what config/local.yml says for sample events, unlimited for a file. */
   maxAgeDays?: number;
   keep: boolean;
+  /** Lets the simulated API's time pass faster. */
+  fast: boolean;
   /** Shows the job in a browser; the cloud is kept for that. */
   console: boolean;
 }
@@ -86,6 +88,7 @@ interface RawOptions {
   seed: number;
   maxAgeDays?: number;
   keep: boolean;
+  fast: boolean;
   console: boolean;
 }
 
@@ -127,6 +130,11 @@ function commandOf(profiles: readonly string[]): Command {
       'refuse older events (default: the setting for sample events, no limit with --events)',
       wholeNumber(1, UNLIMITED_AGE_DAYS),
     )
+    .option(
+      '--fast',
+      "let the simulated API's time pass 600 times as fast, for profiles that are slow on purpose",
+      false,
+    )
     .option('--keep', 'leave the cloud running when done, its data in .halfmonth/, until Ctrl-C', false)
     .option('--console', 'show the job in your browser while it runs, with --keep', false)
     .addHelpText('after', EXAMPLES)
@@ -141,6 +149,7 @@ Examples:
   npm start -- --keep
   npm start -- --console
   npm start -- --adapter stripe
+  npm start -- --profile clearance --fast
   npm start -- --events usage.ndjson --period 2026-11-H1
   npm start -- --events usage.csv.gz --map id=row,subject=customer,time=at,meter=metric,quantity=amount --source crm
   ${TOKEN_VARIABLE}=secret npm start -- --events usage.ndjson --invoice-api https://billing.example/api --quota 60/60
@@ -160,6 +169,9 @@ function checkedTogether(raw: RawOptions, environment: Record<string, string | u
         'by a stage of its own (docs/adapters.md)',
     );
   }
+  if ((raw.invoiceApi || raw.adapter) && raw.fast) {
+    throw new InvalidOptions('--fast is for the simulator: the time of any other API passes as it does');
+  }
   const token = environment[TOKEN_VARIABLE];
   if (raw.invoiceApi && !token) {
     throw new InvalidOptions(`--invoice-api needs the API's token in the environment variable ${TOKEN_VARIABLE}`);
@@ -173,6 +185,7 @@ function checkedTogether(raw: RawOptions, environment: Record<string, string | u
     ...(raw.quota ? { quota: raw.quota } : {}),
     seed: raw.seed,
     ...(raw.maxAgeDays ? { maxAgeDays: raw.maxAgeDays } : {}),
+    fast: raw.fast,
     keep: raw.keep || raw.console,
     console: raw.console,
   };

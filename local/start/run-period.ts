@@ -5,6 +5,8 @@ import { PACKAGE_STATES, type PackageState } from '../../lib/packages/package.ts
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import { BUCKETS } from '../../lib/store/keys.ts';
 import { countPackages } from '../../lib/store/package-reader.ts';
+import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
+import { apiTrouble } from './api-trouble.ts';
 import type { LocalService } from './local-service.ts';
 
 const POLL_MILLISECONDS = 750;
@@ -24,11 +26,18 @@ export interface RunResult {
   funnel: Funnel;
 }
 
+/** Is told of a run while it goes on. */
+export interface RunListener {
+  onFunnel(funnel: Funnel): void;
+  /** Why nothing comes of sending, in words; once for each cause. */
+  onTrouble(words: string): void;
+}
+
 /** Starts the state machine for a period and follows it to its end. */
 export async function runPeriod(
   { sfn, stateMachineArn, tables }: LocalService,
   periodId: PeriodId,
-  onFunnel: (funnel: Funnel) => void,
+  { onFunnel, onTrouble }: RunListener,
   signal: AbortSignal,
 ): Promise<RunResult> {
   const { executionArn = '' } = await sfn.send(
@@ -39,6 +48,8 @@ export async function runPeriod(
     }),
   );
   const everyPackage = { periodId, buckets: { from: 0, to: BUCKETS - 1 } };
+  const calendar = new QuotaCalendarStore(tables, 'invoice-api');
+  let told: string | undefined;
   for (;;) {
     const { status = '', error, cause } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
     const { states } = await countPackages(tables, everyPackage);
@@ -47,6 +58,9 @@ export async function runPeriod(
       const why = [error, causeText(cause)].filter((text) => text).join(': ');
       return { periodId, executionArn, status, ...(why ? { error: why } : {}), funnel: states };
     }
+    const trouble = apiTrouble(await calendar.load(), Date.now());
+    if (trouble !== undefined && trouble !== told) onTrouble(trouble);
+    told = trouble ?? told;
     await delay(POLL_MILLISECONDS, undefined, { signal });
   }
 }

@@ -1,6 +1,11 @@
 import { type InvoiceApiSimulator, startInvoiceApiSimulator } from '../invoice-api-simulator/simulator.ts';
 import { packageService } from '../packaging/package-service.ts';
-import { type InvoiceApiChoice, invoiceApiEnvironment, TOKEN_PARAMETER } from './invoice-api-environment.ts';
+import {
+  enforcedQuota,
+  type InvoiceApiChoice,
+  invoiceApiEnvironment,
+  TOKEN_PARAMETER,
+} from './invoice-api-environment.ts';
 import { type LocalService, startLocalService } from './local-service.ts';
 import type { Progress } from './progress.ts';
 import { type StallWatch, watchStalls } from './stalls.ts';
@@ -88,8 +93,10 @@ export async function startSession(options: SessionOptions, progress: Progress, 
 async function apiAccess({ invoiceApi }: SessionOptions): Promise<InvoiceApiAccess> {
   if (invoiceApi.kind === 'own') return invoiceApi;
   if (invoiceApi.kind === 'vendor') return startVendorAccess(invoiceApi.vendor, invoiceApi.seed);
-  const { profile, seed } = invoiceApi;
-  return { kind: 'simulator', simulator: await startInvoiceApiSimulator({ profile, seed }) };
+  const { profile, seed, timeScale = 1 } = invoiceApi;
+  const quota = enforcedQuota(profile, timeScale);
+  const simulator = await startInvoiceApiSimulator({ profile, seed, timeScale, quota });
+  return { kind: 'simulator', simulator };
 }
 
 function urlOf(api: InvoiceApiAccess): string {

@@ -24,6 +24,7 @@ import { INTERRUPTED_EXIT_CODE, interruption, untilInterrupted } from './interru
 import { assertEmpty } from './local-service.ts';
 import { type Load, type MainJob, runMainJob } from './main-job.ts';
 import { HelpShown, InvalidOptions, readOptions, type StartOptions, UNLIMITED_AGE_DAYS } from './options.ts';
+import { FAST_TIME_SCALE, slownessWords } from './profile-time.ts';
 import { type Progress, progressOn } from './progress.ts';
 import { compareEveryStation } from './reconciliation.ts';
 import { isAllCounted, resultText } from './result-table.ts';
@@ -33,6 +34,8 @@ import { mapClients } from './vendor-access.ts';
 const SAMPLE_CLIENTS = 300;
 const SAMPLE_EVENTS = 30_000;
 const ADAPTER_SHARE = 3;
+/** Nobody knows beforehand how many clients are in a file. */
+const PACKAGES_OF_A_FILE = 1_000;
 const MILLISECONDS_PER_DAY = 86_400_000;
 
 const EXIT = { agrees: 0, failed: 1, wrongUsage: 2, foundProblem: 3 } as const;
@@ -57,6 +60,8 @@ async function main(): Promise<number> {
 async function start(options: StartOptions, progress: Progress, signal: AbortSignal): Promise<number> {
   const job = mainJobOf(options, Date.now());
   if (options.eventsFile) await assertReadable(options.eventsFile.path, options.eventsFile.form);
+  const pace = paceWords(options, job.load);
+  if (pace) progress.say(pace);
   if (options.keep) return startAndKeep(options, job, progress, signal);
   const session = await startSession(sessionOptions(options, job), progress, signal);
   try {
@@ -162,15 +167,30 @@ function beforeRunOf({ api, service }: Session, progress: Progress): Pick<MainJo
   };
 }
 
+/** What decides how long sending takes, where somebody would wonder. */
+function paceWords({ invoiceApi, adapter, profile, quota, fast }: StartOptions, load: Load): string | undefined {
+  if (adapter) return undefined;
+  if (!invoiceApi) {
+    const packages = load.kind === 'sample' ? load.clients : PACKAGES_OF_A_FILE;
+    return isProfileName(profile) && !quota ? slownessWords(profile, packages, fast) : undefined;
+  }
+  if (quota) return undefined;
+  const { sendQuota, statusQuota, sharedQuota } = readSettings('local').invoiceApi;
+  return (
+    `Requests go to ${invoiceApi.url} at the pace of config/local.yml, in requests/seconds: sends ${sendQuota}, status ` +
+    `reads ${statusQuota}, both together ${sharedQuota}. The pace that your API allows: --quota 60/60, for 60 a minute.`
+  );
+}
+
 function sessionOptions(options: StartOptions, { maxAgeDays }: Pick<MainJob, 'maxAgeDays'>): SessionOptions {
-  const { invoiceApi, adapter, profile, seed, quota, keep } = options;
+  const { invoiceApi, adapter, profile, seed, quota, keep, fast } = options;
   if (!isProfileName(profile)) throw new InvalidOptions(`there is no profile ${profile}`);
   return {
     invoiceApi: adapter
       ? { kind: 'vendor', vendor: adapter, seed }
       : invoiceApi
         ? { kind: 'own', ...invoiceApi }
-        : { kind: 'simulator', profile, seed },
+        : { kind: 'simulator', profile, seed, ...(fast ? { timeScale: FAST_TIME_SCALE } : {}) },
     ...(quota ? { quota } : {}),
     maxAgeDays,
     folder: keep ? KEPT_FOLDER : LAST_FOLDER,

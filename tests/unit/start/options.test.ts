@@ -8,7 +8,7 @@ const read = (parameters: string[], environment: Record<string, string> = {}) =>
   readOptions(parameters, environment, PROFILES);
 
 test('without parameters it is the sample against the demo simulator', () => {
-  expect(read([])).toEqual({ profile: 'demo', seed: 1, keep: false, console: false });
+  expect(read([])).toEqual({ profile: 'demo', seed: 1, fast: false, keep: false, console: false });
 });
 
 test('everything can be said', () => {
@@ -22,6 +22,7 @@ test('everything can be said', () => {
     '--seed',
     '7',
     '--keep',
+    '--fast',
   ];
 
   expect(read([...parameters, '--max-age-days', '400', '--profile', 'perfect'])).toEqual({
@@ -31,6 +32,7 @@ test('everything can be said', () => {
     quota: '60/60,5000/86400',
     seed: 7,
     maxAgeDays: 400,
+    fast: true,
     keep: true,
     console: false,
   });
@@ -59,6 +61,7 @@ test.each([
   ['a quota of another form', ['--quota', '60 per minute']],
   ['a seed that is no number', ['--seed', 'lucky']],
   ['an age of nothing', ['--max-age-days', '0']],
+  ['a hurry with an API of your own', ['--invoice-api', 'https://billing.example', '--fast']],
   ['an API without its token', ['--invoice-api', 'https://billing.example']],
 ])('%s is wrong usage, said in one line', (_what, parameters) => {
   expect(() => read(parameters)).toThrow(InvalidOptions);
