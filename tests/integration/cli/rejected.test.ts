@@ -155,7 +155,9 @@ test('before events are discarded, the question says whose they are and how much
 
   await call({ discard: true });
 
-  expect(questions[0]).toContain('3 rejected events for good? They are of acme, globex: gb 3.5; the amount of 1 cannot be read');
+  expect(questions[0]).toContain(
+    '3 rejected events for good? They are of acme, globex: gb 3.5; the amount of 1 cannot be read',
+  );
 });
 
 test('a reason that does not exist is wrong usage, and names those that do', async () => {
