@@ -72,6 +72,10 @@ export function buildProgram(): Command {
     'halfmonth status 2026-11-H1 --json',
   ]).action(lazily(() => import('./commands/status.ts')));
 
+  command(program, 'periods', 'The half months of the last year, and what is open in each', [
+    'halfmonth periods',
+  ]).action(lazily(() => import('./commands/periods.ts')));
+
   command(program, 'packages [PERIOD]', 'List packages', ['halfmonth packages 2026-11-H1 --status parked,rejected'])
     .option(
       '--status <states>',

@@ -41,9 +41,16 @@ export function pictureOf(
   quota: Quota,
   { now, cells, cellMilliseconds }: { now: number; cells: number; cellMilliseconds: number },
 ): CalendarPicture {
+  const open = calendar.open && calendar.open.expiresAt > now ? calendar.open : undefined;
   const windows = limitsOf(quota).map(({ kinds, requests, milliseconds }): WindowUse => {
-    const inWindow = calendar.past.filter(({ kind, at }) => kinds.includes(kind) && at + milliseconds > now);
-    const used = inWindow.reduce((sum, { count }) => sum + count, 0);
+    const past = calendar.past.filter(({ kind, at }) => kinds.includes(kind) && at + milliseconds > now);
+    // What a turn has sent so far is known at its end; until then all that it may send is taken.
+    const underWay = open && kinds.includes(open.kind) ? [{ at: now, count: Math.min(open.requests, requests) }] : [];
+    const inWindow = [...past, ...underWay];
+    const used = Math.min(
+      requests,
+      inWindow.reduce((sum, { count }) => sum + count, 0),
+    );
     const first = Math.min(...inWindow.map(({ at }) => at));
     return {
       kinds,
@@ -54,7 +61,6 @@ export function pictureOf(
     };
   });
   const freeAgain = Math.max(now, ...windows.filter(({ used, requests }) => used >= requests).map(freesAtOf));
-  const open = calendar.open && calendar.open.expiresAt > now ? calendar.open : undefined;
   return {
     now,
     windows,

@@ -20,6 +20,13 @@ export interface OpenPeriod {
   lateEventsNotYetBilled: number;
 }
 
+/** The same of any period, and whether anything was counted in it. */
+export interface PeriodStanding extends OpenPeriod {
+  isUsed: boolean;
+  /** RFC 3339, UTC; null where no run has closed it. */
+  lastClosedAt: string | null;
+}
+
 /** Events that are older than a year are looked at by naming their period: a question must be answered at once. */
 const LONGEST_LOOK_BACK_DAYS = 366;
 /** Each asks every bucket: all of a year at once would be hundreds of requests waiting for one another. */
@@ -41,27 +48,41 @@ export function eachPeriod<Answer>(
 
 /** Those of the watched periods in which something is open, the latest first. */
 export async function openPeriods(cloud: Cloud): Promise<OpenPeriod[]> {
-  const periods = await eachPeriod(watchedPeriods(cloud), (period) => openPeriodOf(cloud, period));
-  return periods.filter(
-    ({ isClosed, packagesParked, packagesRejected, lateEventsNotYetBilled }) =>
-      !isClosed || packagesParked + packagesRejected + lateEventsNotYetBilled > 0,
-  );
+  const periods = await eachPeriod(watchedPeriods(cloud), (period) => standingOf(cloud, period));
+  return periods
+    .filter(
+      ({ isClosed, packagesParked, packagesRejected, lateEventsNotYetBilled }) =>
+        !isClosed || packagesParked + packagesRejected + lateEventsNotYetBilled > 0,
+    )
+    .map(({ isUsed: _isUsed, lastClosedAt: _lastClosedAt, ...open }) => open);
 }
 
-async function openPeriodOf(cloud: Cloud, period: Period): Promise<OpenPeriod> {
+/** How a period stands that the alarms look at. */
+export async function standingOf(cloud: Cloud, period: Period): Promise<PeriodStanding> {
   const { tables } = cloud;
   const state = await new RunStore(tables).loadPeriodState(period.id);
   if (!state?.lastClosedAt) {
     const [isUsed, packagesParked] = await Promise.all([hasUsage(tables, period.id), parkedIn(cloud, period)]);
     // Before a period is closed once, its next run bills everything.
-    return { period, isClosed: !isUsed, packagesParked, packagesRejected: 0, lateEventsNotYetBilled: 0 };
+    const nothing = { packagesRejected: 0, lateEventsNotYetBilled: 0, lastClosedAt: null };
+    return { period, isUsed, isClosed: !isUsed, packagesParked, ...nothing };
   }
   const [packagesParked, packagesRejected, late] = await Promise.all([
     parkedIn(cloud, period),
     rejectedIn(cloud, period),
     new LateLedger(tables).notYetBilled(period.id),
   ]);
-  return { period, isClosed: true, packagesParked, packagesRejected, lateEventsNotYetBilled: late.events };
+  const { lastClosedAt } = state;
+  const lateEventsNotYetBilled = late.events;
+  return {
+    period,
+    isUsed: true,
+    isClosed: true,
+    packagesParked,
+    packagesRejected,
+    lateEventsNotYetBilled,
+    lastClosedAt,
+  };
 }
 
 /** Processed and rejected packages are in no index: the record of the last run over everybody has their number. */

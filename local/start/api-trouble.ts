@@ -7,8 +7,8 @@ const NOTICED_MILLISECONDS = 2_000;
 const SILENCE_MILLISECONDS = 8_000;
 
 /**
- * What is wrong with an invoice API as the sending of a run sees it, for a person: why nothing is sent and when the next
- * try is, or that it has never answered. Nothing while all is well. The same words as long as it is the same trouble.
+ * What is wrong with an invoice API as the sending of a run sees it, for a person: why nothing is sent and when the
+ * next try is, or that it has never answered. Nothing while all is well; the same words for the same trouble.
  */
 export function apiTrouble(calendar: QuotaCalendar, now: number): string | undefined {
   const { blockedUntil, blockedBy } = blockOf(calendar, now);

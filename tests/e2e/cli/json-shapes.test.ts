@@ -44,6 +44,7 @@ beforeAll(async () => {
   });
   await world.count([world.event('acme', '1')]);
   await ask('late', id);
+  await ask('periods');
   await ask('packages', id);
   await ask('package', `${id}.acme`);
   await ask('usage', 'acme', '--from', from, '--to', to);

@@ -38,3 +38,15 @@ test('a booked turn and a block by the API are seen', () => {
     ...['blocked', 'blocked', 'free', 'free', 'booked', 'free'],
   ]);
 });
+
+test('a turn under way counts with all that it may send, until it says what it has sent', () => {
+  const turn = { id: 'a', kind: 'send' as const, requests: 20, clock: 'a', openedAt: NOW - 1_000, until: NOW + 5_000 };
+  const calendar = { ...EMPTY_CALENDAR, past: past(10, NOW - 30_000), open: { ...turn, expiresAt: NOW + 6_000 } };
+
+  const { windows } = pictureOf(calendar, QUOTA, FRAME);
+
+  expect(windows).toMatchObject([{ used: 30, freesAt: NOW + 30_000 }]);
+  expect(pictureOf({ ...calendar, open: { ...turn, expiresAt: NOW } }, QUOTA, FRAME).windows).toMatchObject([
+    { used: 10 },
+  ]);
+});
