@@ -58,7 +58,7 @@ export async function runPeriod(
       const why = [error, causeText(cause)].filter((text) => text).join(': ');
       return { periodId, executionArn, status, ...(why ? { error: why } : {}), funnel: states };
     }
-    const trouble = apiTrouble(await calendar.load(), Date.now());
+    const trouble = apiTrouble(await calendar.load(), Date.now(), hasAnswered(states));
     if (trouble !== undefined && trouble !== told) onTrouble(trouble);
     told = trouble ?? told;
     await delay(POLL_MILLISECONDS, undefined, { signal });
@@ -78,4 +78,9 @@ function causeText(cause: string | undefined): string | undefined {
 export function funnelText(funnel: Funnel): string {
   const held = PACKAGE_STATES.filter((state) => funnel[state] > 0).map((state) => `${funnel[state]} ${state}`);
   return held.length > 0 ? held.join(', ') : 'no packages yet';
+}
+
+/** Whether the API has said anything of any package. */
+function hasAnswered({ submitted, processed, rejected, parked }: Funnel): boolean {
+  return submitted + processed + rejected + parked > 0;
 }

@@ -41,7 +41,7 @@ describe('the trouble with an invoice API', () => {
   test('is the last error, and until when nothing is sent', () => {
     const blocked = { ...EMPTY_CALENDAR, blockedUntil: NOW + 60_000, blockedBy: 'connect ECONNREFUSED 127.0.0.1:9' };
 
-    expect(apiTrouble(blocked, NOW)).toBe(
+    expect(apiTrouble(blocked, NOW, false)).toBe(
       'Nothing is sent to the invoice API until 2026-11-16T12:01:00Z, after: connect ECONNREFUSED 127.0.0.1:9',
     );
   });
@@ -49,12 +49,13 @@ describe('the trouble with an invoice API', () => {
   test('is silence, when nothing has ever come back', () => {
     const silent = { ...EMPTY_CALENDAR, open: { ...open, openedAt: NOW - 9_000 } };
 
-    expect(apiTrouble(silent, NOW)).toMatch(/has not answered anything in 8 s/);
-    expect(apiTrouble({ ...silent, answeredAt: NOW - 9_000 }, NOW)).toBeUndefined();
-    expect(apiTrouble({ ...silent, open: { ...open, openedAt: NOW - 1_000 } }, NOW)).toBeUndefined();
+    expect(apiTrouble(silent, NOW, false)).toMatch(/has not answered anything in 8 s/);
+    expect(apiTrouble(silent, NOW, true)).toBeUndefined();
+    expect(apiTrouble({ ...silent, answeredAt: NOW - 9_000 }, NOW, false)).toBeUndefined();
+    expect(apiTrouble({ ...silent, open: { ...open, openedAt: NOW - 1_000 } }, NOW, false)).toBeUndefined();
   });
 
   test('is none while a full quota holds requests up for a moment', () => {
-    expect(apiTrouble({ ...EMPTY_CALENDAR, blockedUntil: NOW + 1_000 }, NOW)).toBeUndefined();
+    expect(apiTrouble({ ...EMPTY_CALENDAR, blockedUntil: NOW + 1_000 }, NOW, false)).toBeUndefined();
   });
 });
