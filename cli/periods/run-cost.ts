@@ -2,7 +2,7 @@
  * What one package uses from its slices to its outcome, for a client with usage in every 5 minutes; docs/cost.md says
  * how it was measured.
  */
-export const PER_PACKAGE = { writeUnits: 40, readUnits: 694, stateTransitions: 0.06, gigabyteSeconds: 2.6 };
+export const PER_PACKAGE = { writeUnits: 40, readUnits: 353, stateTransitions: 0.06, gigabyteSeconds: 0.2 };
 
 /** What a run costs however small it is. */
 const TRANSITIONS_PER_RUN = 40;
