@@ -43,6 +43,8 @@ function cloudWith({ api, simulator }: TestInvoiceApi, quota: Quota): Cloud {
     outputs: { PackagesTableName: tables.packages, RunsTableName: tables.runs, InvoiceApiUrl: simulator.url },
     quota,
     calendar: new BillingCalendar('UTC', 5),
+    // It speaks the contract.
+    adapter: async () => undefined,
     invoiceApi: async () => ({ ...api, close: () => {} }),
   } as unknown as Cloud;
 }
