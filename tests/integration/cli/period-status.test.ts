@@ -2,10 +2,11 @@ import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Cloud } from '../../../cli/connection/cloud.ts';
 import { glanceAtStates, type StateCounts, watchStates } from '../../../cli/periods/period-status.ts';
-import { type PackageState, packageIdOf } from '../../../lib/packages/package.ts';
+import type { PackageState } from '../../../lib/packages/package.ts';
 import { periodOf } from '../../../lib/periods/periods.ts';
 import { summarizeOutstanding } from '../../../lib/store/package-reader.ts';
 import { packageHeadItem } from '../../../lib/store/package-store.ts';
+import { packageHead } from '../../fixtures/package-heads.ts';
 import { startTestTables, type TestTables } from '../../fixtures/tables.ts';
 
 const PERIOD = periodOf('2026-10-H1');
@@ -34,25 +35,14 @@ beforeEach(async () => {
 /** The later a head is made, the longer it has been with the API. */
 async function putHead(state: PackageState): Promise<void> {
   made += 1;
-  const clientId = `client-${made}`;
-  const head = packageHeadItem({
-    packageId: packageIdOf(PERIOD.id, clientId, 1),
-    periodId: PERIOD.id,
-    clientId,
-    part: 1,
-    parts: 1,
-    state,
-    revision: 1,
-    submission: 1,
-    contentHash: 'a'.repeat(64),
-    lastProcessedRevision: 0,
-    everSent: true,
-    attemptCount: 1,
-    attempts: [],
-    submittedAt: NOON - made * 60_000,
-    runId: 'run-1',
-    version: 1,
-  });
+  const head = packageHeadItem(
+    packageHead({
+      periodId: PERIOD.id,
+      clientId: `client-${made}`,
+      state,
+      submittedAt: NOON - made * 60_000,
+    }),
+  );
   await tables.documents.send(new PutCommand({ TableName: tables.packages, Item: head }));
 }
 

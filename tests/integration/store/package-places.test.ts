@@ -2,9 +2,10 @@ import { BatchWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type PackagePlace, packagesOf } from '../../../cli/commands/packages.ts';
 import type { Cloud } from '../../../cli/connection/cloud.ts';
-import { type PackageHead, type PackageState, packageIdOf } from '../../../lib/packages/package.ts';
+import type { PackageHead, PackageState } from '../../../lib/packages/package.ts';
 import { periodOf } from '../../../lib/periods/periods.ts';
 import { packageHeadItem } from '../../../lib/store/package-store.ts';
+import { packageHead } from '../../fixtures/package-heads.ts';
 import { startTestTables, type TestTables } from '../../fixtures/tables.ts';
 
 const PERIOD = periodOf('2026-11-H1');
@@ -25,23 +26,12 @@ beforeAll(async () => {
 afterAll(() => tables.stop());
 
 function headOf(clientId: string, state: PackageState): PackageHead {
-  return {
-    packageId: packageIdOf(PERIOD.id, clientId, 1),
+  return packageHead({
     periodId: PERIOD.id,
     clientId,
-    part: 1,
-    parts: 1,
     state,
-    revision: 1,
-    submission: 1,
-    contentHash: 'a'.repeat(64),
     lastProcessedRevision: state === 'processed' ? 1 : 0,
-    everSent: true,
-    attemptCount: 1,
-    attempts: [],
-    runId: 'run-1',
-    version: 1,
-  };
+  });
 }
 
 async function rowsAfter(states: readonly PackageState[], after: PackagePlace | undefined): Promise<PackageHead[]> {

@@ -1,25 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { PackageAttempt, PackageHead } from '../../../lib/packages/package.ts';
+import type { PackageAttempt } from '../../../lib/packages/package.ts';
 import { ATTEMPTS_KEPT, changedHead } from '../../../lib/packages/transitions.ts';
+import { packageHead } from '../../fixtures/package-heads.ts';
 
-const head: PackageHead = {
-  packageId: '2026-11-H1.acme',
-  periodId: '2026-11-H1',
-  clientId: 'acme',
-  part: 1,
-  parts: 1,
-  state: 'sending',
-  revision: 1,
-  submission: 1,
-  contentHash: 'c0ffee',
-  lastProcessedRevision: 0,
-  everSent: true,
-  attemptCount: 0,
-  attempts: [],
-  runId: 'run-1',
-  version: 1,
-};
+const head = packageHead({ state: 'sending', attemptCount: 0 });
 
 const attempts = fc
   .array(fc.constantFrom('send', 'check', 'release', 'give-up'), { maxLength: 60 })

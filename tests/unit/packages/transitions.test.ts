@@ -11,6 +11,7 @@ import {
   TRANSITIONS,
   type TransitionName,
 } from '../../../lib/packages/transitions.ts';
+import { packageHead } from '../../fixtures/package-heads.ts';
 
 const PLACES: PackagePlace[] = ['absent', ...PACKAGE_STATES];
 // Object.keys knows names as text only.
@@ -18,24 +19,7 @@ const NAMES = Object.keys(TRANSITIONS) as TransitionName[];
 
 function headIn(place: PackagePlace, overrides: Partial<PackageHead> = {}): PackageHead | undefined {
   if (place === 'absent') return undefined;
-  return {
-    packageId: '2026-11-H1.acme',
-    periodId: '2026-11-H1',
-    clientId: 'acme',
-    part: 1,
-    parts: 1,
-    state: place,
-    revision: 1,
-    submission: 1,
-    contentHash: 'c0ffee',
-    lastProcessedRevision: 0,
-    everSent: false,
-    attemptCount: 0,
-    attempts: [],
-    runId: 'run-1',
-    version: 1,
-    ...overrides,
-  };
+  return packageHead({ state: place, contentHash: 'c0ffee', everSent: false, attemptCount: 0, ...overrides });
 }
 
 /** The changes that lead from one place to another. */
