@@ -6,7 +6,6 @@ import {
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { released } from '../lib/packages/head-changes.ts';
-import type { PackageHead } from '../lib/packages/package.ts';
 import type { PeriodId } from '../lib/periods/periods.ts';
 import { liftBlock } from '../lib/quota/calendar.ts';
 import { PackageTransitions } from '../lib/store/package-store.ts';
@@ -53,7 +52,7 @@ export class Operator {
       const { status, error } = await this.#follow(arn, periodId, isCalm ? {} : plan.operations);
       this.history.push(`${status}${error ? ` ${error}` : ''}`);
       if (status === 'SUCCEEDED') {
-        if (await this.#isAllProcessed(periodId)) return;
+        if ((await this.#release(periodId)) === 0) return;
         arn = await this.#start(periodId);
         continue;
       }
@@ -79,9 +78,11 @@ export class Operator {
   ): Promise<{ status: string; error: string }> {
     const { sfn } = this.#service;
     const deadline = Date.now() + LONGEST_RUN_MILLISECONDS;
-    const stopAt = this.#happens(executionStopped) ? Date.now() + this.#random.integer(200, 6_000) : undefined;
+    const stopAt = this.#random.happens(executionStopped * 1_000)
+      ? Date.now() + this.#random.integer(200, 6_000)
+      : undefined;
     // The second run must find the period locked, and harm nothing.
-    const second = this.#happens(twoRuns) ? await this.#start(periodId) : undefined;
+    const second = this.#random.happens(twoRuns * 1_000) ? await this.#start(periodId) : undefined;
     for (;;) {
       const { status = '', error = '' } = await sfn.send(new DescribeExecutionCommand({ executionArn: arn }));
       if (status !== 'RUNNING') {
@@ -93,10 +94,6 @@ export class Operator {
       if (isOver) this.history.push('stood still');
       await delay(LOOKS_EVERY_MILLISECONDS);
     }
-  }
-
-  #happens(share: number): boolean {
-    return this.#random.integer(0, 999) < share * 1_000;
   }
 
   /** Stops an execution, if it still runs. */
@@ -117,19 +114,11 @@ export class Operator {
     return this.#start(periodId);
   }
 
-  #heads(periodId: PeriodId): Promise<PackageHead[]> {
-    return packagesOf(this.#service.tables, periodId);
-  }
-
-  async #isAllProcessed(periodId: PeriodId): Promise<boolean> {
-    const released = await this.#release(periodId);
-    return released === 0;
-  }
-
   /** The causes are gone: what is parked or rejected is tried again. @returns how many */
   async #release(periodId: PeriodId): Promise<number> {
     const transitions = new PackageTransitions(this.#service.tables);
-    const waiting = (await this.#heads(periodId)).filter(({ state }) => state === 'parked' || state === 'rejected');
+    const heads = await packagesOf(this.#service.tables, periodId);
+    const waiting = heads.filter(({ state }) => state === 'parked' || state === 'rejected');
     for (const head of waiting) {
       // A rejection is of that revision and key: only another key is judged anew.
       const isNewKey = head.state === 'rejected';

@@ -101,7 +101,7 @@ class Killer {
     while (!this.#stopping.signal.aborted) {
       // Ends at once when it is stopped.
       await delay(KILLINGS_EVERY_MILLISECONDS, undefined, { signal: this.#stopping.signal }).catch(() => {});
-      if (random.integer(0, 999) >= this.share * 1_000) continue;
+      if (!random.happens(this.share * 1_000)) continue;
       await random.pick(cloud.functions).crash();
       this.killed += 1;
     }
