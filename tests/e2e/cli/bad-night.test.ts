@@ -128,10 +128,11 @@ test('a bad night is put right with the commands that the tool proposed, and nob
     packages: { total: CLIENTS.length, processed: CLIENTS.length },
     billed: { lastProcessed: { api_calls: '85' } },
   });
+  // Whether an operator meets the block in `status` or in `watch` depends on the moment; these steps are on every way.
   expect(night.called).toEqual(
     expect.arrayContaining([
-      ...[`run ${id}`, 'token --put', `watch ${id}`, 'quota', 'quota --unblock --reason the cause is mended'],
-      ...[`parked ${id}`, `certificate ${id} --verify`],
+      ...[`run ${id}`, 'token --put', `watch ${id}`, 'quota --unblock --reason the cause is mended'],
+      `certificate ${id} --verify`,
     ]),
   );
   expect(night.called.filter((words) => words.startsWith('parked release'))).not.toHaveLength(0);
