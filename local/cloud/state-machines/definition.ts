@@ -11,7 +11,15 @@ export interface PreparedDefinition {
   definition: StateMachineDefinition;
   /** The function's ARN by the name of the Task. */
   functionOfTask: ReadonlyMap<string, string>;
+  /** Tasks that wait for their token to come back, with the seconds that they may take. */
+  waitingTasks: ReadonlyMap<string, number>;
 }
+
+/** A Task that calls a function and waits until somebody says with the token how it ended. */
+const WAITS_FOR_TOKEN = /^arn:[^:]+:states:::lambda:invoke\.waitForTaskToken$/;
+
+/** Stands for the token in a Task's parameters until the Task runs: the engine's context is the same for all Tasks. */
+export const TOKEN_PLACEHOLDER = '$$.Task.Token';
 
 /** Where the engine finds what AWS calls `$$.Execution`: it overwrites that key of the context object itself. */
 export const EXECUTION_CONTEXT_KEY = 'ActualExecution';
@@ -28,6 +36,7 @@ type State = Record<string, unknown>;
  */
 export function prepareDefinition(text: string): PreparedDefinition {
   const functionOfTask = new Map<string, string>();
+  const waitingTasks = new Map<string, number>();
   const names = new Set<string>();
 
   function prepareMachine(machine: State): State {
@@ -58,6 +67,7 @@ export function prepareDefinition(text: string): PreparedDefinition {
 
   function prepareTask(name: string, task: State): State {
     const resource = String(task.Resource);
+    if (WAITS_FOR_TOKEN.test(resource)) return prepareWaitingTask(name, task);
     if (!/^arn:[^:]+:lambda:/.test(resource)) {
       throw new StateMachineUnsupported(`Task ${name} calls ${resource}; the local cloud runs Lambda functions only.`);
     }
@@ -67,9 +77,26 @@ export function prepareDefinition(text: string): PreparedDefinition {
     return { ...task, TimeoutSeconds: timeout };
   }
 
+  function prepareWaitingTask(name: string, task: State): State {
+    const { FunctionName, Payload } = (task.Parameters ?? {}) as { FunctionName?: unknown; Payload?: unknown };
+    if (typeof FunctionName !== 'string' || Payload === undefined) {
+      throw new StateMachineUnsupported(
+        `Task ${name} waits for a token and needs Parameters.FunctionName and Payload.`,
+      );
+    }
+    for (const member of ['TimeoutSecondsPath', 'HeartbeatSeconds', 'HeartbeatSecondsPath', 'ResultSelector']) {
+      if (task[member] === undefined) continue;
+      throw new StateMachineUnsupported(`Task ${name} waits for a token; the local engine knows no ${member} there.`);
+    }
+    functionOfTask.set(name, FunctionName);
+    const TimeoutSeconds = Math.min(Number(task.TimeoutSeconds ?? LONGEST_TIMEOUT_SECONDS), LONGEST_TIMEOUT_SECONDS);
+    waitingTasks.set(name, TimeoutSeconds);
+    return { ...task, Parameters: withTokenPlaceholder(Payload), TimeoutSeconds };
+  }
+
   // The template was validated when it was packaged; the engine checks the rest as it runs.
   const definition = prepareMachine(JSON.parse(text)) as unknown as StateMachineDefinition;
-  return { definition, functionOfTask };
+  return { definition, functionOfTask, waitingTasks };
 }
 
 function redirectContext(value: unknown): unknown {
@@ -77,4 +104,17 @@ function redirectContext(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(redirectContext);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, redirectContext(member)]));
+}
+
+/** Each member whose path is the token's becomes one whose value is the placeholder. */
+function withTokenPlaceholder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withTokenPlaceholder);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) =>
+      key.endsWith('.$') && member === TOKEN_PLACEHOLDER
+        ? [key.slice(0, -'.$'.length), TOKEN_PLACEHOLDER]
+        : [key, withTokenPlaceholder(member)],
+    ),
+  );
 }

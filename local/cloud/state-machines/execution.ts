@@ -2,10 +2,11 @@ import { ExecutionError, ExecutionTimeoutError, type RunOptions, StateMachine } 
 import type { InvocationOutcome } from '../lambda/execution-environment.ts';
 import type { LambdaFunction } from '../lambda/lambda-function.ts';
 import type { CloudObserver } from '../observer.ts';
-import { EXECUTION_CONTEXT_KEY, type PreparedDefinition } from './definition.ts';
+import { EXECUTION_CONTEXT_KEY, type PreparedDefinition, TOKEN_PLACEHOLDER } from './definition.ts';
 import type { ExecutionRecord, ExecutionStatus, ExecutionStore } from './execution-store.ts';
 import { type EngineEvent, type HistoryContext, historyEventsOf, type NewHistoryEvent } from './history.ts';
 import { TaskError } from './task-error.ts';
+import { outcomeOf, type TaskTokens } from './task-tokens.ts';
 
 /** Limit of a state's input and output
  * (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). */
@@ -32,6 +33,7 @@ export interface ExecutionSurroundings extends HistoryContext, PreparedDefinitio
   stateMachineName: string;
   functionOf(nameOrArn: string): LambdaFunction | undefined;
   store: ExecutionStore;
+  tokens: TaskTokens;
   observer: CloudObserver;
   interceptTask?: TaskInterceptor | undefined;
 }
@@ -150,14 +152,38 @@ export class Execution {
             });
           }
           const payload = withinLimit(JSON.stringify(input), `input of the state ${stateName}`);
-          const invocation = interceptTask({ executionArn, stateName, input }, () => lambda.invoke(payload));
-          const outcome = await Promise.race([invocation, ended]);
+          const call = (text: string) => interceptTask({ executionArn, stateName, input }, () => lambda.invoke(text));
+          const timeoutSeconds = this.#surroundings.waitingTasks.get(stateName);
+          if (timeoutSeconds !== undefined) return this.#waitForToken(payload, timeoutSeconds, call, ended);
+          const outcome = await Promise.race([call(payload), ended]);
           if (outcome.error) throw TaskError.ofFunction(outcome.error);
           // What a function answers is JSON; the engine's type for it is not exported.
           return JSON.parse(withinLimit(outcome.payload, `output of the state ${stateName}`)) as never;
         },
       ]),
     );
+  }
+
+  /** Calls the function with a token, and waits until that comes back; what the function answers is of no interest. */
+  async #waitForToken(
+    payload: string,
+    timeoutSeconds: number,
+    call: (text: string) => Promise<InvocationOutcome>,
+    ended: Promise<never>,
+  ): Promise<never> {
+    const { token, verdict, close } = this.#surroundings.tokens.issue(timeoutSeconds);
+    try {
+      const withToken = payload.replaceAll(JSON.stringify(TOKEN_PLACEHOLDER), () => JSON.stringify(token));
+      // Somebody may bring the token back before the function has ended.
+      const failed = call(withToken).then((outcome) => {
+        if (outcome.error) throw TaskError.ofFunction(outcome.error);
+        return verdict;
+      });
+      // What was said outside is JSON; the engine's type for it is not exported.
+      return outcomeOf(await Promise.race([failed, verdict, ended])) as never;
+    } finally {
+      close();
+    }
   }
 
   /** https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html */

@@ -23,6 +23,7 @@ export type NewHistoryEvent = Omit<HistoryEvent, 'timestamp' | 'id' | 'previousE
 export interface HistoryContext {
   roleArn: string;
   functionOfTask: ReadonlyMap<string, string>;
+  waitingTasks: ReadonlyMap<string, number>;
   /** The path to a Map's items, such as `$.plan.chunks`, by the name of the Map. */
   itemsPathOf: ReadonlyMap<string, string>;
 }
@@ -66,14 +67,14 @@ export function historyEventsOf(event: EngineEvent, context: HistoryContext): Ne
       ];
     case 'StateExited':
       return [
-        ...successOf(event.state),
+        ...successOf(event.state, context),
         {
           type: `${event.state.type}StateExited`,
           stateExitedEventDetails: { name: event.state.name, ...outputOf(event.state.output) },
         },
       ];
     case 'StateFailed':
-      return failureOf(event);
+      return failureOf(event, context);
     case 'StateRetried':
       return beginningOf(event.state, context);
     case 'StateCaught':
@@ -90,7 +91,20 @@ export function historyEventsOf(event: EngineEvent, context: HistoryContext): Ne
 
 type EngineState = Extract<EngineEvent, { type: 'StateEntered' }>['state'];
 
-function beginningOf(state: EngineState, { functionOfTask, itemsPathOf }: HistoryContext): NewHistoryEvent[] {
+/** A Task that waits for its token calls its function as a service, whose events have other names. */
+const INVOCATION = { resourceType: 'lambda', resource: 'invoke.waitForTaskToken' };
+
+function beginningOf(
+  state: EngineState,
+  { functionOfTask, waitingTasks, itemsPathOf }: HistoryContext,
+): NewHistoryEvent[] {
+  if (state.type === 'Task' && waitingTasks.has(state.name)) {
+    const parameters = JSON.stringify({ FunctionName: functionOfTask.get(state.name), Payload: state.input });
+    return [
+      { type: 'TaskScheduled', taskScheduledEventDetails: { ...INVOCATION, parameters } },
+      { type: 'TaskStarted', taskStartedEventDetails: INVOCATION },
+    ];
+  }
   if (state.type === 'Task') {
     return [
       {
@@ -109,14 +123,26 @@ function beginningOf(state: EngineState, { functionOfTask, itemsPathOf }: Histor
   return state.type === 'Parallel' ? [{ type: 'ParallelStateStarted' }] : [];
 }
 
-function successOf(state: EngineState): NewHistoryEvent[] {
+function successOf(state: EngineState, { waitingTasks }: HistoryContext): NewHistoryEvent[] {
+  if (state.type === 'Task' && waitingTasks.has(state.name)) {
+    return [{ type: 'TaskSucceeded', taskSucceededEventDetails: { ...INVOCATION, ...outputOf(state.output) } }];
+  }
   if (state.type === 'Task') {
     return [{ type: 'LambdaFunctionSucceeded', lambdaFunctionSucceededEventDetails: outputOf(state.output) }];
   }
   return state.type === 'Map' || state.type === 'Parallel' ? [{ type: `${state.type}StateSucceeded` }] : [];
 }
 
-function failureOf(event: Extract<EngineEvent, { type: 'StateFailed' }>): NewHistoryEvent[] {
+function failureOf(
+  event: Extract<EngineEvent, { type: 'StateFailed' }>,
+  { waitingTasks }: HistoryContext,
+): NewHistoryEvent[] {
+  if (event.state.type === 'Task' && waitingTasks.has(event.state.name)) {
+    const details = { ...INVOCATION, ...errorOf(event) };
+    return event.Error === 'States.Timeout'
+      ? [{ type: 'TaskTimedOut', taskTimedOutEventDetails: details }]
+      : [{ type: 'TaskFailed', taskFailedEventDetails: details }];
+  }
   if (event.state.type === 'Task') {
     return event.Error === 'States.Timeout'
       ? [{ type: 'LambdaFunctionTimedOut', lambdaFunctionTimedOutEventDetails: errorOf(event) }]

@@ -9,6 +9,7 @@ import { prepareDefinition } from './definition.ts';
 import { DATA_LIMIT_BYTES, Execution, type ExecutionSurroundings, type TaskInterceptor } from './execution.ts';
 import { ExecutionStore } from './execution-store.ts';
 import type { HistoryEvent } from './history.ts';
+import { TaskTokens } from './task-tokens.ts';
 
 /**
  * https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-stepfunctions-statemachine.html
@@ -32,6 +33,8 @@ export class LocalStateMachine {
   readonly definitionText: string;
   readonly roleArn: string;
   readonly creationDate = Date.now();
+  /** Of its executions' Tasks that wait. */
+  readonly tokens = new TaskTokens();
   readonly #executions = new Map<string, Execution>();
   readonly #surroundings: ExecutionSurroundings;
 
@@ -56,6 +59,7 @@ export class LocalStateMachine {
       functionOf: options.functionOf,
       observer: options.observer,
       interceptTask: options.interceptTask,
+      tokens: this.tokens,
       store: new ExecutionStore(options.dataFolder && join(options.dataFolder, 'executions', this.name)),
     };
   }

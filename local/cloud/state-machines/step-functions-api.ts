@@ -7,6 +7,7 @@ import type { ExecutionRecord } from './execution-store.ts';
 import type { HistoryEvent } from './history.ts';
 import { isSameRedrive, obstacleToRedrive } from './redrive.ts';
 import type { LocalStateMachine } from './state-machine.ts';
+import type { TaskVerdict } from './task-tokens.ts';
 
 const statuses = z.enum(['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED', 'PENDING_REDRIVE']);
 const paging = { maxResults: z.int().min(0).max(1000).optional(), nextToken: z.string().optional() };
@@ -22,6 +23,12 @@ const stopExecution = byExecution.extend({
   cause: z.string().max(32_768).optional(),
 });
 const redriveExecution = byExecution.extend({ clientToken: z.string().min(1).max(64).optional() });
+const sendTaskSuccess = z.object({ taskToken: z.string(), output: z.string() });
+const sendTaskFailure = z.object({
+  taskToken: z.string(),
+  error: z.string().max(256).default(''),
+  cause: z.string().max(32_768).default(''),
+});
 const listExecutions = byStateMachine.extend({ ...paging, statusFilter: statuses.optional() });
 const getExecutionHistory = byExecution.extend({
   ...paging,
@@ -47,6 +54,11 @@ export function stepFunctionsApi(machines: LocalStateMachine[]): Service {
     }
     checkArn(arn, 'execution');
     throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${arn}'`);
+  };
+  const settle = (token: string, verdict: TaskVerdict): void => {
+    const machine = machines.find(({ tokens }) => tokens.knows(token));
+    if (!machine) throw new AwsError('InvalidToken', `Invalid Token: '${token}'`);
+    machine.tokens.settle(token, verdict);
   };
 
   return {
@@ -100,6 +112,18 @@ export function stepFunctionsApi(machines: LocalStateMachine[]): Service {
         execution.redrive(clientToken);
       }
       return { redriveDate: (record.redriveDate ?? Date.now()) / 1000 };
+    },
+
+    SendTaskSuccess(input) {
+      const { taskToken, output } = sendTaskSuccess.parse(input);
+      settle(taskToken, { output: outputOf(output) });
+      return {};
+    },
+
+    SendTaskFailure(input) {
+      const { taskToken, error, cause } = sendTaskFailure.parse(input);
+      settle(taskToken, { error, cause });
+      return {};
     },
 
     ListStateMachines(input) {
@@ -163,6 +187,14 @@ function describeMachine({ arn, name, definitionText, roleArn, creationDate }: L
     loggingConfiguration: { level: 'OFF', includeExecutionData: false },
     tracingConfiguration: { enabled: false },
   };
+}
+
+function outputOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new AwsError('InvalidOutput', `Invalid Output: '${String(error)}'`);
+  }
 }
 
 function checkArn(arn: string, kind: 'stateMachine' | 'execution'): void {

@@ -17,6 +17,11 @@ export class TaskError extends Error {
     return new TaskError(error.errorType, JSON.stringify(error), true);
   }
 
+  /** What somebody outside said with the token of a Task that waited. */
+  static ofVerdict({ error, cause }: { error: string; cause: string }): TaskError {
+    return new TaskError(error, cause, true);
+  }
+
   /** An input or output over 256 KiB, which no `States.ALL` matches
    * (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html). */
   static ofDataLimit(cause: string): TaskError {
