@@ -5,6 +5,7 @@ import {
   StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
+import type { DecisionOfPerson } from '../lib/interventions/intervention.ts';
 import { released } from '../lib/packages/head-changes.ts';
 import type { PeriodId } from '../lib/periods/periods.ts';
 import { liftBlock } from '../lib/quota/calendar.ts';
@@ -27,6 +28,8 @@ const LONGEST_RUN_MILLISECONDS = 120_000;
 const MOST_TRIES = 12;
 /** From this try on nothing goes wrong any more. */
 const CALM_FROM_TRY = 3;
+
+const REHEARSED: DecisionOfPerson = { reason: 'rehearsal', by: { knownBy: 'local user', name: 'rehearsal' } };
 
 /** Closes a period as the runbook says, whatever happens to its runs: redrives, releases, starts anew. */
 export class Operator {
@@ -122,7 +125,7 @@ export class Operator {
     for (const head of waiting) {
       // A rejection is of that revision and key: only another key is judged anew.
       const isNewKey = head.state === 'rejected';
-      await transitions.apply(head, released(head, 'rehearsal', Date.now(), isNewKey));
+      await transitions.apply(head, released(head, REHEARSED, Date.now(), isNewKey));
     }
     if (waiting.length > 0) this.history.push(`released ${waiting.length}`);
     return waiting.length;
@@ -131,7 +134,7 @@ export class Operator {
   async #unblock(): Promise<void> {
     const calendar = new QuotaCalendarStore(this.#service.tables, 'invoice-api');
     if ((await calendar.load()).blockedUntil <= Date.now()) return;
-    await calendar.change((current) => ({ calendar: liftBlock(current, 'rehearsal', Date.now()) }));
+    await calendar.change((current) => ({ calendar: liftBlock(current, REHEARSED, Date.now()) }));
     this.history.push('unblocked');
   }
 }

@@ -4,6 +4,7 @@ import type { Certificate } from '../../lib/certificate/certificate.ts';
 import { fingerprintOf, readPublicKey, verifySignature } from '../../lib/certificate/public-key.ts';
 import { canonicalJson, readCertificate } from '../../lib/certificate/seal.ts';
 import { verifyCertificate } from '../../lib/certificate/verify.ts';
+import { interventionWords } from '../../lib/interventions/intervention.ts';
 import { periodOf } from '../../lib/periods/periods.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import type { Cloud } from '../connection/cloud.ts';
@@ -239,6 +240,7 @@ function show({ output }: Context, certificate: Certificate): void {
     `${acknowledgements.count} by the invoice API, digest ${acknowledgements.digest.slice(0, 16)}...`,
   );
   row('late usage', `before: ${totalsWords(lateUsage.before)}; after: ${totalsWords(lateUsage.after.totals)}`);
+  for (const each of certificate.interventions ?? []) row('done by hand', interventionWords(each));
   row('configuration', certificate.configurationHash);
   row(
     'previous',

@@ -16,6 +16,7 @@ export function run(context: Context, ids: string[], options: { reason: string }
       const warning = sent > 0 ? ` ${sent} of them may have reached the API: reconcile first.` : '';
       return `Give up ${plural(heads.length, 'package')}? They will not be billed.${warning}`;
     },
+    kind: 'give-up',
     transition: givenUp,
     done: 'given up',
   });

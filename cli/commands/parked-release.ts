@@ -25,7 +25,8 @@ export function run(
     states: ['parked', 'rejected'],
     reason: options.reason,
     question: (heads) => question(heads, isNewKey),
-    transition: (head, reason, now) => released(head, reason, now, isNewKey),
+    kind: 'release',
+    transition: (head, decision, now) => released(head, decision, now, isNewKey),
     done: 'released',
   });
 }

@@ -64,8 +64,9 @@ export async function run(context: Context, { unblock, reason }: QuotaOptions = 
 }
 
 /** A block ends before its time: some APIs shut a caller out for longer when it is ignored, so a person decides. */
-async function lift(context: Context, reason = ''): Promise<ExitCode> {
-  if (reason.trim() === '') throw new WrongUsage('--unblock needs --reason TEXT: it is kept with the calendar.');
+async function lift(context: Context, given = ''): Promise<ExitCode> {
+  const reason = given.trim();
+  if (reason === '') throw new WrongUsage('--unblock needs --reason TEXT: it is kept with the calendar.');
   const cloud = await context.cloud();
   const { output } = context;
   const store = new QuotaCalendarStore(cloud.tables, 'invoice-api');
@@ -81,12 +82,9 @@ async function lift(context: Context, reason = ''): Promise<ExitCode> {
     output.line('Nothing was done.');
     return EXIT.failed;
   }
-  await store.change((calendar) => ({ calendar: liftBlock(calendar, reason.trim(), Date.now()) }));
-  output.result({
-    command: 'quota',
-    target: cloud.target,
-    unblocked: { blockedUntil, blockedBy, reason: reason.trim() },
-  });
+  const by = await cloud.intervene({ kind: 'unblock', subjects: new Map([[undefined, []]]), reason });
+  await store.change((calendar) => ({ calendar: liftBlock(calendar, { reason, by }, Date.now()) }));
+  output.result({ command: 'quota', target: cloud.target, unblocked: { blockedUntil, blockedBy, reason, by } });
   output.line('The block is lifted. Runs look every quarter of an hour at the latest, and go on then.');
   return EXIT.done;
 }

@@ -1,6 +1,6 @@
 import { RedriveExecutionCommand } from '@aws-sdk/client-sfn';
 import type { Context } from '../connection/context.ts';
-import { describeExecution, executionArnOf } from '../executions/executions.ts';
+import { describeExecution, executionArnOf, periodOfExecution } from '../executions/executions.ts';
 import { CommandFailed } from '../terminal/errors.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
 import { command } from '../terminal/next-command.ts';
@@ -10,7 +10,8 @@ export async function run(context: Context, given: string): Promise<ExitCode> {
   const cloud = await context.cloud();
   const client = await cloud.stepFunctions();
   const executionArn = executionArnOf(cloud, given);
-  const { name, status, redriveStatus, redriveStatusReason } = await describeExecution(client, executionArn);
+  const described = await describeExecution(client, executionArn);
+  const { name, status, redriveStatus, redriveStatusReason } = described;
   if (redriveStatus !== 'REDRIVABLE') {
     throw new CommandFailed(
       'NOT_REDRIVABLE',
@@ -22,6 +23,10 @@ export async function run(context: Context, given: string): Promise<ExitCode> {
     context.output.line('Nothing was done.');
     return EXIT.failed;
   }
+  await cloud.intervene({
+    kind: 'redrive',
+    subjects: new Map([[periodOfExecution(cloud, described), [executionArn]]]),
+  });
   await client.send(new RedriveExecutionCommand({ executionArn }));
   context.output.result({ command: 'redrive', target: cloud.target, executionArn });
   context.output.line(`${name} goes on. Watch it: ${command('status')}, ${command('execution')} ${name}`);

@@ -42,7 +42,7 @@ export async function run(context: Context, options: RejectedOptions): Promise<E
     if (options.replay) replayed = await replay(context, cloud, client, wanted, done);
     // The other parts of what is incomplete may lie beyond the limit, unless all was read.
     const unwanted = notRead > 0 ? wanted : [...wanted, ...incomplete.filter(isWanted)];
-    if (options.discard) discarded = await discard(context, client, queue, unwanted, done);
+    if (options.discard) discarded = await discard(context, cloud, client, unwanted, done);
   } finally {
     await giveBack(client, queue, [...kept]);
   }
@@ -70,6 +70,7 @@ async function replay(
   done: (entry: RejectedEntry) => void,
 ): Promise<number> {
   if (wanted.length === 0 || !(await context.confirm(`Count ${plural(wanted.length, 'event')} again?`))) return 0;
+  await cloud.intervene({ kind: 'replay', subjects: idsOf(wanted) });
   for (const entry of wanted) {
     // First in, then out: a crash between the two leaves it in both, and counting it twice does no harm.
     await client.send(new SendMessageCommand({ QueueUrl: cloud.outputs.EventsQueueUrl, MessageBody: entry.body }));
@@ -82,10 +83,15 @@ async function replay(
   return wanted.length;
 }
 
+/** Rejected events may be of any period. */
+function idsOf(entries: readonly RejectedEntry[]): ReadonlyMap<undefined, string[]> {
+  return new Map([[undefined, entries.map(({ rejectionId }) => rejectionId)]]);
+}
+
 async function discard(
   context: Context,
+  cloud: Cloud,
   client: SQSClient,
-  queue: string,
   unwanted: readonly RejectedEntry[],
   done: (entry: RejectedEntry) => void,
 ): Promise<number> {
@@ -94,8 +100,9 @@ async function discard(
     `Discard ${plural(unwanted.length, 'rejected event')} for good? They are ${atStakeWords(unwanted)}. ` +
     'Nothing else keeps them, and they are never billed.';
   if (!(await context.confirm(question))) return 0;
+  await cloud.intervene({ kind: 'discard', subjects: idsOf(unwanted) });
   for (const entry of unwanted) {
-    await remove(client, queue, entry.receiptHandles);
+    await remove(client, cloud.outputs.RejectedQueueUrl, entry.receiptHandles);
     done(entry);
   }
   context.output.line(`${plural(unwanted.length, 'rejected event')} discarded.`);

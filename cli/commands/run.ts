@@ -5,7 +5,7 @@ import { type PeriodLock, RunStore } from '../../lib/store/run-store.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import type { Context } from '../connection/context.ts';
 import { isEmpty, lookAtEventsQueue, type QueueLook, queueWords } from '../events/queue-look.ts';
-import { findExecution } from '../executions/executions.ts';
+import { executionArnOf, findExecution } from '../executions/executions.ts';
 import { followRun } from '../executions/follow-run.ts';
 import { showEnd } from '../executions/run-end.ts';
 import { readClientId } from '../packages/package-id.ts';
@@ -151,10 +151,13 @@ async function runningRun(cloud: Cloud, period: Period): Promise<PeriodLock | un
   return execution?.status === 'RUNNING' || execution?.status === 'PENDING_REDRIVE' ? lock : undefined;
 }
 
-async function start(cloud: Cloud, period: Period, input: object): Promise<string> {
+async function start(cloud: Cloud, period: Period, input: RunInput): Promise<string> {
   const client = await cloud.stepFunctions();
   // Unique, and to be recognized in the console.
   const name = `${period.id}-${new Date().toISOString().replaceAll(/[-:.]/g, '')}`;
+  // A preview changes nothing.
+  if (input.mode !== 'preview')
+    await cloud.intervene({ kind: 'run', subjects: new Map([[period.id, [executionArnOf(cloud, name)]]]) });
   const { executionArn } = await client.send(
     new StartExecutionCommand({
       stateMachineArn: cloud.outputs.BillingPeriodStateMachineArn,

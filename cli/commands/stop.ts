@@ -1,6 +1,7 @@
 import { StopExecutionCommand } from '@aws-sdk/client-sfn';
+import { callerWords } from '../../lib/interventions/intervention.ts';
 import type { Context } from '../connection/context.ts';
-import { describeExecution, executionArnOf } from '../executions/executions.ts';
+import { describeExecution, executionArnOf, periodOfExecution } from '../executions/executions.ts';
 import { CommandFailed } from '../terminal/errors.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
 import { command } from '../terminal/next-command.ts';
@@ -10,7 +11,8 @@ export async function run(context: Context, given: string, options: { reason?: s
   const cloud = await context.cloud();
   const client = await cloud.stepFunctions();
   const executionArn = executionArnOf(cloud, given);
-  const { name, status } = await describeExecution(client, executionArn);
+  const described = await describeExecution(client, executionArn);
+  const { name, status } = described;
   if (status !== 'RUNNING' && status !== 'PENDING_REDRIVE') {
     throw new CommandFailed('NOT_RUNNING', `${name} is ${status?.toLowerCase()}: there is nothing to stop.`);
   }
@@ -18,7 +20,11 @@ export async function run(context: Context, given: string, options: { reason?: s
     context.output.line('Nothing was done.');
     return EXIT.failed;
   }
-  const cause = options.reason ?? 'no reason given';
+  const reason = options.reason?.trim() || 'no reason given';
+  const subjects = new Map([[periodOfExecution(cloud, described), [executionArn]]]);
+  const by = await cloud.intervene({ kind: 'stop', subjects, reason });
+  // What Step Functions keeps at most of a cause.
+  const cause = `${reason} (${callerWords(by)})`.slice(0, 32_768);
   await client.send(new StopExecutionCommand({ executionArn, error: 'StoppedByOperator', cause }));
   context.output.result({ command: 'stop', target: cloud.target, executionArn });
   context.output.line(`${name} is stopped. To go on: ${command('redrive')} ${name}`);

@@ -1,9 +1,11 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { type Caller, type InterventionKind, interventionOf } from '../../lib/interventions/intervention.ts';
 import type { InvoiceApiAdapter } from '../../lib/invoice-api/adapters/adapter.ts';
 import type { Customers } from '../../lib/invoice-api/adapters/obstacles.ts';
 import type { HttpInvoiceApi } from '../../lib/invoice-api/http-invoice-api.ts';
 import { BillingCalendar } from '../../lib/periods/days.ts';
+import type { PeriodId } from '../../lib/periods/periods.ts';
 import { parseQuotaWindows, type Quota } from '../../lib/quota/quota.ts';
 
 /** Where a command works. */
@@ -60,6 +62,14 @@ export interface InvoiceApiOptions {
   timeoutSignal?: (milliseconds: number) => AbortSignal;
 }
 
+/** What a person is about to do. */
+export interface PlannedIntervention {
+  kind: InterventionKind;
+  /** What it is done to by period; under no period where it concerns no single one. */
+  subjects: ReadonlyMap<PeriodId | undefined, readonly string[]>;
+  reason?: string | undefined;
+}
+
 /** One deployment of Halfmonth, on AWS or here, as commands see it. Clients are made at first use. */
 export class Cloud {
   readonly target: Target;
@@ -68,6 +78,7 @@ export class Cloud {
   #dynamodb: DynamoDBClient | undefined;
   #documents: DynamoDBDocumentClient | undefined;
   #stepFunctions: import('@aws-sdk/client-sfn').SFNClient | undefined;
+  #caller: Promise<Caller> | undefined;
 
   constructor(target: Target, outputs: CloudOutputs, configuration: { region?: string }) {
     this.target = target;
@@ -88,6 +99,26 @@ export class Cloud {
       marshallOptions: { removeUndefinedValues: true },
     });
     return this.#documents;
+  }
+
+  /**
+   * Writes down who is about to do what. To be called before it is done, so that nothing is done that nobody stands
+   * for; what is written down may have been left undone.
+   * @returns who it is, to be kept with what is done too
+   * @throws CommandFailed when nobody says who calls
+   */
+  async intervene({ kind, subjects, reason = '' }: PlannedIntervention): Promise<Caller> {
+    const [{ callerOf }, { InterventionStore }] = await Promise.all([
+      import('./caller.ts'),
+      import('../../lib/store/intervention-store.ts'),
+    ]);
+    this.#caller ??= callerOf(this.target.kind, this.#configuration);
+    const by = await this.#caller;
+    const store = new InterventionStore(this.tables);
+    const now = Date.now();
+    for (const [periodId, named] of subjects)
+      await store.add(periodId, interventionOf({ kind, by, subjects: named, reason }, now));
+    return by;
   }
 
   /** The public half of the key that signs certificates, in PEM; nothing where the stage has none. */

@@ -4,6 +4,8 @@ import {
   ExecutionDoesNotExist,
   type SFNClient,
 } from '@aws-sdk/client-sfn';
+import { lastEndedPeriod, type PeriodId } from '../../lib/periods/periods.ts';
+import { InvalidRunInput, readRunInput } from '../../lib/runs/run.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import { CommandFailed } from '../terminal/errors.ts';
 import { command } from '../terminal/next-command.ts';
@@ -39,6 +41,22 @@ export async function describeExecution(
     'NO_EXECUTION',
     `Step Functions knows no execution ${name} (it forgets them after 90 days). See: ${command('executions')}`,
   );
+}
+
+/**
+ * The period that an execution runs for: the one that its input names, else the one that had just ended, as its first
+ * step takes it. Undefined where its input is none, so that it did nothing.
+ */
+export function periodOfExecution(
+  cloud: Cloud,
+  { input = '', startDate = new Date() }: Pick<DescribeExecutionCommandOutput, 'input' | 'startDate'>,
+): PeriodId | undefined {
+  try {
+    return readRunInput(JSON.parse(input)).period ?? lastEndedPeriod(startDate.getTime(), cloud.calendar).id;
+  } catch (error) {
+    if (error instanceof InvalidRunInput || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** Why an execution failed, in the words of the error that ended it. */

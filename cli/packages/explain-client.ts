@@ -1,3 +1,4 @@
+import { callerWords } from '../../lib/interventions/intervention.ts';
 import type { PackageAttempt, PackageHead } from '../../lib/packages/package.ts';
 import type { Day } from '../../lib/periods/days.ts';
 import type { Period, PeriodId } from '../../lib/periods/periods.ts';
@@ -176,11 +177,12 @@ function packageDetails(head: PackageHead): string[] {
 
 /** One attempt in a line. */
 export function attemptWords({ at, action, revision, submission, outcome, ...rest }: PackageAttempt): string {
-  const { httpStatus, latencyMilliseconds, requestId, reason } = rest;
+  const { httpStatus, latencyMilliseconds, requestId, reason, by } = rest;
   const traces = [
     httpStatus === undefined ? undefined : `HTTP ${httpStatus}`,
     latencyMilliseconds === undefined ? undefined : `${Math.round(latencyMilliseconds)} ms`,
     requestId === undefined ? undefined : `request ${requestId}`,
+    by === undefined ? undefined : `by ${callerWords(by)}`,
   ].filter((trace) => trace !== undefined);
   const told = traces.length > 0 ? ` (${traces.join(', ')})` : '';
   return `${at} ${action} r${revision}.s${submission}: ${outcome}${told}${reason ? `: ${reason}` : ''}`;

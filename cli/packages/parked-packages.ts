@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import type { DecisionOfPerson, InterventionKind } from '../../lib/interventions/intervention.ts';
 import { isRejectedByApi } from '../../lib/packages/head-changes.ts';
 import { type PackageHead, type PackageState, packageIdOf } from '../../lib/packages/package.ts';
 import type { Transition } from '../../lib/packages/transitions.ts';
@@ -26,7 +27,8 @@ export interface ParkedDecision {
   reason: string;
   /** Asked before anything is changed. */
   question: (heads: readonly PackageHead[]) => string;
-  transition: (head: PackageHead, reason: string, now: number) => Transition;
+  kind: InterventionKind;
+  transition: (head: PackageHead, decision: DecisionOfPerson, now: number) => Transition;
   done: string;
 }
 
@@ -35,8 +37,9 @@ const WRITES_AT_ONCE = 16;
 
 /** Applies a person's decision to packages, all or none; the reason stays with each. */
 export async function decideParked(context: Context, decision: ParkedDecision): Promise<ExitCode> {
-  const { command, ids, allRejectedOf, states, reason, question, transition, done } = decision;
-  if (reason.trim() === '') throw new WrongUsage('--reason says nothing: write why, it is kept with the package.');
+  const { command, ids, allRejectedOf, states, question, kind, transition, done } = decision;
+  const reason = decision.reason.trim();
+  if (reason === '') throw new WrongUsage('--reason says nothing: write why, it is kept with the package.');
   const named = [...new Set(ids)].map(readPackageId);
   const period = allRejectedOf === undefined ? undefined : periodOf(allRejectedOf);
   const { output } = context;
@@ -56,11 +59,12 @@ export async function decideParked(context: Context, decision: ParkedDecision): 
     output.line('Nothing was done.');
     return EXIT.failed;
   }
+  const by = await cloud.intervene({ kind, subjects: idsByPeriod(heads), reason });
   const transitions = new PackageTransitions(cloud.tables);
   const limit = pLimit(WRITES_AT_ONCE);
   const changed: string[] = [];
   const decide = async (head: PackageHead): Promise<void> => {
-    const decided = transition(head, `${reason.trim()} (${who()})`, Date.now());
+    const decided = transition(head, { reason, by }, Date.now());
     if (await transitions.apply(head, decided)) changed.push(head.packageId);
     else output.line(`${head.packageId} changed meanwhile and was left as it is.`);
   };
@@ -69,6 +73,12 @@ export async function decideParked(context: Context, decision: ParkedDecision): 
   output.line(`${plural(changed.length, 'package')} ${done}.`);
   for (const periodId of new Set(heads.map((each) => each.periodId))) output.line(await nextStep(cloud, periodId));
   return changed.length === heads.length ? EXIT.done : EXIT.foundProblem;
+}
+
+function idsByPeriod(heads: readonly PackageHead[]): Map<PeriodId, string[]> {
+  const ids = new Map<PeriodId, string[]>();
+  for (const { periodId, packageId } of heads) ids.set(periodId, [...(ids.get(periodId) ?? []), packageId]);
+  return ids;
 }
 
 async function loadDecidable(
@@ -93,9 +103,4 @@ async function nextStep(cloud: Cloud, periodId: PeriodId): Promise<string> {
   if (run && ['FAILED', 'ABORTED', 'TIMED_OUT'].includes(run.status))
     return `Let the run go on: ${command('redrive')} ${run.runId}`;
   return `Start a run for what is left: ${command('run')} ${periodId}`;
-}
-
-/** The person at this machine, for the record. */
-function who(): string {
-  return process.env.USER ?? process.env.USERNAME ?? 'unknown user';
 }

@@ -2,6 +2,7 @@ import { html } from 'hono/html';
 import type { Cloud } from '../../cli/connection/cloud.ts';
 import { CommandFailed } from '../../cli/terminal/errors.ts';
 import type { Certificate } from '../../lib/certificate/certificate.ts';
+import { callerWords } from '../../lib/interventions/intervention.ts';
 import type { Period } from '../../lib/periods/periods.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { type Frame, facts, type Markup, page, table, time } from '../layout.ts';
@@ -39,6 +40,7 @@ export async function certificatePage(frame: Frame, cloud: Cloud, period: Period
       </p>
       <h2>Balance</h2>
       ${balanceSheet(certificate)}
+      ${interventionList(certificate, frame)}
       <h2>Chain</h2>
       ${table(
         'Certificates of this period, the latest first',
@@ -67,6 +69,22 @@ export async function latestCertificate(cloud: Cloud, period: Period): Promise<C
 function latestOf([certificate]: readonly Certificate[], period: Period): Certificate {
   if (certificate) return certificate;
   throw new CommandFailed('NO_CERTIFICATE', `${period.id} has no certificate: no run of it is finished.`);
+}
+
+function interventionList({ interventions = [] }: Certificate, { timeZone }: Frame): Markup {
+  if (interventions.length === 0) return html``;
+  return html`<h2>Done by hand</h2>
+    ${table(
+      'What persons did before the account, the earliest first',
+      [{ name: 'When' }, { name: 'What' }, { name: 'To' }, { name: 'Who' }, { name: 'Why' }],
+      interventions.map(({ at, kind, subjects, count, by, reason = '' }) => [
+        time(at, timeZone),
+        kind,
+        count > 1 ? `${count}, among them ${subjects[0]}` : (subjects[0] ?? ''),
+        callerWords(by),
+        reason,
+      ]),
+    )}`;
 }
 
 function balanceSheet({ usage, billed }: Certificate): Markup {

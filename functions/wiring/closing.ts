@@ -3,6 +3,7 @@ import { type ClosePeriodDependencies, type RunSummary, sendingForecasts } from 
 import type { Notifications } from '../../lib/runs/notifications.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { readControlTotal } from '../../lib/store/control-total-store.ts';
+import { InterventionStore } from '../../lib/store/intervention-store.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
 import { ObservationStore } from '../../lib/store/period-closing-store.ts';
 import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
@@ -35,6 +36,7 @@ export function closingDependencies(environment: Environment): ClosePeriodDepend
     certificates: new CertificateStore(tables),
     observations: new ObservationStore(tables),
     late: new LateLedger(tables),
+    interventions: new InterventionStore(tables),
     controlTotal: (periodId) => readControlTotal(tables, periodId),
     timeZone: variables.BILLING_TIME_ZONE,
     configurationHash: variables.CONFIGURATION_HASH,

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { interventionSchema } from '../interventions/intervention.ts';
 
 const count = z.int().check(z.gte(0));
 const hash = z.string().check(z.regex(/^[0-9a-f]{64}$/));
@@ -103,6 +104,11 @@ export const certificateSchema = z.strictObject({
      */
     after: usage,
   }),
+  /**
+   * What persons did by commands before the run was certified, and who they were, the earliest first: all of this
+   * period, and those of no single period since it began. Absent where an earlier version certified, which kept none.
+   */
+  interventions: z.optional(z.array(interventionSchema)),
   /** The place in the chain of all certificates of the stage, from 1; absent where the chain went period by period. */
   number: z.optional(z.int().check(z.gte(1))),
   /**

@@ -1,3 +1,4 @@
+import { callerWords, type DecisionOfPerson } from '../interventions/intervention.ts';
 import type { PackageHead, SubmissionProgress } from './package.ts';
 import { attemptOf, FRESH_SUBMISSION, LISTED, mayHaveArrived, spentReason, toBeAsked, UNLEASED } from './submission.ts';
 import type { Transition } from './transitions.ts';
@@ -68,14 +69,19 @@ export function abandoned(head: PackageHead, now: number): Transition {
  * a new key only if that person knows that the API billed nothing under the old one: nothing else would keep it from
  * billing twice.
  */
-export function released(head: PackageHead, reason: string, now: number, isNewKey = false): Transition {
+export function released(
+  head: PackageHead,
+  { reason, by }: DecisionOfPerson,
+  now: number,
+  isNewKey = false,
+): Transition {
   const key = isNewKey
     ? { ...FRESH_SUBMISSION, submission: head.submission + 1 }
     : { submission: head.submission, ...LISTED, turnedAway: undefined };
   return {
     name: 'release',
     change: { ...UNLEASED, ...key, state: 'ready', attemptCount: 0, reason: undefined },
-    attempt: attemptOf(head, 'release', isNewKey ? 'ready:new-key' : 'ready', now, undefined, reason),
+    attempt: { ...attemptOf(head, 'release', isNewKey ? 'ready:new-key' : 'ready', now, undefined, reason), by },
   };
 }
 
@@ -87,10 +93,10 @@ export function isRejectedByApi({ state, attempts }: PackageHead): boolean {
 /**
  * A person gives it up: it will not be sent, and not be billed, unless it is released again. A later revision may be.
  */
-export function givenUp(head: PackageHead, reason: string, now: number): Transition {
+export function givenUp(head: PackageHead, { reason, by }: DecisionOfPerson, now: number): Transition {
   return {
     name: 'giveUp',
-    change: { ...UNLEASED, state: 'rejected', reason: `given up: ${reason}` },
-    attempt: attemptOf(head, 'give-up', 'rejected', now, undefined, reason),
+    change: { ...UNLEASED, state: 'rejected', reason: `given up: ${reason} (${callerWords(by)})` },
+    attempt: { ...attemptOf(head, 'give-up', 'rejected', now, undefined, reason), by },
   };
 }

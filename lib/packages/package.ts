@@ -1,3 +1,4 @@
+import type { Caller } from '../interventions/intervention.ts';
 import type { PeriodId } from '../periods/periods.ts';
 
 /**
@@ -24,6 +25,8 @@ export interface PackageAttempt {
   latencyMilliseconds?: number;
   requestId?: string;
   reason?: string;
+  /** Who decided; absent on exchanges with the API, and where an earlier version wrote the name behind the reason. */
+  by?: Caller;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Caller, DecisionOfPerson } from '../interventions/intervention.ts';
 import { shortestTime } from './forecast.ts';
 import { arrivedBy, CLOCK_SKEW_MILLISECONDS, compacted, earliest, type PastRequests } from './history.ts';
 import { limitsOf, type Quota, type RequestKind } from './quota.ts';
@@ -66,6 +67,8 @@ export interface LiftedBlock {
   at: number;
   /** The person's own words. */
   reason: string;
+  /** Absent where an earlier release wrote it. */
+  by?: Caller;
   blockedUntil: number;
   blockedBy?: string;
 }
@@ -189,9 +192,9 @@ function nextLook(
 }
 
 /** Lifts a block before its time: the next one to look sends, and blocks begin small again. */
-export function liftBlock(calendar: QuotaCalendar, reason: string, now: number): QuotaCalendar {
+export function liftBlock(calendar: QuotaCalendar, { reason, by }: DecisionOfPerson, now: number): QuotaCalendar {
   const { blockedBy, blockedUntil, noAnswerSince: _unheard, ...rest } = calendar;
-  const lifted = { at: now, reason, blockedUntil, ...(blockedBy === undefined ? {} : { blockedBy }) };
+  const lifted = { at: now, reason, by, blockedUntil, ...(blockedBy === undefined ? {} : { blockedBy }) };
   const reads = { blocksInARow: 0, failuresInARow: 0 };
   return { ...rest, blockedUntil: 0, blocksInARow: 0, failuresInARow: 0, reads, lifted };
 }

@@ -4,7 +4,9 @@ import { digestOfLists } from '../certificate/seal.ts';
 import { type Signer, sign } from '../certificate/signature.ts';
 import { MeterSums } from '../decimal/meter-sums.ts';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
+import type { Intervention } from '../interventions/intervention.ts';
 import type { CertificateStore } from '../store/certificate-store.ts';
+import type { InterventionStore } from '../store/intervention-store.ts';
 import type { LateLedger, OpenLateUsage } from '../store/late-ledger.ts';
 import type { ObservationStore } from '../store/period-closing-store.ts';
 import type { RunStore } from '../store/run-store.ts';
@@ -34,6 +36,7 @@ export interface CertifyDependencies {
   certificates: CertificateStore;
   observations: ObservationStore;
   late: Pick<LateLedger, 'notYetBilled'>;
+  interventions: Pick<InterventionStore, 'list'>;
   controlTotal: ReadControlTotal;
   timeZone: string;
   configurationHash: string;
@@ -80,6 +83,7 @@ export async function certifyRun(
       await late.notYetBilled(run.period.id, undefined, run.clients),
       await controlOf(run, findings, dependencies),
     ),
+    interventions: await interventionsOf(run, dependencies.interventions),
   };
   for (let attempt = 1; attempt <= LINK_ATTEMPTS; attempt++) {
     const link = await nextLink(run, certificates);
@@ -105,6 +109,15 @@ async function nextLink(
     number: 1,
     previous: before ? { periodId: before.period.id, runId: before.run.id, hash: before.hash } : null,
   };
+}
+
+/** Those of the period, and those of no single one that may have touched it. */
+async function interventionsOf(
+  { period }: RunContext,
+  store: Pick<InterventionStore, 'list'>,
+): Promise<Intervention[]> {
+  const found = await Promise.all([store.list(period.id), store.list(undefined, period.from)]);
+  return found.flat().sort((one, other) => (one.at < other.at ? -1 : Number(one.at > other.at)));
 }
 
 /** What the run found in the queue when it looked last. */

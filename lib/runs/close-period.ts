@@ -4,6 +4,7 @@ import type { Signer } from '../certificate/signature.ts';
 import { forecastEnd } from '../quota/forecast.ts';
 import { parseQuotaWindows } from '../quota/quota.ts';
 import type { CertificateStore } from '../store/certificate-store.ts';
+import type { InterventionStore } from '../store/intervention-store.ts';
 import type { LateLedger } from '../store/late-ledger.ts';
 import type { ObservationStore } from '../store/period-closing-store.ts';
 import type { QuotaCalendarStore } from '../store/quota-calendar-store.ts';
@@ -28,6 +29,7 @@ export interface ClosePeriodDependencies {
   certificates: CertificateStore;
   observations: ObservationStore;
   late: Pick<LateLedger, 'notYetBilled'>;
+  interventions: Pick<InterventionStore, 'list'>;
   controlTotal: ReadControlTotal;
   timeZone: string;
   /** SHA-256, in hex, of the stage's settings. */

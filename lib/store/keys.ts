@@ -196,6 +196,14 @@ export function certificateLinkKey(number: number): PrimaryKey {
   return { pk: `certificate${SEPARATOR}chain`, sk: pad(number, 12) };
 }
 
+/**
+ * Runs: what persons did to a period, or to no single one: `<at>#<id>`. In partitions that no function may
+ * write to (`serverless.yml`).
+ */
+export function interventionKey(periodId: PeriodId | undefined, ...parts: string[]): PrimaryKey {
+  return { pk: `intervention${SEPARATOR}${periodId ?? 'stage'}`, sk: parts.join(SEPARATOR) };
+}
+
 /** Runs: what belongs to one run alone, such as the bounds of its chunks: `chunk#<number>`, `send#<round>#<number>`. */
 export function runKey(runId: string, kind: string, ...numbers: number[]): PrimaryKey {
   return { pk: `run${SEPARATOR}${runId}`, sk: [kind, ...numbers.map((number) => pad(number, 6))].join(SEPARATOR) };

@@ -7,6 +7,7 @@ import { alarmOf, alarmsApi } from './aws-api/alarms-api.ts';
 import { type AwsApis, startAwsApiServer } from './aws-api/aws-api-server.ts';
 import { cloudFormationApi } from './aws-api/cloudformation-api.ts';
 import { eventBusApi } from './aws-api/event-bus-api.ts';
+import { identityApi } from './aws-api/identity-api.ts';
 import { keyApi } from './aws-api/key-api.ts';
 import { parameterStoreApi } from './aws-api/parameter-store-api.ts';
 import { queueMetricsApi } from './aws-api/queue-metrics-api.ts';
@@ -138,6 +139,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     apis.rest = [
       lambdaApi(functionOf),
       cloudFormationApi({ name: stack.name, id: stack.id, region, outputs: stack.outputs() }),
+      identityApi(LOCAL_ACCOUNT_ID),
       topicsApi(topicArnsOf(stack), subscriptionsOf(stack)),
     ];
     apis.forwarded = { dynamodb: { endpoint: dynamodb.endpoint }, sqs: { socketPath: sqs.socketPath } };

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Certificate } from '../../../lib/certificate/certificate.ts';
 import { callCommand } from '../../fixtures/command-line.ts';
 import { consumptionEvent } from '../../fixtures/consumption-events.ts';
 import { type DeployedStage, startDeployedStage } from '../../fixtures/deployed-stage.ts';
@@ -85,6 +86,19 @@ describe('a closing day with --stage', () => {
     expect(executions).toMatchObject([{ status: 'FAILED' }]);
     expect([released.exitCode, redriven.exitCode]).toEqual([0, 0]);
     expect(status).toMatchObject({ run: { status: 'SUCCEEDED' }, packages: { total: 2, processed: 2 } });
+  });
+
+  test('the certificate names who started, released and redrove, as AWS knows the caller', async () => {
+    const { certificate } = (await stage.json(['certificate', id])) as { certificate: Certificate };
+    const { stdout } = await stage.halfmonth(['package', `${id}.acme`]);
+
+    const by = { knownBy: 'aws', name: expect.stringMatching(/^arn:aws:iam::000000000000:user\/./) };
+    expect(certificate.interventions).toMatchObject([
+      { kind: 'run', by, count: 1 },
+      { kind: 'release', by, subjects: [`${id}.acme`, `${id}.globex`], count: 2, reason: 'API mended' },
+      { kind: 'redrive', by, count: 1 },
+    ]);
+    expect(stdout).toMatch(/release r1\.s\d+: ready \(by arn:aws:iam::000000000000:user\/\S+\): API mended/);
   });
 
   test('packages lists them, and the certificate verifies against tables and API', async () => {

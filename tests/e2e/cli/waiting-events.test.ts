@@ -1,6 +1,8 @@
+import { userInfo } from 'node:os';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Certificate } from '../../../lib/certificate/certificate.ts';
 import { QuotaCalendarStore } from '../../../lib/store/quota-calendar-store.ts';
 import { type CommandLineWorld, startCommandLineWorld } from '../../fixtures/command-line.ts';
 
@@ -92,6 +94,39 @@ test('while everybody has to stay away from the API, status proposes quota first
   expect(watched).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('certified: ') });
 }, 240_000);
 
+test('a stop and a lifted block stay with who did them and why, in the execution, the calendar and the certificate', async () => {
+  await world.count([world.event('acme', '2')]);
+  const calendar = new QuotaCalendarStore(
+    { client: dynamodb, runs: String(world.cloud.outputs.RunsTableName) },
+    'invoice-api',
+  );
+  await calendar.change((now) => ({
+    calendar: { ...now, blockedUntil: Date.now() + 3_600_000, blockedBy: 'HTTP 429' },
+  }));
+  await world.halfmonth(['run', id, '--queue-wait', '0', '--yes']);
+  const { executions } = (await world.json(['executions'])) as { executions: { name: string }[] };
+  const name = executions[0]?.name ?? '';
+
+  await world.halfmonth(['stop', name, '--reason', 'prices are wrong', '--yes']);
+  const { unblocked } = await world.json(['quota', '--unblock', '--reason', 'their mistake', '--yes']);
+  const stopped = await world.halfmonth(['execution', name]);
+  await world.halfmonth(['redrive', name, '--yes']);
+  const watched = await world.halfmonth(['watch', id]);
+
+  const by = { knownBy: 'local user', name: userInfo().username };
+  expect(stopped.stdout).toContain(`prices are wrong (local user ${by.name})`);
+  expect(unblocked).toMatchObject({ reason: 'their mistake', by });
+  expect((await calendar.load()).lifted).toMatchObject({ reason: 'their mistake', by });
+  expect(watched).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('certified: ') });
+  const { certificate } = (await world.json(['certificate', id])) as { certificate: Certificate };
+  expect(certificate.interventions?.slice(-4)).toMatchObject([
+    { kind: 'run', by, count: 1 },
+    { kind: 'stop', by, reason: 'prices are wrong' },
+    { kind: 'unblock', by, count: 0, reason: 'their mistake' },
+    { kind: 'redrive', by },
+  ]);
+}, 240_000);
+
 test('a run that is told not to wait certifies what it left in the queue', async () => {
   await queueFor(120, world.event('globex', '7'));
 
@@ -101,6 +136,6 @@ test('a run that is told not to wait certifies what it left in the queue', async
 
   expect(followed).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('does not wait for them') });
   expect(followed.stdout).toContain('2 of them have a package already');
-  expect(certificate).toMatchObject({ queue: { waiting: 1 }, usage: { slices: { totals: { api_calls: '16' } } } });
+  expect(certificate).toMatchObject({ queue: { waiting: 1 }, usage: { slices: { totals: { api_calls: '18' } } } });
   expect(shown.stdout).toMatch(/in the queue +1 message waiting, 0 in flight/);
 }, 240_000);

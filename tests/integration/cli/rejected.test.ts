@@ -1,7 +1,7 @@
 import { type ReceiveMessageCommandInput, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { run as rejected } from '../../../cli/commands/rejected.ts';
-import type { Cloud } from '../../../cli/connection/cloud.ts';
+import type { Cloud, PlannedIntervention } from '../../../cli/connection/cloud.ts';
 import type { Context } from '../../../cli/connection/context.ts';
 import { giveBack, takeRejected } from '../../../cli/events/rejected-messages.ts';
 import { type SqsEngine, startSqsEngine } from '../../../local/engines/sqs-engine.ts';
@@ -14,6 +14,7 @@ let client: SQSClient;
 let queue: string;
 let lines: string[];
 let questions: string[];
+let writtenDown: string[];
 beforeEach(async () => {
   engine = await startSqsEngine({ region: REGION });
   client = new SQSClient({ region: REGION, endpoint: engine.endpoint, credentials: LOCAL_CREDENTIALS });
@@ -24,6 +25,7 @@ beforeEach(async () => {
   }).url;
   lines = [];
   questions = [];
+  writtenDown = [];
 });
 afterEach(async () => {
   client.destroy();
@@ -42,7 +44,14 @@ async function reject(reason: string, count: number, more: object = {}): Promise
 async function call(options: Partial<Parameters<typeof rejected>[1]> = {}) {
   let result: Record<string, unknown> = {};
   const context = {
-    cloud: async () => ({ outputs: { RejectedQueueUrl: queue }, queues: async () => client }) as unknown as Cloud,
+    cloud: async () =>
+      ({
+        outputs: { RejectedQueueUrl: queue },
+        queues: async () => client,
+        intervene: async ({ kind, subjects }: PlannedIntervention) => {
+          writtenDown.push(`${kind} ${subjects.get(undefined)?.length}`);
+        },
+      }) as unknown as Cloud,
     output: {
       result: (value: Record<string, unknown>) => {
         result = value;
@@ -114,6 +123,7 @@ test('discard removes what has the reason, and nothing else', async () => {
   const { exitCode, result } = await call({ reason: 'TOO_OLD', discard: true });
 
   expect(questions).toEqual([expect.stringContaining('Discard 11 rejected events for good?')]);
+  expect(writtenDown).toEqual(['discard 11']);
   expect(result).toMatchObject({ total: 12, discarded: 11, replayed: 0 });
   expect(exitCode).toBe(0);
   const left = await call();

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { released } from '../../../lib/packages/head-changes.ts';
 import type { SendingSettings } from '../../../lib/sending/sending.ts';
+import { decisionOfPerson } from '../../fixtures/decisions.ts';
 import { type DrivenSending, type ScriptedApi, startDrivenSending } from '../../fixtures/driven-sending.ts';
 
 const HOUR = 3_600_000;
@@ -135,7 +136,7 @@ describe('no answer makes a package be billed twice', () => {
 
     await drive(24);
     const rejected = await head();
-    await sending.transitions.apply(rejected, released(rejected, 'registered', sending.clock.now()));
+    await sending.transitions.apply(rejected, released(rejected, decisionOfPerson('registered'), sending.clock.now()));
     isMended = true;
 
     expect(rejected).toMatchObject({ state: 'rejected', reason: expect.stringContaining('no such customer') });

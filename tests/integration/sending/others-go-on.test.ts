@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { givenUp } from '../../../lib/packages/head-changes.ts';
 import type { SendingSettings } from '../../../lib/sending/sending.ts';
+import { decisionOfPerson } from '../../fixtures/decisions.ts';
 import { type DrivenSending, type ScriptedApi, startDrivenSending } from '../../fixtures/driven-sending.ts';
 import { makePackage } from '../../fixtures/sending.ts';
 
@@ -129,7 +130,7 @@ describe('one package holds up nobody', () => {
     expect(await drive(24)).toBe('TooManyPackagesFailed');
     for (let n = 1; n <= 8; n++) {
       const parked = await head(`bad-${n}`);
-      await sending.transitions.apply(parked, givenUp(parked, 'billed by hand', sending.clock.now()));
+      await sending.transitions.apply(parked, givenUp(parked, decisionOfPerson('billed by hand'), sending.clock.now()));
     }
 
     expect(await drive(48)).toBe('done');

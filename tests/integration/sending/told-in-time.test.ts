@@ -3,6 +3,7 @@ import { readSettings } from '../../../config/settings.ts';
 import { liftBlock } from '../../../lib/quota/calendar.ts';
 import { alarmsOf } from '../../../resources/alarms.ts';
 import { type Datum, stateOf } from '../../fixtures/alarm-states.ts';
+import { decisionOfPerson } from '../../fixtures/decisions.ts';
 import { type DrivenSending, type ScriptedApi, startDrivenSending } from '../../fixtures/driven-sending.ts';
 
 const ALARMS = alarmsOf('halfmonth-prod', readSettings('prod'), []);
@@ -63,7 +64,9 @@ test('a block of a day rings at once, and no longer when a person lifts it', asy
   await drive(0.1);
   expect(ringing()).toEqual(['InvoiceApiBlockedAlarm']);
   isDown = false;
-  await sending.calendar.change((calendar) => ({ calendar: liftBlock(calendar, 'a mistake', sending.clock.now()) }));
+  await sending.calendar.change((calendar) => ({
+    calendar: liftBlock(calendar, decisionOfPerson('a mistake'), sending.clock.now()),
+  }));
   await drive(2);
   expect(ringing()).toEqual([]);
 });

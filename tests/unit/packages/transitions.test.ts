@@ -11,6 +11,7 @@ import {
   TRANSITIONS,
   type TransitionName,
 } from '../../../lib/packages/transitions.ts';
+import { decisionOfPerson } from '../../fixtures/decisions.ts';
 import { packageHead } from '../../fixtures/package-heads.ts';
 
 const PLACES: PackagePlace[] = ['absent', ...PACKAGE_STATES];
@@ -104,10 +105,10 @@ test.each([false, true])('packaging decides on no change that the rules forbid (
 test('a person cannot decide about a package that is under way', () => {
   const sending = headIn('sending', { everSent: true });
   if (!sending) throw new Error('a head');
-  expect(() => changedHead(sending, givenUp(sending, 'why', 0))).toThrow(
+  expect(() => changedHead(sending, givenUp(sending, decisionOfPerson('why'), 0))).toThrow(
     'giveUp may not take package 2026-11-H1.acme from sending to rejected as it stands. Nothing was written.',
   );
-  expect(() => changedHead(sending, released(sending, 'why', 0))).toThrow(IllegalTransition);
+  expect(() => changedHead(sending, released(sending, decisionOfPerson('why'), 0))).toThrow(IllegalTransition);
 });
 
 test('docs/architecture.md draws exactly these changes', () => {

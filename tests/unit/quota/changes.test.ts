@@ -10,6 +10,7 @@ import {
 } from '../../../lib/quota/calendar.ts';
 import { earliest } from '../../../lib/quota/history.ts';
 import { limitsOf, type Quota, type QuotaWindow } from '../../../lib/quota/quota.ts';
+import { decisionOfPerson } from '../../fixtures/decisions.ts';
 
 const START = Date.parse('2026-11-17T02:00:00Z');
 const MINUTE = 60_000;
@@ -111,12 +112,16 @@ test('a block of days is looked at every quarter of an hour, keeps who said it, 
   expect(blocked).toMatchObject({ blockedUntil: START + 6 * DAY, blockedBy: report.blockedBy });
   expect('waitUntil' in waiting && waiting.waitUntil).toBe(START + 16 * MINUTE);
 
-  const lifted = liftBlock(waiting.calendar, 'their support says it was a mistake', START + 2 * MINUTE);
+  const lifted = liftBlock(
+    waiting.calendar,
+    decisionOfPerson('their support says it was a mistake'),
+    START + 2 * MINUTE,
+  );
 
   expect(lifted).toMatchObject({
     blockedUntil: 0,
     blocksInARow: 0,
-    lifted: { reason: 'their support says it was a mistake', blockedBy: report.blockedBy },
+    lifted: { ...decisionOfPerson('their support says it was a mistake'), blockedBy: report.blockedBy },
   });
   expect(lifted).not.toHaveProperty('blockedBy');
   expect(openTurn(lifted, run('run'), at(START + 16 * MINUTE, 'a'), LIMITS)).toHaveProperty('turn');

@@ -3,6 +3,7 @@ import { abandoned, givenUp, released } from '../../../lib/packages/head-changes
 import type { PackageHead } from '../../../lib/packages/package.ts';
 import { changedHead } from '../../../lib/packages/transitions.ts';
 import { afterSending, afterStatus } from '../../../lib/sending/outcomes.ts';
+import { decisionOfPerson } from '../../fixtures/decisions.ts';
 
 const NOW = Date.parse('2026-11-16T03:00:00Z');
 const exchange = { httpStatus: 202, latencyMilliseconds: 80, requestId: 'request-7' };
@@ -117,7 +118,7 @@ describe('sending', () => {
 
   test('a released package begins its attempts anew under the same key', () => {
     const parked = leased({ state: 'parked', attemptCount: 3, reason: 'spent' });
-    const { change, attempt } = released(parked, 'the API was down', NOW);
+    const { change, attempt } = released(parked, decisionOfPerson('the API was down'), NOW);
     expect(change).toEqual({
       leaseUntil: undefined,
       state: 'ready',
@@ -131,13 +132,25 @@ describe('sending', () => {
   test('what the API rejected is released under the same key, and under a new one when a person says so', () => {
     const { attempt } = sent({ kind: 'invalid', exchange, reason: 'HTTP 400: no such client' });
     const rejected = leased({ state: 'rejected', attemptCount: 1, attempts: [attempt] });
-    expect(released(rejected, 'registered', NOW).change).toMatchObject({ state: 'ready', submission: 1 });
-    expect(released(rejected, 'registered', NOW, true).change).toMatchObject({ state: 'ready', submission: 2 });
+    expect(released(rejected, decisionOfPerson('registered'), NOW).change).toMatchObject({
+      state: 'ready',
+      submission: 1,
+    });
+    expect(released(rejected, decisionOfPerson('registered'), NOW, true).change).toMatchObject({
+      state: 'ready',
+      submission: 2,
+    });
   });
 
   test('what a person gave up is released under the same key, which may have arrived', () => {
-    const rejected = changedHead(leased({ state: 'parked' }), givenUp(leased({ state: 'parked' }), 'by mistake', NOW));
-    expect(released(rejected, 'not a test client', NOW).change).toMatchObject({ state: 'ready', submission: 1 });
+    const rejected = changedHead(
+      leased({ state: 'parked' }),
+      givenUp(leased({ state: 'parked' }), decisionOfPerson('by mistake'), NOW),
+    );
+    expect(released(rejected, decisionOfPerson('not a test client'), NOW).change).toMatchObject({
+      state: 'ready',
+      submission: 1,
+    });
   });
 });
 
