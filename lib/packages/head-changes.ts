@@ -1,6 +1,15 @@
 import { callerWords, type DecisionOfPerson } from '../interventions/intervention.ts';
 import type { PackageHead, SubmissionProgress } from './package.ts';
-import { attemptOf, FRESH_SUBMISSION, LISTED, mayHaveArrived, spentReason, toBeAsked, UNLEASED } from './submission.ts';
+import {
+  attemptOf,
+  attemptsSpent,
+  FRESH_SUBMISSION,
+  historyReason,
+  LISTED,
+  mayHaveArrived,
+  toBeAsked,
+  UNLEASED,
+} from './submission.ts';
 import type { Transition } from './transitions.ts';
 
 const FORGOTTEN =
@@ -57,9 +66,10 @@ export function obstructed(head: PackageHead, reason: string, now: number): Tran
 
 /** A package that a crashed sender left behind once too often. */
 export function abandoned(head: PackageHead, now: number): Transition {
+  const reason = historyReason(head, attemptsSpent(head), 'its sender ended without an outcome');
   return {
     name: 'abandon',
-    change: { ...UNLEASED, state: 'parked', reason: spentReason(head, 'its sender ended without an outcome') },
+    change: { ...UNLEASED, state: 'parked', reason },
     attempt: attemptOf(head, 'send', 'unknown:crash', now),
   };
 }

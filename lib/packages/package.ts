@@ -94,10 +94,10 @@ export interface PackageHead {
   dueAt?: number;
   due?: 'send' | 'read';
   /**
-   * The API turned it away, without taking it: so often in a row, since then (milliseconds since the epoch);
-   * `isSuspect`: while it answered others.
+   * The API gave it no answer that says anything of it: so often in a row, the first time and the last (milliseconds
+   * since the epoch; `at` is absent where an earlier release wrote it); `isSuspect`: while it answered others.
    */
-  turnedAway?: { times: number; since: number; isSuspect?: true };
+  turnedAway?: { times: number; since: number; at?: number; isSuspect?: true };
   /** What is odd about a package that goes on all the same, for a person. */
   remark?: string;
   /** How far the current submission has come, where the API takes several requests for one. */

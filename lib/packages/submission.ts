@@ -51,12 +51,17 @@ export function toBeAsked(head: PackageHead, now: number): HeadChange {
   return { ...UNLEASED, state: 'submitted', submittedAt: head.submittedAt ?? head.firstSentAt ?? now };
 }
 
-/** Why a package is parked whose attempts are spent: what each came to, in at most 2,000 characters. */
-export function spentReason(head: PackageHead, last: string): string {
+/** Says how many attempts are spent. */
+export function attemptsSpent({ attemptCount }: PackageHead): string {
+  return `${attemptCount} attempts are spent.`;
+}
+
+/** Why a package is parked after many tries: what each came to, in at most 2,000 characters. */
+export function historyReason(head: PackageHead, why: string, last: string): string {
   const history = head.attempts
     .filter(({ outcome }) => outcome !== 'submitted')
     .map(({ outcome, reason }) => (reason ? `${outcome} (${reason})` : outcome));
-  return `${head.attemptCount} attempts are spent. ${[...history, last].join('; ')}`.slice(0, 2000);
+  return `${why} ${[...history, last].join('; ')}`.slice(0, 2000);
 }
 
 /** One line of a package's history; `now` in milliseconds since the epoch. */

@@ -3,16 +3,18 @@ import type { Exchange, PackageReport, Stepped, SubmitOutcome } from '../invoice
 import { idempotencyKeyOf, type PackageAttempt, type PackageHead } from '../packages/package.ts';
 import {
   attemptOf,
+  attemptsSpent,
   FRESH_SUBMISSION,
+  historyReason,
   LISTED,
   mayBeForgotten,
   mayHaveArrived,
   SETTLED,
-  spentReason,
   toBeAsked,
   UNLEASED,
 } from '../packages/submission.ts';
 import type { HeadChange, Transition } from '../packages/transitions.ts';
+import { isOutageLike } from './suspicion.ts';
 
 /** What an exchange comes to, before it is said whether it sent or asked. */
 interface Outcome {
@@ -33,34 +35,36 @@ export interface OutcomeLimits {
   keyRetentionMilliseconds: number;
 }
 
-/**
- * What sending came to, for the head as it was when it was leased. `now` is in milliseconds since the epoch.
- * @param limits.isSuspect whether the API turns away this package while it answers others: then being turned away is an
- * attempt
- */
+/** What the outcome of sending is judged by. */
+export interface SendLimits extends Pick<OutcomeLimits, 'attemptsLimit' | 'processingDeadlineMilliseconds'> {
+  /** Whether the API has no answer for this package while it answers others: then a failure is an attempt. */
+  isSuspect?: boolean;
+}
+
+/** What sending came to, for the head as it was when it was leased. `now` is in milliseconds since the epoch. */
 export function afterSending(
   head: PackageHead,
   heard: Exclude<SubmitOutcome, Stepped>,
   body: string,
-  { attemptsLimit, isSuspect = false }: { attemptsLimit: number; isSuspect?: boolean },
+  limits: SendLimits,
   now: number,
 ): ExchangeTransition {
   const outcome = aboutPackage(head, heard);
-  return { name: 'answer', ...settled(head, outcome, body, { attemptsLimit, isSuspect }, now) };
+  return { name: 'answer', ...settled(head, outcome, body, limits, now) };
 }
 
 function settled(
   head: PackageHead,
   outcome: Exclude<SubmitOutcome, Stepped>,
   body: string,
-  { attemptsLimit, isSuspect }: { attemptsLimit: number; isSuspect: boolean },
+  limits: SendLimits,
   now: number,
 ): Outcome {
   const attempt = (name: string, reason?: string): PackageAttempt =>
     attemptOf(head, 'send', name, now, outcome.exchange, reason);
   switch (outcome.kind) {
     case 'accepted':
-      return afterAcceptance(head, outcome, attempt, attemptsLimit, now);
+      return afterAcceptance(head, outcome, attempt, limits.attemptsLimit, now);
     case 'invalid':
       return refused(head, { state: 'rejected', reason: outcome.reason }, attempt('rejected', outcome.reason), now);
     case 'key-reused': {
@@ -72,21 +76,35 @@ function settled(
     }
     case 'throttled':
     case 'credentials-refused': {
-      const { times = 0, since = now } = head.turnedAway ?? {};
-      const turnedAway = { times: times + 1, since };
-      if (isSuspect) {
-        const { change, ...rest } = again(head, attempt(outcome.kind, outcome.reason), attemptsLimit);
-        return { change: { ...change, turnedAway: { ...turnedAway, isSuspect: true } }, ...rest };
-      }
-      // The API did no work on it, so it does not count against the limit.
-      const change = { ...UNLEASED, state: 'ready', attemptCount: head.attemptCount - 1, turnedAway } as const;
-      return { change, attempt: attempt(outcome.kind, outcome.reason) };
+      // An API that says no to everybody, as long as it likes, says nothing about this package.
+      const patience = isOutageLike(outcome) ? {} : { processingDeadlineMilliseconds: Number.POSITIVE_INFINITY };
+      return failed(head, attempt(outcome.kind, outcome.reason), { ...limits, ...patience }, now);
     }
     case 'in-flight':
-      return unsure(again(head, attempt('in-flight', outcome.reason), attemptsLimit));
+      // An earlier request is still being answered, which is no fault of the package, whatever others are answered.
+      return unsure(failed(head, attempt('in-flight', outcome.reason), { ...limits, isSuspect: false }, now));
     case 'unknown':
-      return unsure(again(head, attempt(`unknown:${outcome.cause}`, outcome.reason), attemptsLimit));
+      return unsure(failed(head, attempt(`unknown:${outcome.cause}`, outcome.reason), limits, now));
   }
+}
+
+/**
+ * A failure is an attempt where the package is suspect. In an outage nobody is to blame, so failures are counted apart,
+ * and end only after as many as there may be attempts, and the processing deadline: nothing goes on for ever.
+ */
+function failed(head: PackageHead, attempt: PackageAttempt, limits: SendLimits, now: number): Outcome {
+  const { times: before = 0, since = now, isSuspect: wasSuspect } = head.turnedAway ?? {};
+  const times = before + 1;
+  const isSuspect = limits.isSuspect || wasSuspect ? ({ isSuspect: true } as const) : {};
+  const turnedAway = { times, since, at: now, ...isSuspect };
+  if (limits.isSuspect) {
+    const { change, ...rest } = again(head, attempt, limits.attemptsLimit);
+    return { change: { ...change, turnedAway }, ...rest };
+  }
+  if (times >= limits.attemptsLimit && now - since >= limits.processingDeadlineMilliseconds) {
+    return parked(head, `${times} requests since ${new Date(since).toISOString()} came to nothing.`, attempt);
+  }
+  return { change: { ...UNLEASED, state: 'ready', attemptCount: head.attemptCount - 1, turnedAway }, attempt };
 }
 
 /** An acceptance of another package says nothing about this one. */
@@ -272,6 +290,10 @@ function withStatus(
 /** Sent again, under the same key unless the caller says otherwise; or parked when the attempts are spent. */
 function again(head: PackageHead, attempt: PackageAttempt, attemptsLimit: number): Outcome {
   if (head.attemptCount < attemptsLimit) return { change: { ...UNLEASED, state: 'ready' }, attempt };
-  const reason = spentReason(head, [attempt.outcome, attempt.reason].filter(Boolean).join(': '));
+  return parked(head, attemptsSpent(head), attempt);
+}
+
+function parked(head: PackageHead, why: string, attempt: PackageAttempt): Outcome {
+  const reason = historyReason(head, why, [attempt.outcome, attempt.reason].filter(Boolean).join(': '));
   return { change: { ...UNLEASED, state: 'parked', reason }, attempt };
 }

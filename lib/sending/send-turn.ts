@@ -11,6 +11,7 @@ import type { ApiHealth } from './api-health.ts';
 import { ConcurrencyTuner } from './concurrency-tuner.ts';
 import { afterSending } from './outcomes.ts';
 import { keyRetention, type SendingWithApi } from './sending.ts';
+import { isSuspect } from './suspicion.ts';
 
 /** What sending in one turn came to. */
 export interface SendTurnResult {
@@ -46,10 +47,7 @@ const LONGEST_SUBMISSION_STEPS = 1_000;
 const PREPARING_AHEAD = 8;
 const FIRST_BACKOFF_MILLISECONDS = 1_000;
 const LONGEST_BACKOFF_MILLISECONDS = 60_000;
-const LONGEST_LONE_BACKOFF_MILLISECONDS = 3_600_000;
-/** Once is chance, and so is twice. */
-const TURNED_AWAY_FOR_A_SUSPICION = 2;
-const ANSWERED_JUST_BEFORE_MILLISECONDS = 60_000;
+const LONGEST_LONE_BACKOFF_MILLISECONDS = 7_200_000;
 
 /** Sends packages in one turn: as many as the quota, the time and the API allow. */
 export class SendTurn {
@@ -291,7 +289,7 @@ export class SendTurn {
       // Renewing takes time, and what leaves after the turn might meet the next one's.
       if (this.#pacer.isOver) return undefined;
       const outcome = await submit({ onLeft: departure.left });
-      this.#health.heard(outcome, prepared.leased.packageId, this.#isSuspect(prepared.leased));
+      this.#health.heard(outcome, prepared.leased.packageId, this.#isSuspect(prepared.leased, outcome));
       this.#tuner.completed({
         latencyMilliseconds: outcome.exchange.latencyMilliseconds,
         failed: outcome.kind === 'unknown' || outcome.kind === 'throttled',
@@ -306,10 +304,10 @@ export class SendTurn {
   async #record(candidate: OutstandingPackage, prepared: PreparedPackage, outcome: Submitted): Promise<void> {
     const { transitions, clock, settings, metrics } = this.#sending;
     metrics.milliseconds('InvoiceApiLatency', outcome.exchange.latencyMilliseconds);
-    const isSuspect = this.#isSuspect(prepared.leased);
+    const isSuspect = this.#isSuspect(prepared.leased, outcome);
     if (isSuspect && !prepared.leased.turnedAway?.isSuspect) metrics.count('PackagesSetAside', 1);
     this.#noteRefusal(prepared.leased.packageId, outcome, isSuspect);
-    const limits = { attemptsLimit: settings.attemptsLimit, isSuspect };
+    const limits = { ...settings, isSuspect };
     const { name, change, attempt } = afterSending(prepared.leased, outcome, prepared.body, limits, clock.now());
     const at = this.#retryAt(prepared, outcome);
     // While everybody stays away, or the run stops, that decides when it is sent, and not a time of its own.
@@ -336,31 +334,28 @@ export class SendTurn {
     if (reason !== undefined && this.#refusals.size > 1) this.#result.credentialsRefused ??= reason;
   }
 
-  /** Whether the API turns a package away again and again while it answers others. */
-  #isSuspect({ turnedAway, packageId }: PackageHead): boolean {
-    const answeredAt = this.#health.lastAnsweredAt;
-    if (!turnedAway || answeredAt === undefined || turnedAway.times < TURNED_AWAY_FOR_A_SUSPICION) return false;
-    if (turnedAway.isSuspect) return true;
+  #isSuspect({ turnedAway, packageId }: PackageHead, outcome: SubmitOutcome): boolean {
     const isOnlyOneRefused = this.#refusals.size === 1 && this.#refusals.has(packageId);
-    const slack = isOnlyOneRefused || this.#health.isAlone(packageId) ? ANSWERED_JUST_BEFORE_MILLISECONDS : 0;
-    return answeredAt > turnedAway.since - slack;
+    return isSuspect(turnedAway, outcome, {
+      answeredAt: this.#health.lastAnsweredAt,
+      isAlone: isOnlyOneRefused || this.#health.isAlone(packageId),
+    });
   }
 
   #retryAt({ leased }: PreparedPackage, outcome: Submitted): number {
     const asked = 'retryAfterMilliseconds' in outcome ? outcome.retryAfterMilliseconds : undefined;
-    const tries = leased.attemptCount - 1 + (leased.turnedAway?.times ?? 0);
-    // The last one to be answered nothing may have met an outage: its attempts are to outlast one.
-    const longest = this.#health.isAlone(leased.packageId)
-      ? LONGEST_LONE_BACKOFF_MILLISECONDS
-      : LONGEST_BACKOFF_MILLISECONDS;
-    const grown = Math.min(
-      longest,
-      FIRST_BACKOFF_MILLISECONDS * (longest > LONGEST_BACKOFF_MILLISECONDS ? 4 : 2) ** tries,
-    );
+    const isInFlight = outcome.kind === 'in-flight';
+    // The last one to be answered nothing may have met an outage, and a key may be in flight for hours.
+    const isAlone = this.#health.isAlone(leased.packageId);
+    const longest = isAlone || isInFlight ? LONGEST_LONE_BACKOFF_MILLISECONDS : LONGEST_BACKOFF_MILLISECONDS;
+    const tries = leased.turnedAway?.times ?? 0;
+    const grown = Math.min(longest, FIRST_BACKOFF_MILLISECONDS * (isAlone ? 4 : 2) ** tries);
     const now = this.#sending.clock.now();
-    // After a block another package finds out whether it is over: one alone would spend its attempts on that.
+    // After a block another package finds out whether it is over.
     const from = outcome.kind === 'unknown' ? Math.max(now, this.#health.blockedUntil ?? 0) : now;
-    return asked === undefined ? from + grown : now + asked;
+    if (asked === undefined) return from + grown;
+    // Some APIs say each second of a key that is in flight that it will be free in the next one.
+    return now + (isInFlight ? Math.max(asked, grown) : asked);
   }
 
   /** We know that it never left, so it is as if we had never taken it. */

@@ -159,7 +159,7 @@ describe('no answer makes a package be billed twice', () => {
         reply(202, { id: '2026-11-H1.somebody-else', status: 'processed' });
       },
     };
-    const { drive, head } = await start(1, api);
+    const { drive, head } = await start(1, api, { processingDeadlineMilliseconds: 3_600_000 });
 
     expect(await drive(48)).toBe('PackagesParked');
     expect((await head()).reason).toContain('the answer is about');

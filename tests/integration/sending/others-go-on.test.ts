@@ -75,25 +75,57 @@ describe('one package holds up nobody', () => {
     expect(cameBackAt - turnedAwayAt).toBeLessThan(1.2 * HOUR);
   });
 
-  test.each([403, 429, 503])(
-    'a package that is always turned away (%i) is parked after its attempts',
-    async (status) => {
-      let turnedAway = 0;
-      const api: ScriptedApi = {
-        submitted({ packageId, clientId }, reply) {
-          if (clientId !== POISON) return reply(202, { id: packageId, status: 'processed' });
-          turnedAway += 1;
-          reply(status, '<html>blocked by the firewall</html>');
-        },
-      };
-      const { drive, states, head } = await start(25, api);
+  test.each([403, 429, 500, 503])('a package that alone has no answer (%i) is parked in the end', async (status) => {
+    let turnedAway = 0;
+    const api: ScriptedApi = {
+      submitted({ packageId, clientId }, reply) {
+        if (clientId !== POISON) return reply(202, { id: packageId, status: 'processed' });
+        turnedAway += 1;
+        reply(status, '<html>blocked by the firewall</html>');
+      },
+    };
+    const { drive, states, head } = await start(25, api, { processingDeadlineMilliseconds: 3 * HOUR });
 
-      expect(await drive(48)).toBe('PackagesParked');
-      expect(await states()).toEqual({ processed: 24, parked: 1 });
-      expect((await head(POISON)).reason).toContain(String(status));
-      expect(turnedAway).toBeLessThan(30);
-    },
-  );
+    expect(await drive(48)).toBe('PackagesParked');
+    expect(await states()).toEqual({ processed: 24, parked: 1 });
+    expect((await head(POISON)).reason).toContain(String(status));
+    expect(turnedAway).toBeLessThan(30);
+  });
+
+  test('a key that is in flight for five minutes costs no attempt, however soon the API wants it back', async () => {
+    let sentAt: number | undefined;
+    let requests = 0;
+    const api: ScriptedApi = {
+      submitted({ packageId }, reply, now) {
+        sentAt ??= now;
+        requests += 1;
+        if (now - sentAt < HOUR / 12) return reply(409, { title: 'in flight' }, { 'retry-after': '1' });
+        reply(202, { id: packageId, status: 'processed' });
+      },
+    };
+    const { drive, states } = await start(1, api);
+
+    expect(await drive(4)).toBe('done');
+    expect(await states()).toEqual({ processed: 1 });
+    expect(requests).toBeLessThan(15);
+  });
+
+  test.each([500, 503])('an outage of hours (%i) costs the few packages that are left no attempt', async (status) => {
+    let downFrom: number | undefined;
+    let accepted = 0;
+    const api: ScriptedApi = {
+      submitted({ packageId }, reply, now) {
+        if (accepted === 5) downFrom ??= now;
+        if (downFrom !== undefined && now - downFrom < 12 * HOUR) return reply(status, { title: 'maintenance' });
+        accepted += 1;
+        reply(202, { id: packageId, status: 'processed' });
+      },
+    };
+    const { drive, states } = await start(8, api, { maximumConcurrency: 1 });
+
+    expect(await drive(48)).toBe('done');
+    expect(await states()).toEqual({ processed: 8 });
+  });
 
   test('an outage of submissions spends no attempts while status reads work', async () => {
     const jobs = new Set<string>();

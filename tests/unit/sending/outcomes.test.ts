@@ -36,8 +36,11 @@ function leased(overrides: Partial<PackageHead> = {}): PackageHead {
   } as PackageHead;
 }
 
-const sent = (outcome: Parameters<typeof afterSending>[1], head = leased()) =>
-  afterSending(head, outcome, '{}', LIMITS, NOW);
+const sent = (outcome: Parameters<typeof afterSending>[1], head = leased(), isSuspect = false) =>
+  afterSending(head, outcome, '{}', { ...LIMITS, isSuspect }, NOW);
+
+/** What the first failure leaves on a head: no attempt is spent. */
+const FAILED_ONCE = { state: 'ready', attemptCount: 0, turnedAway: { times: 1, since: NOW, at: NOW } };
 
 describe('sending', () => {
   test('an acceptance is a submission, with time, status, latency and request id in the history', () => {
@@ -68,23 +71,44 @@ describe('sending', () => {
     'an unknown outcome (%s) is sent again under the same key',
     (cause) => {
       const { change } = sent({ kind: 'unknown', exchange, cause, reason: 'why' });
-      expect(change).toEqual({ leaseUntil: undefined, state: 'ready', mayHaveArrived: true });
+      expect(change).toEqual({ ...FAILED_ONCE, mayHaveArrived: true });
     },
   );
 
   test('a request in flight is sent again under the same key', () => {
     const { change } = sent({ kind: 'in-flight', exchange, retryAfterMilliseconds: undefined, reason: 'busy' });
-    expect(change).toEqual({ leaseUntil: undefined, state: 'ready', mayHaveArrived: true });
+    expect(change).toEqual({ ...FAILED_ONCE, mayHaveArrived: true });
   });
 
   test('a throttled or unauthorized request costs no attempt', () => {
     const throttled = sent({ kind: 'throttled', exchange, retryAfterMilliseconds: 1, reason: 'slow down' });
     const refused = sent({ kind: 'credentials-refused', exchange, reason: 'who are you' });
-    const turnedAway = { times: 1, since: NOW };
-    expect([throttled.change, refused.change]).toEqual([
-      { leaseUntil: undefined, state: 'ready', attemptCount: 0, turnedAway },
-      { leaseUntil: undefined, state: 'ready', attemptCount: 0, turnedAway },
-    ]);
+    expect([throttled.change, refused.change]).toEqual([FAILED_ONCE, FAILED_ONCE]);
+  });
+
+  test('a failure costs an attempt where others are answered, and none where nobody is', () => {
+    const outcome = { kind: 'unknown', exchange, cause: 'server-error', reason: 'HTTP 500' } as const;
+    expect(sent(outcome, leased({ attemptCount: 2 })).change.attemptCount).toBe(1);
+    expect(sent(outcome, leased({ attemptCount: 2 }), true).change).toMatchObject({
+      state: 'ready',
+      turnedAway: { times: 1, isSuspect: true },
+    });
+    expect(sent(outcome, leased({ attemptCount: 2 }), true).change.attemptCount).toBeUndefined();
+  });
+
+  test('what nobody is to blame for ends too: after as many failures as attempts, and the deadline', () => {
+    const { processingDeadlineMilliseconds: deadline, attemptsLimit } = LIMITS;
+    const failing = (times: number, since: number) => leased({ turnedAway: { times, since, at: NOW - 1 } });
+    const inFlight = { kind: 'in-flight', exchange, retryAfterMilliseconds: undefined, reason: 'busy' } as const;
+    const throttled = { ...inFlight, kind: 'throttled', exchange: { ...exchange, httpStatus: 429 } } as const;
+
+    expect(sent(inFlight, failing(attemptsLimit, NOW - deadline + 1)).change.state).toBe('ready');
+    expect(sent(inFlight, failing(attemptsLimit - 2, NOW - deadline)).change.state).toBe('ready');
+    expect(sent(inFlight, failing(attemptsLimit - 1, NOW - deadline)).change).toMatchObject({
+      state: 'parked',
+      reason: '3 requests since 2026-11-16T02:59:00.000Z came to nothing. in-flight: busy',
+    });
+    expect(sent(throttled, failing(attemptsLimit, NOW - deadline)).change.state).toBe('ready');
   });
 
   test('an invalid package is rejected with the words of the API', () => {
@@ -107,6 +131,7 @@ describe('sending', () => {
     const { change } = sent(
       { kind: 'unknown', exchange, cause: 'server-error', reason: 'HTTP 500' },
       leased({ attemptCount: 3, attempts }),
+      true,
     );
     expect(change.state).toBe('parked');
     expect(change.reason).toBe('3 attempts are spent. unknown:time-out (no answer); unknown:server-error: HTTP 500');
