@@ -213,7 +213,7 @@ function show({ output }: Context, certificate: Certificate): void {
   );
   row(
     'not counted',
-    `${plural(usage.observed.duplicates, 'duplicate')} and ${usage.observed.rejected} rejected observed`,
+    `at least ${plural(usage.observed.duplicates, 'duplicate')} and ${usage.observed.rejected} rejected`,
   );
   const { queue } = certificate;
   if (queue) {

@@ -76,8 +76,9 @@ async function* daysOf(cloud: Cloud, period: Period): AsyncGenerator<Row> {
   for (let bucket = 0; bucket < BUCKETS; bucket++) {
     for await (const { clientId, days } of readBooks(cloud.tables, period.id, bucket)) {
       for (const { day, totals, events } of days) {
-        for (const [meter, quantity] of Object.entries(totals)) {
-          yield { period: period.id, client: clientId, day, meter, quantity, events };
+        for (const [index, [meter, quantity]] of Object.entries(totals).entries()) {
+          // On the day's first line alone: a spreadsheet that adds the column up gets what was counted.
+          yield { period: period.id, client: clientId, day, meter, quantity, ...(index === 0 ? { events } : {}) };
         }
       }
     }

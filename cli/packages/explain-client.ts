@@ -133,7 +133,7 @@ function verdictOfPackage(head: PackageHead, facts: ClientFacts): Verdict {
       };
     case 'ready':
       return waits(
-        `${packageId} revision ${head.revision} is ready and waits for its turn to be sent${because(lastReason(head))}`,
+        `${packageId} revision ${head.revision} is ready and waits for its turn to be sent${notBefore(head, facts.now)}${because(lastReason(head))}`,
         nextOfRun(facts, `No run is sending: ${command('run')} ${facts.period.id}`),
       );
     case 'sending':
@@ -149,6 +149,10 @@ function verdictOfPackage(head: PackageHead, facts: ClientFacts): Verdict {
     case 'processed':
       return waits(`${packageId} is processed.`, '');
   }
+}
+
+function notBefore({ dueAt = 0 }: PackageHead, now: number): string {
+  return dueAt > now ? `, not before ${iso(dueAt)}` : '';
 }
 
 function usageDetails({ days, slices }: ClientFacts): string[] {

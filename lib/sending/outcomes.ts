@@ -16,6 +16,10 @@ import {
 import type { HeadChange, Transition } from '../packages/transitions.ts';
 import { isOutageLike } from './suspicion.ts';
 
+const FIRST_UNPROCESSED_PAUSE_MILLISECONDS = 2_000;
+const UNPROCESSED_PAUSE_GROWTH = 4;
+const LONGEST_UNPROCESSED_PAUSE_MILLISECONDS = 900_000;
+
 /** What an exchange comes to, before it is said whether it sent or asked. */
 interface Outcome {
   change: HeadChange;
@@ -124,7 +128,7 @@ function afterAcceptance(
   attemptsLimit: number,
   now: number,
 ): Outcome {
-  const { change, ...rest } = withStatus(head, { status }, attempt, attemptsLimit);
+  const { change, ...rest } = withStatus(head, { status }, attempt, attemptsLimit, now);
   if (change.state !== 'submitted') return { change, ...rest };
   const known = replayed ? { attemptCount: head.attemptCount - 1, submittedAt: head.submittedAt ?? now } : {};
   return {
@@ -179,7 +183,8 @@ function reported(
   const attempt = (name: string, reason?: string): PackageAttempt =>
     attemptOf(head, 'check', name, now, exchange, reason);
   if (report === undefined) return afterMissing(head, attempt, limits, now);
-  if (tellsProcessed(head, report)) return withStatus(head, { status: 'processed' }, attempt, limits.attemptsLimit);
+  if (tellsProcessed(head, report))
+    return withStatus(head, { status: 'processed' }, attempt, limits.attemptsLimit, now);
   const isOverdue = now - (head.submittedAt ?? 0) >= limits.processingDeadlineMilliseconds;
   switch (subjectOf(head, report)) {
     case 'another':
@@ -192,7 +197,7 @@ function reported(
     }
     case 'this':
       if (report.status !== 'queued' && report.status !== 'processing')
-        return withStatus(head, report, attempt, limits.attemptsLimit);
+        return withStatus(head, report, attempt, limits.attemptsLimit, now);
       if (isOverdue) return remarked(head, 'the API is still working on it after the processing deadline', attempt);
       return head.refusal || head.missing || head.remark
         ? { change: { state: 'submitted', ...LISTED }, attempt: attempt(report.status) }
@@ -258,6 +263,7 @@ function withStatus(
   { status, reason }: { status: PackageReport['status']; reason?: string | undefined },
   attempt: (outcome: string, reason?: string) => PackageAttempt,
   attemptsLimit: number,
+  now: number,
 ): Outcome {
   switch (status) {
     case 'queued':
@@ -282,9 +288,16 @@ function withStatus(
     case 'unprocessed': {
       const tried = again(head, attempt('unprocessed', reason), attemptsLimit);
       // The API itself says it did nothing, so a new key is safe, and needed: the old one would be answered as before.
-      return { ...tried, change: { ...tried.change, ...FRESH_SUBMISSION, submission: head.submission + 1 } };
+      const due = tried.change.state === 'ready' ? afterPause(head.submission, now) : {};
+      return { ...tried, change: { ...tried.change, ...due, ...FRESH_SUBMISSION, submission: head.submission + 1 } };
     }
   }
+}
+
+/** What kept the API from its work may last: seconds, then minutes, so that the attempts outlast more than a blip. */
+function afterPause(unprocessed: number, now: number): Pick<HeadChange, 'dueAt' | 'due'> {
+  const pause = FIRST_UNPROCESSED_PAUSE_MILLISECONDS * UNPROCESSED_PAUSE_GROWTH ** (unprocessed - 1);
+  return { dueAt: now + Math.min(LONGEST_UNPROCESSED_PAUSE_MILLISECONDS, pause), due: 'send' };
 }
 
 /** Sent again, under the same key unless the caller says otherwise; or parked when the attempts are spent. */

@@ -27,6 +27,8 @@ export interface PollTurnResult {
   rejected: number;
   /** Packages that are to be sent again. */
   again: number;
+  /** Milliseconds since the epoch, when the first of them may be; absent where there is none. */
+  againFrom?: number;
   /** Milliseconds since the epoch, of the youngest package that is still being worked on. */
   youngestSubmittedAt?: number;
   /** Where the next turn goes on; absent when all packages were read. */
@@ -197,6 +199,11 @@ export class PollTurn {
     this.#result.aged.logarithms += Math.log(this.#lastRoundAt - submittedAt);
   }
 
+  #noteAgain(from: number): void {
+    this.#result.again += 1;
+    this.#result.againFrom = Math.min(this.#result.againFrom ?? from, from);
+  }
+
   async #recordOne(
     head: PackageHead,
     report: Parameters<typeof afterStatus>[1],
@@ -215,7 +222,7 @@ export class PollTurn {
     const { change } = transition;
     this.#result.finished += 1;
     this.#noteAge(head);
-    if (change.state === 'ready') this.#result.again += 1;
+    if (change.state === 'ready') this.#noteAgain(change.dueAt ?? 0);
     if (change.state === 'rejected' || change.state === 'parked') this.#result.rejected += 1;
   }
 }

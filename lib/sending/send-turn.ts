@@ -309,7 +309,8 @@ export class SendTurn {
     this.#noteRefusal(prepared.leased.packageId, outcome, isSuspect);
     const limits = { ...settings, isSuspect };
     const { name, change, attempt } = afterSending(prepared.leased, outcome, prepared.body, limits, clock.now());
-    const at = this.#retryAt(prepared, outcome);
+    // What the API says it did not do has a time of its own.
+    const at = change.dueAt ?? this.#retryAt(prepared, outcome);
     // While everybody stays away, or the run stops, that decides when it is sent, and not a time of its own.
     const isApis = outcome.kind === 'throttled' && (this.#health.blockedUntil ?? 0) > clock.now();
     const isOwn = isSuspect || (outcome.kind !== 'credentials-refused' && !isApis);

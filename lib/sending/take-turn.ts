@@ -87,7 +87,9 @@ async function readWhatIsDue(
   const now = clock.now();
   // While packages wait to be sent, reading takes little of the time.
   const soonest = state.remaining > 0 ? now + (now - startedAt) * TURN_TO_READING : now;
-  const { finished = 0, rejected = 0, again = 0 } = result ?? {};
+  const { finished = 0, rejected = 0, again = 0, againFrom = 0 } = result ?? {};
+  // Others that wait to be sent have a time already.
+  const sendAt = state.remaining > 0 ? Math.min(state.sendAt, againFrom) : againFrom;
   return {
     ...rest,
     ...rounds,
@@ -96,7 +98,7 @@ async function readWhatIsDue(
     pending,
     readAt: Math.max(soonest, nextAt),
     remaining: state.remaining + again,
-    ...(again > 0 ? { sendAt: 0 } : {}),
+    ...(again > 0 ? { sendAt } : {}),
     found: { finished: state.found.finished + finished, rejected: state.found.rejected + rejected },
   };
 }

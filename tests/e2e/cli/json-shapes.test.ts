@@ -1,12 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type CommandLineWorld, startCommandLineWorld } from '../../fixtures/command-line.ts';
+import { type CommandLineWorld, type CommandResult, startCommandLineWorld } from '../../fixtures/command-line.ts';
 import { deviations, documentedShapes } from '../../fixtures/documented-shapes.ts';
 import { until } from '../../fixtures/until.ts';
 
 const answers = new Map<string, Record<string, unknown>>();
 let world: CommandLineWorld;
+/** What `reconcile` said while a run was under way. */
+let inMidRun: CommandResult;
 
 /** One closing day, in which every list has something in it; keeps what each command answers. */
 beforeAll(async () => {
@@ -56,13 +59,25 @@ beforeAll(async () => {
   await ask('check-api', '--yes');
   await ask('export', id);
   await ask('doctor');
-  await ask('run', id, '--yes');
+  await queueForLater(world.event('acme', '1'));
+  const { executionArn } = (await ask('run', id, '--queue-wait', '600', '--yes')) as { executionArn: string };
+  inMidRun = await world.halfmonth(['reconcile', id]);
+  await ask('stop', executionArn, '--reason', 'the test is over', '--yes');
 }, 400_000);
 
 afterAll(() => world?.stop());
 
-// An execution would have to run just when it is stopped; and who verifies by a key alone has no cloud.
-const UNASKED = ['stop', 'certificate --verify --key'];
+/** An event that the queue gives out only long after: a run that waits for it is under way until it is stopped. */
+async function queueForLater(event: object): Promise<void> {
+  const { region, credentials, endpoints, outputs } = world.cloud;
+  const sqs = new SQSClient({ region, credentials, endpoint: endpoints.sqs });
+  const QueueUrl = outputs.EventsQueueUrl;
+  await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(event), DelaySeconds: 900 }));
+  sqs.destroy();
+}
+
+// Who verifies by a key alone has no cloud.
+const UNASKED = ['certificate --verify --key'];
 const documented = documentedShapes();
 
 test('the documentation has the shape of every answer', () => {
@@ -82,3 +97,7 @@ test.each([...documented.keys()].filter((command) => !UNASKED.includes(command))
     expect(deviations(fields, documented.get(command) ?? new Map())).toEqual([]);
   },
 );
+
+test('reconcile says that a run is under way, whose sending may explain a difference', () => {
+  expect(inMidRun.stdout).toMatch(/The run \S+ is under way: .*Look again at its end: npx halfmonth watch/);
+});

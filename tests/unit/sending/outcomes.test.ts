@@ -189,6 +189,15 @@ describe('checking', () => {
     expect(checked(report)?.change).toMatchObject({ state: 'ready', submission: 2, mayHaveArrived: false });
   });
 
+  test('the API that says unprocessed is given time: seconds, then minutes', () => {
+    const pauses = [1, 2, 3, 4, 5, 6, 7].map((submission) => {
+      const report = { id: 'x', status: 'unprocessed', revision: 2, submission } as const;
+      const change = checked(report, { ...submitted, submission })?.change;
+      return change?.due === 'send' ? ((change.dueAt ?? 0) - NOW) / 1000 : undefined;
+    });
+    expect(pauses).toEqual([2, 8, 32, 128, 512, 900, 900]);
+  });
+
   test('what is still worked on stays as it is, and gets a remark after the deadline', () => {
     const report = { id: 'x', status: 'processing', revision: 2, submission: 1 } as const;
     expect(checked(report)).toBeUndefined();
