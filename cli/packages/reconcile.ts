@@ -40,8 +40,9 @@ export function reconcile(ours: Iterable<ReconciledHead>, theirs: Iterable<HeldP
   for (const entry of theirs) {
     if (held.has(entry.id)) {
       differences.push({ packageId: entry.id, kind: 'listed-twice', ours: 'one package', theirs: 'listed twice' });
+    } else {
+      held.set(entry.id, entry);
     }
-    held.set(entry.id, entry);
   }
   for (const head of ours) {
     const entry = held.get(head.packageId);
@@ -72,7 +73,7 @@ function compare(head: ReconciledHead, entry: HeldPackage): Difference | undefin
     const isUnderWay = head.state === 'sending' || head.state === 'submitted';
     if (theirs > ours && !isUnderWay) return { ...words, kind: ours === 0 ? 'processed-only-there' : 'other-revision' };
     if (theirs < ours) return { ...words, kind: 'other-revision' };
-  } else if (ours > 0 && ours === head.revision && entry.status !== 'processed') {
+  } else if (ours > 0 && (ours === head.revision || ours === entry.revision) && entry.status !== 'processed') {
     return { ...words, kind: 'processed-only-here' };
   }
   const isSameRevision = entry.revision === head.revision && head.everSent;

@@ -3,10 +3,12 @@ import { type Account, AccountFold } from '../../lib/certificate/account.ts';
 import type { Certificate } from '../../lib/certificate/certificate.ts';
 import { accountOfClient } from '../../lib/certificate/client-account.ts';
 import { readPublicKey } from '../../lib/certificate/public-key.ts';
-import type { Evidence } from '../../lib/certificate/verify.ts';
+import type { ApiAcknowledgement, Evidence } from '../../lib/certificate/verify.ts';
+import type { PackageReport } from '../../lib/invoice-api/invoice-api.ts';
 import type { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { readBooks } from '../../lib/store/client-reader.ts';
 import { BUCKETS } from '../../lib/store/keys.ts';
+import type { Tables } from '../../lib/store/tables.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import { listedByApi } from '../invoice-api/api-listing.ts';
 import type { Output } from '../terminal/output.ts';
@@ -40,7 +42,7 @@ export async function gatherEvidence(
   const lists = [];
   for await (const list of store.acknowledgements(run.id)) lists.push(list);
   const pem = await cloud.certificateKey();
-  const books = isLatest ? await recompute(cloud, certificate, onReading) : undefined;
+  const books = isLatest ? await recomputedBooks(cloud.tables, certificate, onReading) : undefined;
   if (withApi) onReading('what the invoice API holds');
   return {
     isLatest,
@@ -55,21 +57,17 @@ export async function gatherEvidence(
   };
 }
 
-function acknowledgementOf({
-  id,
-  status,
-  revision,
-  processedRevision,
-}: Awaited<ReturnType<typeof listedByApi>>[number]) {
+/** What a report of the API means for a certificate. */
+export function acknowledgementOf({ id, status, revision, processedRevision }: PackageReport): ApiAcknowledgement {
   const known = processedRevision ?? (status === 'processed' ? revision : undefined);
   return { packageId: id, ...(known === undefined ? {} : { processedRevision: known }) };
 }
 
 /** Adds up the books from the records themselves: every document is read and hashed. */
-async function recompute(
-  cloud: Cloud,
+export async function recomputedBooks(
+  tables: Tables,
   { period, run, usage }: Certificate,
-  onReading: OnReading,
+  onReading: OnReading = () => {},
 ): Promise<RecomputedBooks> {
   let read = 0;
   const fold = new AccountFold();
@@ -78,7 +76,7 @@ async function recompute(
   const clients = run.clients && new Set(run.clients);
   const frame = { period, timeZone: period.timeZone };
   await limit.map(Array.from({ length: BUCKETS }), async (_, bucket) => {
-    for await (const books of readBooks(cloud.tables, period.id, bucket)) {
+    for await (const books of readBooks(tables, period.id, bucket)) {
       if (clients && !clients.has(books.clientId)) continue;
       read += 1;
       if (read % CLIENTS_BETWEEN_WORDS === 1) onReading(`the books: client ${read} of ${usage.clients}`);

@@ -288,7 +288,11 @@ export class SendTurn {
       if (!(await this.#keepLease(prepared))) return 'lost';
       // Renewing takes time, and what leaves after the turn might meet the next one's.
       if (this.#pacer.isOver) return undefined;
-      const outcome = await submit({ onLeft: departure.left });
+      // It rejects only when no request could be made, as without a token: nothing of the package has left.
+      const outcome = await submit({ onLeft: departure.left }).catch(async (error: unknown) => {
+        await this.#putBack(prepared);
+        throw error;
+      });
       this.#health.heard(outcome, prepared.leased.packageId, this.#isSuspect(prepared.leased, outcome));
       this.#tuner.completed({
         latencyMilliseconds: outcome.exchange.latencyMilliseconds,

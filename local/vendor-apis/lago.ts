@@ -1,5 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { exactSums } from './exact-sums.ts';
 import type { VendorAnswer, VendorRules } from './vendor-api.ts';
+
+/** Events in a page of a listing unless another number is asked for. */
+const PAGE_SIZE = 100;
 
 interface LagoEvent {
   transaction_id?: unknown;
@@ -9,9 +13,18 @@ interface LagoEvent {
   properties?: Record<string, unknown>;
 }
 
+interface Kept {
+  subscription: string;
+  code: string;
+  value: string;
+  transaction: string;
+  /** As it is listed. */
+  shown: { timestamp: string; external_subscription_id: string; lago_id: string };
+}
+
 /** Lago's events as its documentation says they behave (https://getlago.com/docs/api-reference/events/batch). */
 export function lagoRules(closedSubscriptions: readonly string[] = []): VendorRules {
-  const events = new Map<string, { subscription: string; code: string; value: string; transaction: string }>();
+  const events = new Map<string, Kept>();
 
   const faultsOf = (event: LagoEvent): Record<string, string[]> | undefined => {
     const { transaction_id: transaction, external_subscription_id: subscription, code } = event;
@@ -35,7 +48,7 @@ export function lagoRules(closedSubscriptions: readonly string[] = []): VendorRu
     // One fault refuses the batch (https://github.com/getlago/lago-api/pull/4772).
     if (faults.length > 0) return invalid(Object.fromEntries(faults));
     for (const event of given) {
-      const [value] = Object.values(event.properties ?? {});
+      const [, value] = Object.entries(event.properties ?? {}).find(([name]) => !name.startsWith('halfmonth_')) ?? [];
       const subscription = String(event.external_subscription_id);
       const transaction = String(event.transaction_id);
       events.set(`${subscription} ${transaction}`, {
@@ -43,18 +56,40 @@ export function lagoRules(closedSubscriptions: readonly string[] = []): VendorRu
         code: String(event.code),
         value: String(value),
         transaction,
+        shown: {
+          ...event,
+          external_subscription_id: subscription,
+          timestamp: new Date(Number(event.timestamp) * 1_000).toISOString(),
+          lago_id: randomUUID(),
+        },
       });
     }
-    return { status: 200, body: { events: given.map((event) => ({ ...event, lago_id: 'simulated' })) } };
+    return { status: 200, body: { events: given } };
+  };
+
+  const listed = (query: URLSearchParams): VendorAnswer => {
+    const from = Date.parse(query.get('timestamp_from') ?? '1970-01-01T00:00:00Z');
+    const to = Date.parse(query.get('timestamp_to') ?? '9999-12-31T00:00:00Z');
+    const subscription = query.get('external_subscription_id');
+    const found = [...events.values()]
+      .filter((each) => subscription === null || each.subscription === subscription)
+      .map(({ shown }) => shown)
+      .filter(({ timestamp }) => Date.parse(timestamp) >= from && Date.parse(timestamp) <= to);
+    const size = Number(query.get('per_page') ?? PAGE_SIZE);
+    const page = Number(query.get('page') ?? 1);
+    const pages = Math.ceil(found.length / size);
+    const meta = { current_page: page, next_page: page < pages ? page + 1 : null, total_pages: pages };
+    return { status: 200, body: { events: found.slice((page - 1) * size, page * size), meta } };
   };
 
   const sums = (of: Iterable<{ code: string; value: string }>) =>
     exactSums([...of].map(({ code, value }) => [code, value] as const));
   return {
-    answer: ({ method, path, text }) =>
-      method === 'POST' && path === '/api/v1/events/batch'
-        ? batch(text)
-        : { status: 404, body: { status: 404, error: 'Not Found', code: 'object_not_found' } },
+    answer: ({ method, path, query, text }) => {
+      if (method === 'POST' && path === '/api/v1/events/batch') return batch(text);
+      if (method === 'GET' && path === '/api/v1/events') return listed(query);
+      return { status: 404, body: { status: 404, error: 'Not Found', code: 'object_not_found' } };
+    },
     throttled: (seconds) => ({
       status: 429,
       headers: { 'retry-after': String(seconds), 'x-ratelimit-reset': String(seconds) },

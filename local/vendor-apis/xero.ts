@@ -55,8 +55,9 @@ export function xeroRules(archivedContacts: readonly string[] = []): VendorRules
       ),
     ];
     if (faults.length > 0) return invalid(...faults);
-    documents.push({ number, isCredit, document });
-    return { status: 200, body: { [list]: [{ ...document, HasErrors: false, InvoiceID: randomUUID() }] } };
+    const made = { ...document, [isCredit ? 'CreditNoteID' : 'InvoiceID']: randomUUID() };
+    documents.push({ number, isCredit, document: made });
+    return { status: 200, body: { [list]: [{ ...made, HasErrors: false }] } };
   };
 
   const get = (query: URLSearchParams, isCredit: boolean): VendorAnswer => {

@@ -6,11 +6,18 @@ import { retryAfterMilliseconds } from '../coming-back.ts';
 import type { HttpResult } from '../http-exchange.ts';
 import { openConnections } from '../http-exchange.ts';
 import type { HttpInvoiceApi } from '../http-invoice-api.ts';
-import type { PeriodOutcome, RequestOptions, SubmitOutcome, SubmitRequest } from '../invoice-api.ts';
+import type {
+  CredentialsRefused,
+  PeriodOutcome,
+  RequestOptions,
+  SubmitOutcome,
+  SubmitRequest,
+} from '../invoice-api.ts';
 import { type Answer, exchangeOf, refusal, withoutAnswer } from '../outcomes.ts';
 import type { AdapterAnswer, AdapterRequest, InvoiceApiAdapter, Submission, Verdict } from './adapter.ts';
 import type { AuthorizationProvider } from './basic-authorization.ts';
 import { linesToBill } from './billed-quantity.ts';
+import { AccessTokenRefused } from './client-credentials.ts';
 import { type Customers, obstaclesOf, unmappedClient } from './obstacles.ts';
 
 export interface AdaptedInvoiceApiOptions {
@@ -50,7 +57,8 @@ export function adaptedInvoiceApi(adapter: InvoiceApiAdapter, options: AdaptedIn
 
   const exchange = async (request: AdapterRequest, { onLeft }: RequestOptions = {}) => {
     const signal = connections.timeout();
-    const authorization = await options.authorization(refused);
+    const authorization = await options.authorization(refused).catch(secretRefused);
+    if (typeof authorization !== 'string') return authorization;
     const body = request.body && Buffer.from(request.body.text, 'utf8');
     const headers = {
       accept: 'application/json',
@@ -94,7 +102,9 @@ export function adaptedInvoiceApi(adapter: InvoiceApiAdapter, options: AdaptedIn
     async submit(request, requestOptions) {
       const submission = await submissionOf(request);
       const step = adapter.step(submission);
-      const { result, url } = await exchange(step.request, requestOptions);
+      const answered = await exchange(step.request, requestOptions);
+      if ('kind' in answered) return answered;
+      const { result, url } = answered;
       return submitOutcome(result, { verdictOf: step.verdict, submission, url });
     },
 
@@ -109,10 +119,16 @@ export function adaptedInvoiceApi(adapter: InvoiceApiAdapter, options: AdaptedIn
         throw new NotOfferedByInvoiceApi('This API cannot list what it holds by the names that packages have.');
       }
       const listing = adapter.list(periodId, cursor);
-      const { result, url } = await exchange(listing.request);
-      return listOutcome(result, listing.reports, url);
+      const answered = await exchange(listing.request);
+      return 'kind' in answered ? answered : listOutcome(answered.result, listing.reports, answered.url);
     },
   };
+}
+
+/** Who gives no access token refuses our credentials as the API itself would: nothing was asked of it. */
+function secretRefused(error: unknown): CredentialsRefused {
+  if (!(error instanceof AccessTokenRefused)) throw error;
+  return { kind: 'credentials-refused', exchange: { latencyMilliseconds: 0 }, reason: error.message };
 }
 
 function submitOutcome(

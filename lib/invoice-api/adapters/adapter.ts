@@ -71,6 +71,12 @@ export interface Submission {
 export interface DocumentReport extends PackageReport {
   /** Which of the documents of its revision it is, where there may be several: `credit-note`. */
   document?: string;
+  /** How many documents its revision has, where that is written on each. */
+  documents?: number;
+  /** The revision that a correction changes: its documents have to be there too. */
+  since?: number;
+  /** The API's own name of it: what pages list twice, since others came in between, is one document. */
+  name?: string;
 }
 
 /** One request of a listing, and what its answer says; undefined for an answer that says nothing. */

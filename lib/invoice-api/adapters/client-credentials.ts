@@ -20,9 +20,14 @@ export interface AccessTokenKeeper {
   claim(milliseconds: number): Promise<boolean>;
 }
 
-/** No access token could be had. */
+/** The secret that access tokens are asked for with is refused: a person or a rotation has to mend it. */
 export class AccessTokenRefused extends HalfmonthError {
   readonly code = 'ACCESS_TOKEN_REFUSED';
+}
+
+/** No access token could be had just now, though nobody said that the secret is wrong. */
+export class AccessTokenUnavailable extends HalfmonthError {
+  readonly code = 'ACCESS_TOKEN_UNAVAILABLE';
 }
 
 const TIMEOUT_MILLISECONDS = 10_000;
@@ -56,7 +61,7 @@ export function clientCredentials(
       }
       await delay(LOOK_MILLISECONDS);
     }
-    throw new AccessTokenRefused('Somebody else has been asking for an access token for too long.');
+    throw new AccessTokenUnavailable('Somebody else has been asking for an access token for too long.');
   };
 
   let renewal: Promise<AccessToken> | undefined;
@@ -84,7 +89,7 @@ async function askForToken(
   const again = second === first ? undefined : await tokenFrom(asked, second, now);
   if (again) return again;
   throw new AccessTokenRefused(
-    `${new URL(asked.tokenUrl).host} refused our client id and secret. Put valid ones into the parameter as ID:SECRET, then redrive the execution.`,
+    `${new URL(asked.tokenUrl).host} refused our client id and secret, which are written as ID:SECRET in their parameter`,
   );
 }
 
@@ -120,7 +125,8 @@ async function tokenFrom(
     const value = textAt(json, 'access_token');
     const seconds = Number(at(json, 'expires_in') ?? 0);
     if (value === undefined || !(seconds > 0)) {
-      throw new AccessTokenRefused(`${new URL(tokenUrl).host} gave no access token (HTTP ${result.status ?? 'none'}).`);
+      const said = `HTTP ${result.status ?? 'none'}`;
+      throw new AccessTokenUnavailable(`${new URL(tokenUrl).host} gave no access token (${said}).`);
     }
     return { value, expiresAt: now() + seconds * 1000 };
   } finally {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { type ApiUnderCheck, type CheckedPoint, checkApi } from '../../../cli/invoice-api/api-check.ts';
+import type { VendorRules } from '../../../local/vendor-apis/vendor-api.ts';
 import { TEST_PERIOD } from '../../fixtures/invoice-api.ts';
 import { packageRequest, startVendor, type TestVendor, VENDORS } from '../../fixtures/vendors.ts';
 
@@ -40,6 +41,20 @@ async function check(name: string, options: Parameters<typeof startVendor>[1] = 
   return points;
 }
 
+/** Every request of events is new to it, as if it kept no transaction ids; it lists them as they were sent. */
+function forgetfulOfEvents(rules: VendorRules): VendorRules['answer'] {
+  let request = 0;
+  const original = (id: string) => id.replace(/ \d+$/, '');
+  return ({ text, ...asked }, now) => {
+    request += 1;
+    const sent = text.replaceAll(/("transaction_id":"[^"]*)"/g, `$1 ${request}"`);
+    const answer = rules.answer({ ...asked, text: sent }, now);
+    const { events = [], ...body } = answer.body as { events?: { transaction_id: string }[] };
+    const shown = events.map((event) => ({ ...event, transaction_id: original(event.transaction_id) }));
+    return { ...answer, body: { ...body, events: shown } };
+  };
+}
+
 function failed(): never {
   throw new Error('two packages were made');
 }
@@ -51,15 +66,20 @@ describe('the check of an API', () => {
     expect(points).toHaveLength(5);
   });
 
-  test('finds an API that forgets its keys and so bills a package twice', async () => {
-    const kit = VENDORS.stripe ?? failed();
-    const rules = kit.rules([]);
-    const forgetful: typeof rules = {
-      ...rules,
-      answer: ({ headers: { 'idempotency-key': _forgotten, ...headers }, ...request }, now) =>
-        rules.answer({ ...request, headers }, now),
-    };
-    const points = await check('stripe', { rules: forgetful });
+  const twice: [string, (rules: VendorRules) => VendorRules][] = [
+    [
+      'stripe',
+      (rules) => ({
+        ...rules,
+        answer: ({ headers: { 'idempotency-key': _forgotten, ...headers }, ...request }, now) =>
+          rules.answer({ ...request, headers }, now),
+      }),
+    ],
+    ['lago', (rules) => ({ ...rules, answer: forgetfulOfEvents(rules) })],
+  ];
+  test.each(twice)('finds that %s bills a package twice when it forgets what it has', async (name, broken) => {
+    const kit = VENDORS[name] ?? failed();
+    const points = await check(name, { rules: broken(kit.rules([])) });
     expect(points.filter(({ result }) => result === 'fails').map(({ point }) => point)).toEqual([
       'it lists each package once',
     ]);

@@ -29,3 +29,23 @@ test('credentials that were refused stop the run and stand in the history, also 
   });
   expect(invoiceApi.simulator.report().requests.total).toBe(1);
 });
+
+test('a package whose request could not be made, for want of a token, is as if nobody had tried', async () => {
+  const tables = await startTestTables();
+  const noToken = async (): Promise<string> => {
+    throw new Error('Parameter Store does not answer');
+  };
+  const invoiceApi = await startTestInvoiceApi({ profile: 'perfect' }, { token: noToken });
+  started.push(invoiceApi, tables);
+  await makePackage(tables, 'acme');
+  const sending = sendingOn(tables, invoiceApi.api);
+
+  await expect(takeTurn({ run: testRun(), chunk: '0-15' }, sending)).rejects.toThrow('Parameter Store');
+
+  expect(await sending.packages.loadHead(TEST_PERIOD, 'acme', 1)).toMatchObject({
+    state: 'ready',
+    everSent: false,
+    attemptCount: 0,
+    attempts: [],
+  });
+});

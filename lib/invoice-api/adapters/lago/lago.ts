@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { defineAdapter, type InvoiceApiAdapter } from '../adapter.ts';
+import { listedEvents } from './listing.ts';
 import { BATCH_SIZE, nextBatch } from './steps.ts';
 
 const meter = z.strictObject({
@@ -34,5 +35,6 @@ export default defineAdapter({
     authentication: { kind: 'bearer' },
     meters: new Set(Object.keys(chosen.meters)),
     step: (submission) => nextBatch(submission, chosen.meters),
+    list: listedEvents,
   }),
 });

@@ -85,7 +85,15 @@ function ofFaults(
 
 /** One for each meter and day, always in the same order. */
 function eventsOf({ document, lines, customer }: Submission, meters: Meters): LagoEvent[] {
-  const { packageId, revision, period } = document;
+  const { packageId, revision, period, contentHash, difference } = document;
+  // Lago keeps properties that no metric asks for, and lists them: so each event says whose it is.
+  const names = {
+    halfmonth_package: packageId,
+    halfmonth_revision: String(revision),
+    ...(difference ? { halfmonth_since: String(difference.sinceRevision) } : {}),
+    halfmonth_events: String(lines.reduce((sum, { days }) => sum + days.length, 0)),
+    halfmonth_content: contentHash,
+  };
   const calendar = new BillingCalendar(period.timeZone, 60);
   return lines.flatMap(({ meter, days }) => {
     const { code, field } = meters[meter] ?? { code: meter, field: meter };
@@ -95,7 +103,7 @@ function eventsOf({ document, lines, customer }: Submission, meters: Meters): La
       code,
       // Noon, so that it is the same day wherever the subscription is.
       timestamp: Math.floor((calendar.startOfDay(day) + NOON_MILLISECONDS) / 1000),
-      properties: { [field]: quantity },
+      properties: { ...names, [field]: quantity },
     }));
   });
 }

@@ -1,5 +1,5 @@
 import type { PackageReport } from '../../invoice-api.ts';
-import type { Listing } from '../adapter.ts';
+import type { DocumentReport, Listing } from '../adapter.ts';
 import { formEncoded } from '../form-encoding.ts';
 import { at, listAt, textAt } from '../json-paths.ts';
 import type { StripeSettings } from './settings.ts';
@@ -29,17 +29,20 @@ export function listedInvoices(periodId: string, cursor: string | undefined, set
   };
 }
 
-function reportOf(invoice: unknown, { finalize }: StripeSettings): PackageReport | undefined {
+function reportOf(invoice: unknown, { finalize }: StripeSettings): DocumentReport | undefined {
   const id = textAt(invoice, 'metadata', 'halfmonth_package');
   const status = textAt(invoice, 'status');
   if (id === undefined || status === undefined || !isKnown(status)) return undefined;
   const contentHash = textAt(invoice, 'metadata', 'halfmonth_content');
+  const [name, since] = [textAt(invoice, 'id'), textAt(invoice, 'metadata', 'halfmonth_since')];
   return {
     id,
     // Where drafts are left to a person, a draft is all that was wanted.
     status: status === 'draft' && !finalize ? 'processed' : STATUS[status],
     revision: Number(textAt(invoice, 'metadata', 'halfmonth_revision') ?? 1),
     ...(contentHash === undefined ? {} : { contentHash }),
+    ...(name === undefined ? {} : { name }),
+    ...(since === undefined ? {} : { since: Number(since) }),
   };
 }
 

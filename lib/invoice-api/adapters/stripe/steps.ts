@@ -78,6 +78,7 @@ function createDraft(submission: Submission, settings: StripeSettings, progress:
       halfmonth_period: document.period.id,
       halfmonth_key: shortKey(idempotencyKey, LONGEST_METADATA),
       halfmonth_revision: String(document.revision),
+      ...(document.difference ? { halfmonth_since: String(document.difference.sinceRevision) } : {}),
       halfmonth_content: document.contentHash,
     },
   } satisfies Stripe.InvoiceCreateParams;

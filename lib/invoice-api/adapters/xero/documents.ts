@@ -29,9 +29,42 @@ export function numberOf({ document: { packageId, revision } }: Pick<Submission,
   return shortKey(`${packageId}.r${revision}`, LONGEST_NUMBER);
 }
 
-/** Says whose document a number is of. */
-export function referenceOf({ document: { packageId, revision } }: Pick<Submission, 'document'>): string {
-  return shortKey(`${packageId} revision ${revision}`, LONGEST_NUMBER);
+/** What a document's reference says: whose it is, what it corrects, and how many documents its revision has. */
+export interface Reference {
+  packageId: string;
+  revision: number;
+  since?: number;
+  documents?: number;
+}
+
+/** Says whose document a number is of: `2026-11-H1.acme revision 2 since 1 in 2`, where a correction has two. */
+export function referenceOf(submission: Pick<Submission, 'document' | 'lines'>): string {
+  const { packageId, revision, difference } = submission.document;
+  const documents = documentsOf(submission).length;
+  const since = difference ? ` since ${difference.sinceRevision}` : '';
+  return shortKey(
+    `${packageId} revision ${revision}${since}${documents > 1 ? ` in ${documents}` : ''}`,
+    LONGEST_NUMBER,
+  );
+}
+
+/** What a reference of ours says; undefined for what is none. */
+export function readReference(text: string | undefined): Reference | undefined {
+  const [, packageId, revision, since, documents] =
+    /^(.+) revision (\d+)(?: since (\d+))?(?: in (\d+))?$/.exec(text ?? '') ?? [];
+  if (packageId === undefined) return undefined;
+  return {
+    packageId,
+    revision: Number(revision),
+    ...(since === undefined ? {} : { since: Number(since) }),
+    ...(documents === undefined ? {} : { documents: Number(documents) }),
+  };
+}
+
+/** Whether a document is of this submission: earlier versions wrote the package and its revision alone. */
+export function isReferenceTo(submission: Pick<Submission, 'document' | 'lines'>, text: string | undefined): boolean {
+  const { packageId, revision } = submission.document;
+  return text === referenceOf(submission) || text === shortKey(`${packageId} revision ${revision}`, LONGEST_NUMBER);
 }
 
 /** One document as Xero takes it. */

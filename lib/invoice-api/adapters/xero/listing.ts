@@ -1,7 +1,7 @@
 import type { PackageReport } from '../../invoice-api.ts';
 import type { DocumentReport, Listing } from '../adapter.ts';
 import { at, listAt, textAt } from '../json-paths.ts';
-import { NAMES } from './documents.ts';
+import { NAMES, readReference } from './documents.ts';
 import type { XeroSettings } from './settings.ts';
 
 const PAGE_SIZE = 100;
@@ -27,10 +27,12 @@ export function listedDocuments(periodId: string, cursor: string | undefined, se
 }
 
 function reportOf(document: unknown, kind: string, settings: XeroSettings): DocumentReport | undefined {
-  const [, id, revision] = /^(.+) revision (\d+)$/.exec(textAt(document, 'Reference') ?? '') ?? [];
-  if (id === undefined) return undefined;
+  const reference = readReference(textAt(document, 'Reference'));
+  if (!reference) return undefined;
+  const { packageId: id, ...named } = reference;
   const status = statusOf(textAt(document, 'Status'), settings);
-  return { id, status, revision: Number(revision), document: kind };
+  const name = textAt(document, kind === 'invoice' ? 'InvoiceID' : 'CreditNoteID');
+  return { id, ...named, status, document: kind, ...(name === undefined ? {} : { name }) };
 }
 
 /** https://developer.xero.com/documentation/api/accounting/types#invoices */

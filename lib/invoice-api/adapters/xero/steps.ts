@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import type { AdapterAnswer, Step, Submission, Verdict } from '../adapter.ts';
 import { at, listAt, textAt } from '../json-paths.ts';
 import { shortKey } from '../short-key.ts';
-import { type DocumentKind, documentBody, documentsOf, NAMES, numberOf, referenceOf } from './documents.ts';
+import { type DocumentKind, documentBody, documentsOf, isReferenceTo, NAMES, numberOf } from './documents.ts';
 import type { XeroSettings } from './settings.ts';
 
 /** How far a submission has come. */
@@ -73,7 +73,7 @@ function lookUp(
       const found = listAt(answer.json, list).find((document) => textAt(document, number) === ours);
       if (found === undefined) return { kind: 'rejected', reason: refused };
       const status = textAt(found, 'Status');
-      if (textAt(found, 'Reference') !== referenceOf(submission)) {
+      if (!isReferenceTo(submission, textAt(found, 'Reference'))) {
         return { kind: 'key-reused', reason: `the number ${ours} is of another document: ${refused}` };
       }
       if (status === 'VOIDED' || status === 'DELETED') {
