@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { type ClosePeriodDependencies, type RunSummary, sendingForecasts } from '../../lib/runs/close-period.ts';
 import type { Notifications } from '../../lib/runs/notifications.ts';
@@ -41,6 +42,7 @@ export function closingDependencies(environment: Environment): ClosePeriodDepend
     timeZone: variables.BILLING_TIME_ZONE,
     configurationHash: variables.CONFIGURATION_HASH,
     signer: certificateSigner(variables.CERTIFICATE_KEY),
+    pause: delay,
     forecastSending: sendingForecasts(
       new QuotaCalendarStore(tables, 'invoice-api'),
       { send: variables.SEND_QUOTA, status: variables.STATUS_QUOTA, shared: variables.SHARED_QUOTA },

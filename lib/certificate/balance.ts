@@ -45,11 +45,20 @@ const LINES: Line[] = [
     const expected = days.events < least ? `at least ${least}` : `at most ${most}`;
     return { line, expected, found: String(days.events) };
   },
+  ({ usage: { control, days } }) => {
+    if (control?.late === undefined) return undefined;
+    const counted = control.events + control.meanwhile;
+    const found = days.events + control.late;
+    if (counted <= found) return undefined;
+    const line = 'events in daily records or listed as late, by the control total of ingestion';
+    return { line, expected: `at least ${counted}`, found: String(found) };
+  },
   ({ usage: { control } }) => {
     const [difference] = control?.differences ?? [];
     if (!difference) return undefined;
     const { meters, least, most, found } = difference;
-    const line = `sum of days of ${meters.join(', ') || 'some meter'}, by the control total of ingestion`;
+    const what = control?.meanwhile ? 'sum of days and late usage' : 'sum of days';
+    const line = `${what} of ${meters.join(', ') || 'some meter'}, by the control total of ingestion`;
     return { line, expected: least === most ? least : `${least} to ${most}`, found };
   },
   ({ usage }) => sameTotals('sum of slices = sum of days', usage.slices.totals, usage.days.totals),

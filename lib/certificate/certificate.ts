@@ -50,6 +50,11 @@ export const certificateSchema = z.strictObject({
         /** Events of which counting had no answer: the tolerance. */
         unsure: count,
         /**
+         * Events that are listed as late and in no package, read after the others: with those in the daily records they
+         * come to all that was counted at least. Absent: an earlier version did not compare.
+         */
+        late: z.optional(count),
+        /**
          * Meters whose daily records lie outside of what was counted; held against each other where nothing came
          * meanwhile.
          */

@@ -1,8 +1,9 @@
+import type { Account } from '../certificate/account.ts';
 import { makeCertificate } from '../certificate/balance.ts';
 import type { Certificate } from '../certificate/certificate.ts';
 import { digestOfLists } from '../certificate/seal.ts';
 import { type Signer, sign } from '../certificate/signature.ts';
-import { MeterSums } from '../decimal/meter-sums.ts';
+import { MeterSums, sumOfTotals } from '../decimal/meter-sums.ts';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import type { Intervention } from '../interventions/intervention.ts';
 import type { CertificateStore } from '../store/certificate-store.ts';
@@ -10,7 +11,7 @@ import type { InterventionStore } from '../store/intervention-store.ts';
 import type { LateLedger, OpenLateUsage } from '../store/late-ledger.ts';
 import type { ObservationStore } from '../store/period-closing-store.ts';
 import type { RunStore } from '../store/run-store.ts';
-import { holdAgainstControl } from '../usage/control-total.ts';
+import { type ControlDifference, type ControlTotal, holdAgainstControl } from '../usage/control-total.ts';
 import type { MeterTotals } from '../usage/records.ts';
 import type { RunAccount } from './chunk-steps.ts';
 import type { ChunkSums } from './chunk-sums.ts';
@@ -20,6 +21,8 @@ import type { RunContext } from './run.ts';
 
 /** Only runs of other periods that are certified in the same moment take a link away. */
 const LINK_ATTEMPTS = 10;
+/** The index of late usage follows its table within a second or so; what is not in it after a minute is lost. */
+const PAUSES_FOR_INDEX_MILLISECONDS = [1_000, 4_000, 15_000, 40_000];
 
 /** Other certificates took every link that this one was made for; trying the task again is right. */
 export class ChainContended extends HalfmonthError {
@@ -42,6 +45,8 @@ export interface CertifyDependencies {
   configurationHash: string;
   /** Absent where the stage has no key. */
   signer?: Signer | undefined;
+  /** Waits for so many milliseconds. */
+  pause: (milliseconds: number) => Promise<unknown>;
 }
 
 /** What a run's workers found: while they packaged (`made`), and once everything was sent. */
@@ -59,7 +64,7 @@ export async function certifyRun(
   certifiedAt: string,
   dependencies: CertifyDependencies,
 ): Promise<Certificate> {
-  const { certificates, observations, late, runs, timeZone, configurationHash, signer } = dependencies;
+  const { certificates, observations, runs, timeZone, configurationHash, signer } = dependencies;
   const kept = await certificates.load(run.period.id, run.startedAt, run.runId);
   if (kept) return kept;
   const state = await runs.loadPeriodState(run.period.id);
@@ -80,8 +85,7 @@ export async function certifyRun(
       findings,
       await observations.load(run.period.id),
       wasClosedBefore,
-      await late.notYetBilled(run.period.id, undefined, run.clients),
-      await controlOf(run, findings, dependencies),
+      await lateAndControl(run, findings, dependencies),
     ),
     interventions: await interventionsOf(run, dependencies.interventions),
   };
@@ -130,33 +134,66 @@ async function queueOf(run: RunContext, runs: RunStore): Promise<Pick<Certificat
   return { queue: { lookedAt, waiting, inFlight, deadLetters } };
 }
 
-/** What ingestion counted of the period, held against its days; nothing where it counted none of them. */
-async function controlOf(
+/** Late usage that is in no package, and what ingestion counted; no control where it counted nothing of the period. */
+interface LateAndControl {
+  late: OpenLateUsage;
+  control?: NonNullable<Certificate['usage']['control']>;
+}
+
+/**
+ * Reads first what ingestion has counted and then what no package holds yet: once a period is closed, each event that
+ * was counted is in its daily record or listed as late. So the two must cover the first, whatever is counted meanwhile.
+ */
+async function lateAndControl(
   run: RunContext,
   { account }: RunFindings,
-  { runs, controlTotal }: CertifyDependencies,
-): Promise<Certificate['usage']['control']> {
+  { runs, late: ledger, controlTotal, pause }: CertifyDependencies,
+): Promise<LateAndControl> {
+  const notYetBilled = () => ledger.notYetBilled(run.period.id, undefined, run.clients);
   const before = await loadControl(runs, run.runId);
-  if (!before) return undefined;
+  if (!before) return { late: await notYetBilled() };
   const after = await controlTotal(run.period.id);
+  let late = await notYetBilled();
+  for (const milliseconds of PAUSES_FOR_INDEX_MILLISECONDS) {
+    if (after.events <= account.events + late.events) break;
+    await pause(milliseconds);
+    late = await notYetBilled();
+  }
+  if (!after.isWhole && after.events === 0) return { late };
   const meanwhile = after.events - before.events;
-  const counted = { events: before.events, meanwhile, unsure: after.unsureEvents };
-  if (!after.isWhole) return after.events === 0 ? undefined : { partial: true, ...counted, differences: [] };
-  const { groups } = holdAgainstControl(before, after, { events: account.events, totals: account.days });
-  const differences = (meanwhile === 0 ? groups : []).map(({ meters, expected, actual }) => ({
+  const counted = { events: before.events, meanwhile, unsure: after.unsureEvents, late: late.events };
+  if (!after.isWhole) return { late, control: { partial: true, ...counted, differences: [] } };
+  const differences = differingGroups(before, after, account, late).map(({ meters, expected, actual }) => ({
     meters,
     ...expected,
     found: actual,
   }));
-  return { ...counted, differences };
+  return { late, control: { ...counted, differences } };
+}
+
+/**
+ * Sums are held against each other where it is certain which events they are of: nothing came meanwhile, or what came
+ * is in the daily records or late, each event in one of them.
+ */
+function differingGroups(
+  before: ControlTotal,
+  after: ControlTotal,
+  account: Pick<Account, 'events' | 'days'>,
+  late: OpenLateUsage,
+): ControlDifference[] {
+  if (after.events === before.events) {
+    return holdAgainstControl(before, after, { events: account.events, totals: account.days }).groups;
+  }
+  const events = account.events + late.events;
+  if (after.unsureEvents > 0 || events !== after.events) return [];
+  return holdAgainstControl(after, after, { events, totals: sumOfTotals(account.days, late.totals) }).groups;
 }
 
 function sumsOf(
   { made, account, lists }: RunFindings,
   observed: { duplicates: number; rejected: number },
   wasClosedBefore: boolean,
-  late: OpenLateUsage,
-  control: Certificate['usage']['control'],
+  { late, control }: LateAndControl,
 ) {
   const { processed, rejected, parked, outstanding } = account.packages;
   return {

@@ -36,6 +36,8 @@ export interface ClosePeriodDependencies {
   configurationHash: string;
   /** Signs certificates; absent where the stage has no key. */
   signer?: Signer | undefined;
+  /** Waits for so many milliseconds. */
+  pause: (milliseconds: number) => Promise<unknown>;
   /** Says when a run would have sent so many packages, for a preview. */
   forecastSending: (packages: number, now: number) => Promise<SendingForecast>;
   /** Milliseconds since the epoch. */

@@ -202,11 +202,17 @@ export class UsageCounter {
         const period = periodIdOfDay(group.day);
         const asked = askOnce.get(period) ?? closings.closedAtNow(period);
         askOnce.set(period, asked);
-        const closedAt = await asked;
-        if (closedAt === undefined) return;
-        const events = group.entries.map(({ event }) => event);
-        batch.outcome.late += await markMissedLateEvents(slices, group, events, { period, closedAt }, now());
-        this.#cache.drop(group.key);
+        try {
+          const closedAt = await asked;
+          if (closedAt === undefined) return;
+          const events = group.entries.map(({ event }) => event);
+          batch.outcome.late += await markMissedLateEvents(slices, group, events, { period, closedAt }, now());
+          this.#cache.drop(group.key);
+        } catch (error) {
+          // It is counted, and may be neither in a package nor listed as late until the message comes again.
+          batch.unsettle(group);
+          throw error;
+        }
       }),
     );
   }
@@ -343,6 +349,19 @@ class Batch {
     for (const event of counted) sums.counted.push(event);
     for (const event of unsure) sums.unsure.push(event);
     this.outcome.counted += counted.length;
+  }
+
+  /** What was counted of a group is unsure to the control total. */
+  unsettle({ day, entries }: SliceGroup): void {
+    const sums = this.written.get(periodIdOfDay(day));
+    if (!sums) return;
+    const events = new Set(entries.map(({ event }) => event));
+    const [unsettled, settled] = [
+      sums.counted.filter((one) => events.has(one)),
+      sums.counted.filter((one) => !events.has(one)),
+    ];
+    sums.counted = settled;
+    for (const event of unsettled) sums.unsure.push(event);
   }
 
   fail(entries: readonly DistinctEvent[], error: unknown): void {

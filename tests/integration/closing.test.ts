@@ -152,7 +152,7 @@ describe('the control total of ingestion', () => {
     await use('ada', ['5', '6']);
     await world.close();
 
-    expect(await controlOfLastRun()).toEqual({ events: 2, meanwhile: 0, unsure: 0, differences: [] });
+    expect(await controlOfLastRun()).toEqual({ events: 2, meanwhile: 0, unsure: 0, late: 0, differences: [] });
   });
 
   test('keeps a period uncertified of which a slice was lost before any run read it', async () => {
@@ -167,6 +167,59 @@ describe('the control total of ingestion', () => {
     await expect(world.close()).rejects.toMatchObject({
       code: 'ACCOUNT_UNBALANCED',
       disagreement: { line: expect.stringContaining('control total'), expected: 'at least 2', found: '1' },
+    });
+  });
+
+  describe('of a period in which events are counted while a run goes on', () => {
+    /** A whole run; `meanwhile` happens after its plan, and `later` once everything is packaged. */
+    const closeWhile = async (meanwhile: () => Promise<void>, later = async () => {}) => {
+      const run = await world.open({ period: PERIOD });
+      const planned = await world.plan(run);
+      await meanwhile();
+      await world.processChunks(run, planned);
+      await later();
+      await world.processAll();
+      await world.processChunks(run, await world.plan(run, planned));
+      return world.finish(run);
+    };
+    beforeEach(async () => {
+      await layFoundation();
+      at('2026-11-03T12:00:00Z');
+      await use('ada', ['5', '6']);
+      at('2026-11-17T02:00:00Z');
+    });
+
+    test('agrees, event by event, with what is in packages and what is late', async () => {
+      await closeWhile(
+        () => use('bob', ['1'], 3),
+        () => use('bob', ['2'], 4),
+      );
+
+      expect(await controlOfLastRun()).toEqual({ events: 2, meanwhile: 2, unsure: 0, late: 1, differences: [] });
+    });
+
+    test('lets none of them stand for one that was lost', async () => {
+      const [page] = await scan(tables.client, tables.usageSlices);
+      const Key = { pk: page?.pk ?? fail(), sk: page?.sk ?? fail() };
+      await tables.client.send(new DeleteItemCommand({ TableName: tables.usageSlices, Key }));
+
+      await expect(closeWhile(() => use('bob', ['1', '2', '3'], 3))).rejects.toMatchObject({
+        code: 'ACCOUNT_UNBALANCED',
+        disagreement: { line: expect.stringContaining('control total'), expected: 'at least 5', found: '3' },
+      });
+    });
+
+    test('holds their quantities against what was counted', async () => {
+      await counted(0, '1');
+
+      const closing = closeWhile(
+        () => use('bob', ['1'], 3),
+        () => use('bob', ['2'], 4),
+      );
+
+      await expect(closing).rejects.toMatchObject({
+        disagreement: { line: expect.stringContaining('late usage of calls'), expected: '15', found: '14' },
+      });
     });
   });
 
@@ -198,7 +251,14 @@ describe('the control total of ingestion', () => {
     await use('ada', ['5']);
     await world.close();
 
-    expect(await controlOfLastRun()).toEqual({ partial: true, events: 1, meanwhile: 0, unsure: 0, differences: [] });
+    expect(await controlOfLastRun()).toEqual({
+      partial: true,
+      events: 1,
+      meanwhile: 0,
+      unsure: 0,
+      late: 0,
+      differences: [],
+    });
   });
 
   test('is partial before the day that a person named after a restore of the runs table', async () => {
