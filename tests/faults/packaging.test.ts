@@ -187,58 +187,62 @@ async function expectAllLateUsageIsKnown(world: PackagingWorld): Promise<void> {
   expect((await world.lateLedger.notYetBilled(period.id)).events).toBe(open.length);
 }
 
-test('any history of usage, runs and failures ends with what was last processed = true totals', async () => {
-  await fc.assert(
-    fc.asyncProperty(histories, sometimes, async (history, expires) => {
-      period = nextPeriod(period.id);
-      const world = new PackagingWorld({
-        ...tables,
-        client: faulty.client,
-        documents: DynamoDBDocumentClient.from(faulty.client, { marshallOptions: { removeUndefinedValues: true } }),
-      });
-      const honest = new PackagingWorld(tables);
-      world.now = honest.now = endOfPeriod(period, world.calendar) + 86_400_000;
-      world.recordsPerSecond = 40;
-      const books = new InvoiceBooks();
-      const days = daysOfPeriod(period);
-      const truth: Record<string, string> = {};
-      const countOne = async (client: string, day: string, meter: string, amount: string): Promise<void> => {
-        await honest.count({ clientId: client, day, meter, quantity: amount });
-        const key = `${client} ${meter} ${day}`;
-        truth[key] = add(truth[key] ?? '0', amount);
-      };
-      let runs = 0;
-      const nextRun = () => `${period.id}-run-${++runs}`;
-      const faultless = { kind: 'run' as const, faults: [], outcomes: [], sends: 1_000 };
-      if (expires) {
-        // Counted in time, and packaged once before its slices expire: all that comes later has to outlast them.
-        honest.now = endOfPeriod(period, world.calendar) - 86_400_000;
-        for (const client of ['client-0', 'client-1']) await countOne(client, days[0] ?? '', 'meter-0', '100.5');
-        honest.now = world.now;
+test(
+  'any history of usage, runs and failures ends with what was last processed = true totals',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(histories, sometimes, async (history, expires) => {
+        period = nextPeriod(period.id);
+        const world = new PackagingWorld({
+          ...tables,
+          client: faulty.client,
+          documents: DynamoDBDocumentClient.from(faulty.client, { marshallOptions: { removeUndefinedValues: true } }),
+        });
+        const honest = new PackagingWorld(tables);
+        world.now = honest.now = endOfPeriod(period, world.calendar) + 86_400_000;
+        world.recordsPerSecond = 40;
+        const books = new InvoiceBooks();
+        const days = daysOfPeriod(period);
+        const truth: Record<string, string> = {};
+        const countOne = async (client: string, day: string, meter: string, amount: string): Promise<void> => {
+          await honest.count({ clientId: client, day, meter, quantity: amount });
+          const key = `${client} ${meter} ${day}`;
+          truth[key] = add(truth[key] ?? '0', amount);
+        };
+        let runs = 0;
+        const nextRun = () => `${period.id}-run-${++runs}`;
+        const faultless = { kind: 'run' as const, faults: [], outcomes: [], sends: 1_000 };
+        if (expires) {
+          // Counted in time, and packaged once before its slices expire: all that comes later has to outlast them.
+          honest.now = endOfPeriod(period, world.calendar) - 86_400_000;
+          for (const client of ['client-0', 'client-1']) await countOne(client, days[0] ?? '', 'meter-0', '100.5');
+          honest.now = world.now;
+          await execute(world, honest, books, faultless, nextRun());
+        }
+
+        for (const step of history) {
+          if (step.kind === 'run') {
+            await execute(world, honest, books, step, nextRun());
+            await expectAllLateUsageIsKnown(honest);
+          } else await countOne(`client-${step.client}`, days[step.day] ?? '', `meter-${step.meter}`, step.quantity);
+        }
+        // What was rejected stays so until something changes.
+        const rejected = (await honest.heads(period.id)).filter(({ state }) => state === 'rejected');
+        for (const { clientId } of rejected) await countOne(clientId, days[0] ?? '', 'meter-0', '1000');
+        if (expires) {
+          world.now = honest.now += 75 * 86_400_000;
+          await honest.expireSlices();
+        }
         await execute(world, honest, books, faultless, nextRun());
-      }
 
-      for (const step of history) {
-        if (step.kind === 'run') {
-          await execute(world, honest, books, step, nextRun());
-          await expectAllLateUsageIsKnown(honest);
-        } else await countOne(`client-${step.client}`, days[step.day] ?? '', `meter-${step.meter}`, step.quantity);
-      }
-      // What was rejected stays so until something changes.
-      const rejected = (await honest.heads(period.id)).filter(({ state }) => state === 'rejected');
-      for (const { clientId } of rejected) await countOne(clientId, days[0] ?? '', 'meter-0', '1000');
-      if (expires) {
-        world.now = honest.now += 75 * 86_400_000;
-        await honest.expireSlices();
-      }
-      await execute(world, honest, books, faultless, nextRun());
-
-      expect(world.statuses.get(world.arnOf(`${period.id}-run-${runs}`))).toBe('SUCCEEDED');
-      const expected = Object.fromEntries(Object.entries(truth).filter(([, amount]) => amount !== '0'));
-      expect(await lastProcessedTotals(honest)).toEqual(expected);
-      await expectAllLateUsageIsKnown(honest);
-      expect(await honest.lateLedger.notYetBilled(period.id)).toEqual({ events: 0, totals: {} });
-    }),
-    { numRuns: HISTORIES },
-  );
-}, HISTORIES * LONGEST_HISTORY_MILLISECONDS);
+        expect(world.statuses.get(world.arnOf(`${period.id}-run-${runs}`))).toBe('SUCCEEDED');
+        const expected = Object.fromEntries(Object.entries(truth).filter(([, amount]) => amount !== '0'));
+        expect(await lastProcessedTotals(honest)).toEqual(expected);
+        await expectAllLateUsageIsKnown(honest);
+        expect(await honest.lateLedger.notYetBilled(period.id)).toEqual({ events: 0, totals: {} });
+      }),
+      { numRuns: HISTORIES },
+    );
+  },
+  HISTORIES * LONGEST_HISTORY_MILLISECONDS,
+);
