@@ -42,7 +42,7 @@ export interface IngestOptions {
 }
 
 /** A message comes again this often before the queue gives it up (maxReceiveCount of resources/queues.yml). */
-const DELIVERIES = 10;
+const DELIVERIES = 12;
 
 /** Runs a workload through one way on an engine of its own. */
 export async function measure(options: IngestOptions): Promise<IngestMeasurement> {

@@ -1,6 +1,7 @@
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { AccountUnbalanced } from '../../lib/certificate/balance.ts';
 import { add, normalize } from '../../lib/decimal/decimal.ts';
 import { bodyOf, type PackageDocument } from '../../lib/packages/document.ts';
 import { idempotencyKeyOf, type PackageHead } from '../../lib/packages/package.ts';
@@ -139,6 +140,8 @@ async function execute(
       try {
         return await work();
       } catch (error) {
+        // Nothing is ever lost here, so no account may say so.
+        if (error instanceof AccountUnbalanced) throw error;
         if (attempt === TRIES_OF_A_TASK) throw new ExecutionDied(`${error}`, { cause: error });
       }
     }

@@ -51,7 +51,7 @@ describe('queues', () => {
       expect(queue.VisibilityTimeout).toBeGreaterThanOrEqual(
         6 * Number(consumer.Timeout) + Number(MaximumBatchingWindowInSeconds),
       );
-      expect(queue.RedrivePolicy).toMatchObject({ maxReceiveCount: 10 });
+      expect(queue.RedrivePolicy).toMatchObject({ maxReceiveCount: 12 });
     }
   });
 
