@@ -100,7 +100,16 @@ export function createIngestion(environment: Environment, client: DynamoDBClient
       for (const [number, portion] of portions.entries()) {
         for (const messageId of await countPortion(portion, deadline)) failed.add(messageId);
         // What is counted is out of reach before a message is begun that may end this invocation.
-        if (number < portions.length - 1) await reporting.attempt(() => eventsQueue.delete(handlesOf(portion, failed)));
+        if (number === portions.length - 1) break;
+        const handles = handlesOf(portion, failed);
+        await reporting.attempt('Counted messages could not be deleted early', () => eventsQueue.delete(handles));
+      }
+      // Where nothing was counted, nothing is kept waiting: the limit then only holds back what could not be counted.
+      if (failed.size > 0 && failed.size < records.length) {
+        const handles = records.flatMap(({ messageId, receiptHandle }) =>
+          failed.has(messageId) ? [receiptHandle] : [],
+        );
+        await reporting.attempt('Failed messages could not be brought back early', () => eventsQueue.makeRoom(handles));
       }
       return { batchItemFailures: [...failed].map((itemIdentifier) => ({ itemIdentifier })) };
     },
@@ -129,11 +138,11 @@ class IngestionReports {
   }
 
   /** Does what only protects other messages; no batch fails, and is counted again, because it could not be done. */
-  async attempt(step: () => Promise<void>): Promise<void> {
+  async attempt(complaint: string, step: () => Promise<void>): Promise<void> {
     try {
       await step();
     } catch (error) {
-      this.#logger.warn('Counted messages could not be deleted early', {
+      this.#logger.warn(complaint, {
         failure: error instanceof Error ? error.name : error,
       });
     }

@@ -1,5 +1,6 @@
 import {
   ChangeMessageVisibilityBatchCommand,
+  type ChangeMessageVisibilityBatchCommandInput,
   DeleteMessageBatchCommand,
   type Message,
   ReceiveMessageCommand,
@@ -69,6 +70,7 @@ const tablesClient = () =>
 function ingestion(
   changes: { SLICE_MINUTES?: string; BILLING_TIME_ZONE?: string } = {},
   client = tablesClient(),
+  queue = sqs,
 ): Ingestion {
   return createIngestion(
     {
@@ -85,7 +87,7 @@ function ingestion(
       ...changes,
     },
     client,
-    sqs,
+    queue,
   );
 }
 
@@ -283,6 +285,69 @@ test('clients and meters named as what objects inherit are counted like any othe
   expect(new Map(Object.entries(totals))).toEqual(new Map(names.map((name) => [name, { toString: '2' }])));
 });
 
+describe('messages that fail beside others which are counted', () => {
+  /** The queue as it is, but for how many messages it says to be in flight; and what visibility is changed. */
+  const crowdedQueue = (inFlight: number) => {
+    const client = new SQSClient({ endpoint: queues.endpoint, region: REGION, credentials: LOCAL_CREDENTIALS });
+    const changed: unknown[] = [];
+    client.middlewareStack.add(
+      (next, { commandName }) =>
+        async (args) => {
+          const answer = await next(args);
+          const output = answer.output as { Attributes?: Record<string, string>; Successful?: unknown[] };
+          if (output.Attributes) output.Attributes.ApproximateNumberOfMessagesNotVisible = String(inFlight);
+          if (commandName === 'ChangeMessageVisibilityBatchCommand') {
+            const { Entries = [] } = args.input as ChangeMessageVisibilityBatchCommandInput;
+            changed.push(...Entries);
+            expect(output.Successful).toHaveLength(Entries.length);
+          }
+          return answer;
+        },
+      { step: 'initialize' },
+    );
+    return { client, changed };
+  };
+
+  /** Counts a batch of events, of which those of the client `unwell` cannot be written. */
+  const countWithFailures = async (clients: string[], inFlight: number) => {
+    const time = recently();
+    const bodies = clients.map((subject) => consumptionEventText({ time, subject }));
+    await sendMessages(sqs, eventsQueueUrl, bodies, () => {});
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({ QueueUrl: eventsQueueUrl, MaxNumberOfMessages: 10, AttributeNames: ['All'] }),
+    );
+    const failing = tablesClient();
+    failing.middlewareStack.add(
+      (next, { commandName }) =>
+        (args) => {
+          const fails = commandName === 'UpdateItemCommand' && JSON.stringify(args.input).includes('unwell');
+          return fails ? Promise.reject(new Error('unwell')) : next(args);
+        },
+      { step: 'initialize' },
+    );
+    const { client, changed } = crowdedQueue(inFlight);
+    await ingestion({}, failing, client).handle(Messages.map(recordOf), PLENTY_OF_TIME);
+    client.destroy();
+    const handles = Messages.filter(({ Body }) => Body?.includes('unwell')).map(({ ReceiptHandle }) => ReceiptHandle);
+    return { changed, handles };
+  };
+
+  test('come back soon where so many are in flight that SQS would hand out no more', async () => {
+    const { changed, handles } = await countWithFailures(['ada', 'unwell-1', 'unwell-2'], 60_000);
+
+    expect(changed).toEqual(
+      handles.map((ReceiptHandle) => expect.objectContaining({ ReceiptHandle, VisibilityTimeout: 60 })),
+    );
+  });
+
+  test.each([
+    ['few are in flight', ['ada', 'unwell-1'], 59_999],
+    ['nothing could be counted, as in an outage', ['unwell-1', 'unwell-2'], 100_000],
+  ])('come back when their visibility ends where %s', async (_, clients, inFlight) => {
+    expect((await countWithFailures(clients, inFlight)).changed).toEqual([]);
+  });
+});
+
 describe('a message that ends every invocation in which it is counted', () => {
   /** A client of which any write of that usage never comes back: the invocation has timed out. */
   const clientThatDiesOf = (clientId: string): { client: DynamoDBClient; death: Promise<'dead'> } => {
@@ -317,12 +382,6 @@ describe('a message that ends every invocation in which it is counted', () => {
   const inTens = <Item>(items: readonly Item[]): Item[][] =>
     Array.from({ length: Math.ceil(items.length / 10) }, (_, index) => items.slice(index * 10, index * 10 + 10));
 
-  const recordOf = ({ MessageId = '', ReceiptHandle = '', Body = '', Attributes = {} }: Message): SQSRecord => {
-    const record = sqsRecord(Body);
-    const attributes = { ...record.attributes, ...Attributes };
-    return { ...record, messageId: MessageId, receiptHandle: ReceiptHandle, attributes };
-  };
-
   /** Everything on the queue as one batch, and then what the event source does about it. */
   const deliver = async (): Promise<number> => {
     const messages = await receiveAll(eventsQueueUrl);
@@ -355,3 +414,9 @@ describe('a message that ends every invocation in which it is counted', () => {
     expect((await readStoredUsage(tables.client, tables.usageSlices)).events).toBe(80);
   });
 });
+
+function recordOf({ MessageId = '', ReceiptHandle = '', Body = '', Attributes = {} }: Message): SQSRecord {
+  const record = sqsRecord(Body);
+  const attributes = { ...record.attributes, ...Attributes };
+  return { ...record, messageId: MessageId, receiptHandle: ReceiptHandle, attributes };
+}
