@@ -2,7 +2,10 @@ import { ChangeMessageVisibilityBatchCommand, DeleteMessageBatchCommand, type SQ
 import pLimit from 'p-limit';
 import { queueDepth } from './queue-depth.ts';
 
-/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html, and the same for visibility */
+/**
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html, and the same where
+ * visibility is changed.
+ */
 const MAXIMUM_ENTRIES = 10;
 const CONCURRENT_BATCHES = 16;
 /** Half of what SQS lets be in flight: its counts lag behind by up to a minute. */
