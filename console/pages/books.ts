@@ -4,6 +4,7 @@ import type { Cloud } from '../../cli/connection/cloud.ts';
 import { giveBack, takeRejected } from '../../cli/events/rejected-messages.ts';
 import { CHECKS } from '../../cli/periods/health-checks.ts';
 import { eachPeriod, watchedPeriods } from '../../cli/periods/open-periods.ts';
+import { quantityOf } from '../../lib/decimal/meter-sums.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import type { Period } from '../../lib/periods/periods.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
@@ -62,7 +63,9 @@ export async function periodsPage(frame: Frame, cloud: Cloud): Promise<Markup> {
             series: [
               {
                 name: 'billed',
-                values: oldestFirst.map(({ certificate }) => Number(certificate?.billed.lastProcessed[meter] ?? 0)),
+                values: oldestFirst.map(({ certificate }) =>
+                  Number(quantityOf(certificate?.billed.lastProcessed, meter) ?? 0),
+                ),
               },
             ],
           }),

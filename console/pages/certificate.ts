@@ -2,6 +2,7 @@ import { html } from 'hono/html';
 import type { Cloud } from '../../cli/connection/cloud.ts';
 import { CommandFailed } from '../../cli/terminal/errors.ts';
 import type { Certificate } from '../../lib/certificate/certificate.ts';
+import { quantityOf } from '../../lib/decimal/meter-sums.ts';
 import { callerWords } from '../../lib/interventions/intervention.ts';
 import type { Period } from '../../lib/periods/periods.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
@@ -100,6 +101,6 @@ function balanceSheet({ usage, billed }: Certificate): Markup {
   return table(
     'By meter: slices = days = processed + rejected + parked + open',
     [{ name: 'Meter' }, ...columns.map(({ name, source }) => ({ name: `${name} (${source})`, isFigure: true }))],
-    meters.map((meter) => [meter, ...columns.map(({ totals }) => totals[meter] ?? '0')]),
+    meters.map((meter) => [meter, ...columns.map(({ totals }) => quantityOf(totals, meter) ?? '0')]),
   );
 }

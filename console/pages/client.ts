@@ -4,6 +4,7 @@ import type { Cloud } from '../../cli/connection/cloud.ts';
 import { clientFacts } from '../../cli/packages/client-facts.ts';
 import { explainClient } from '../../cli/packages/explain-client.ts';
 import { readClientId } from '../../cli/packages/package-id.ts';
+import { quantityOf } from '../../lib/decimal/meter-sums.ts';
 import type { PackageDocument } from '../../lib/packages/document.ts';
 import type { Day } from '../../lib/periods/days.ts';
 import type { Period } from '../../lib/periods/periods.ts';
@@ -57,8 +58,8 @@ export async function clientPage(frame: Frame, cloud: Cloud, given: string, peri
             unit: meter,
             labels: days,
             series: [
-              { name: 'used', values: days.map((day) => Number(totalsOn.get(day)?.[meter] ?? 0)) },
-              { name: 'billed', values: days.map((day) => Number(billed.get(day)?.[meter] ?? 0)) },
+              { name: 'used', values: days.map((day) => Number(quantityOf(totalsOn.get(day), meter) ?? 0)) },
+              { name: 'billed', values: days.map((day) => Number(quantityOf(billed.get(day), meter) ?? 0)) },
             ],
           }),
         )}
@@ -68,7 +69,7 @@ export async function clientPage(frame: Frame, cloud: Cloud, given: string, peri
         [{ name: 'Day' }, { name: 'Meter' }, { name: 'Used', isFigure: true }, { name: 'Billed', isFigure: true }],
         days.flatMap((day) =>
           meters.flatMap((meter) => {
-            const [use, bill] = [totalsOn.get(day)?.[meter], billed.get(day)?.[meter]];
+            const [use, bill] = [quantityOf(totalsOn.get(day), meter), quantityOf(billed.get(day), meter)];
             return use === undefined && bill === undefined ? [] : [[day, meter, use ?? '0', bill ?? '0']];
           }),
         ),

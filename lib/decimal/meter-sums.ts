@@ -38,6 +38,14 @@ export class MeterSums {
   }
 }
 
+/**
+ * The quantity of a meter in totals; nothing where they have none. Producers name meters, and `toString` is a member of
+ * every object.
+ */
+export function quantityOf(totals: MeterTotals | undefined, meter: string): Decimal | undefined {
+  return totals && Object.hasOwn(totals, meter) ? totals[meter] : undefined;
+}
+
 /** The sum of several totals, meter by meter. */
 export function sumOfTotals(...parts: MeterTotals[]): MeterTotals {
   return parts.reduce((sums, part) => sums.addAll(part), new MeterSums()).totals();
@@ -49,5 +57,6 @@ export function firstDifference(
   other: MeterTotals,
 ): { meter: string; one: Decimal; other: Decimal } | undefined {
   const [meter] = Object.keys(new MeterSums().addAll(one).subtractAll(other).totals());
-  return meter === undefined ? undefined : { meter, one: one[meter] ?? '0', other: other[meter] ?? '0' };
+  if (meter === undefined) return undefined;
+  return { meter, one: quantityOf(one, meter) ?? '0', other: quantityOf(other, meter) ?? '0' };
 }

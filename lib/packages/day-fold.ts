@@ -1,5 +1,5 @@
 import { negate } from '../decimal/decimal.ts';
-import { MeterSums } from '../decimal/meter-sums.ts';
+import { MeterSums, quantityOf } from '../decimal/meter-sums.ts';
 import type { MeterTotals } from '../usage/records.ts';
 
 /** What one usage slice (or one page of it) adds to its day. */
@@ -128,6 +128,6 @@ function isSameUsage(one: FoldedSlices, other: FoldedSlices): boolean {
   return (
     one.events === other.events &&
     meters.length === Object.keys(other.totals).length &&
-    meters.every((meter) => one.totals[meter] === other.totals[meter])
+    meters.every((meter) => quantityOf(one.totals, meter) === quantityOf(other.totals, meter))
   );
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type AttributeValue, ConditionalCheckFailedException, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { quantityOf } from '../decimal/meter-sums.ts';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import type { FoldedDay, FoldedSlices } from '../packages/day-fold.ts';
 import type { Day } from '../periods/days.ts';
@@ -41,7 +42,7 @@ export interface TotalsPages {
 /** Cuts a day's totals into pages that an item can hold, in the order of meters. */
 export function totalsPagesOf({ totals, lasting }: FoldedDay): TotalsPages {
   const entries = Object.entries(totals)
-    .map(([meter, quantity]) => [meter, quantity, lasting?.totals[meter]] as const)
+    .map(([meter, quantity]) => [meter, quantity, quantityOf(lasting?.totals, meter)] as const)
     .sort(([one], [other]) => (one < other ? -1 : 1));
   const cut: (typeof entries)[] = [[]];
   let bytes = 0;

@@ -1,4 +1,5 @@
 import { add, compare, type Decimal, multiply, negate } from '../decimal/decimal.ts';
+import { quantityOf } from '../decimal/meter-sums.ts';
 import type { MeterTotals } from '../usage/records.ts';
 
 /** How a client's usage in a period is unlike that of its periods before. */
@@ -42,8 +43,8 @@ export function variancesOf(now: MeterTotals | undefined, before: readonly (Mete
   if (!now) return known[0] ? [{ kind: 'vanished-client' }] : [];
   const meters = new Set([now, ...known].flatMap((totals) => Object.keys(totals ?? {})));
   return [...meters].sort().flatMap((meter) => {
-    const quantities = known.map((totals) => totals?.[meter] ?? '0');
-    return varianceOf(meter, now[meter] ?? '0', quantities) ?? [];
+    const quantities = known.map((totals) => quantityOf(totals, meter) ?? '0');
+    return varianceOf(meter, quantityOf(now, meter) ?? '0', quantities) ?? [];
   });
 }
 

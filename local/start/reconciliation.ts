@@ -1,4 +1,5 @@
 import { add, normalize } from '../../lib/decimal/decimal.ts';
+import { quantityOf } from '../../lib/decimal/meter-sums.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
 
@@ -116,18 +117,18 @@ function meterLines({ produced, days, packages, refused, processed, rounded }: M
   const meters = union(produced.totalsInClosedPeriods, days.totals, packages.totals, processed.totals);
   return meters.flatMap((meter) => {
     const counted = {
-      produced: produced.totalsInClosedPeriods[meter] ?? '0',
-      days: days.totals[meter] ?? '0',
-      packages: packages.totals[meter] ?? '0',
+      produced: quantityOf(produced.totalsInClosedPeriods, meter) ?? '0',
+      days: quantityOf(days.totals, meter) ?? '0',
+      packages: quantityOf(packages.totals, meter) ?? '0',
     };
     const billed = (notBilled: MeterTotals) => ({
-      ...(refused.packages === 0 ? {} : { refused: notBilled[meter] ?? '0' }),
-      processed: processed.totals[meter] ?? '0',
+      ...(refused.packages === 0 ? {} : { refused: quantityOf(notBilled, meter) ?? '0' }),
+      processed: quantityOf(processed.totals, meter) ?? '0',
     });
     if (!rounded?.meters.includes(meter)) {
       return [lineOf('meters', meter, { ...counted, ...billed(refused.totals) })];
     }
-    const told = { packages: rounded.packages[meter] ?? '0', ...billed(rounded.refused) };
+    const told = { packages: quantityOf(rounded.packages, meter) ?? '0', ...billed(rounded.refused) };
     return [lineOf('meters', meter, counted), lineOf('meters', `${meter}, as billed`, told)];
   });
 }

@@ -55,6 +55,21 @@ describe('a day whose slices may have expired', () => {
     expect(await world.lateLedger.notYetBilled(PERIOD)).toEqual({ events: 0, totals: {} });
   });
 
+  test('may have a meter that is named as what objects inherit, and late usage of another', async () => {
+    at('2026-11-03T12:00:00Z');
+    await world.count({ clientId: 'ada', day: '2026-11-03', meter: 'toString', quantity: '2' });
+    at('2026-11-16T12:00:00Z');
+    await use('ada', ['7']);
+    at('2026-11-17T02:00:00Z');
+    await world.close();
+    at('2026-12-10T02:00:00Z');
+    await use('ada', ['1'], 9);
+    at('2027-01-15T02:00:00Z');
+    await world.expireSlices();
+
+    expect(await world.close({ period: PERIOD })).toMatchObject({ usage: { calls: '8', toString: '2' } });
+  });
+
   test('is refused by name where no run has ever folded it, and leaves the other clients to be sent', async () => {
     at('2026-11-01T12:00:00Z');
     await world.count({ clientId: 'ada', day: '2026-11-01', quantity: '5' });

@@ -96,7 +96,8 @@ function eventsOf({ document, lines, customer }: Submission, meters: Meters): La
   };
   const calendar = new BillingCalendar(period.timeZone, 60);
   return lines.flatMap(({ meter, days }) => {
-    const { code, field } = meters[meter] ?? { code: meter, field: meter };
+    const mapped = Object.hasOwn(meters, meter) ? meters[meter] : undefined;
+    const { code, field } = mapped ?? { code: meter, field: meter };
     return days.map(({ day, quantity }) => ({
       transaction_id: shortKey(`${packageId}.r${revision}.${meter}.${day}`, LONGEST_TRANSACTION_ID),
       external_subscription_id: customer,
