@@ -15,7 +15,9 @@ const program = new Command('bench:ingest')
   .option('--seed <number>', 'of the workload and the faults', Number, 1)
   .option('--pollers <number>', 'of the event source; each collects batches of its own', Number, 1)
   .option('--window <seconds>', 'collecting time of a batch; default: config/prod.yml', Number)
-  .option('--density <name>', 'only this one: sparse, typical or hot')
+  .option('--density <name>', 'only this one: sparse, typical, hot, day or backfill (the last two only when named)')
+  .option('--clients <number>', 'so many clients instead of those of the density', Number)
+  .option('--slice-minutes <number>', 'all slices are this long, and none is wide: up to 1440', Number)
   .option('--way <name>', 'only this one: ours, transaction or powertools')
   .parse();
 const options = program.opts<{
@@ -25,11 +27,14 @@ const options = program.opts<{
   pollers: number;
   window?: number;
   density?: string;
+  clients?: number;
+  sliceMinutes?: number;
   way?: string;
 }>();
 
 const settings = readSettings('prod');
 const windowSeconds = options.window ?? settings.ingest.batchWindowSeconds;
+const sliceMinutes = options.sliceMinutes ?? settings.billing.sliceMinutes;
 const INSTANCES = 2;
 /**
  * The hot density in full would take the other ways a quarter of an hour; their cost per event does not depend on its
@@ -37,10 +42,24 @@ const INSTANCES = 2;
  */
 const OTHERS_HOT_MINUTES = 1 / 3;
 
+const DAY_MINUTES = 1_440;
 const DENSITIES: Density[] = [
-  { name: 'sparse', clients: 2_000, eventsPerClientMinute: 1, minutes: 20, windowSeconds, inFlight: 1 },
-  { name: 'typical', clients: 300, eventsPerClientMinute: 7, minutes: 15, windowSeconds, inFlight: 1 },
-  { name: 'hot', clients: 1, eventsPerClientMinute: 60_000, minutes: 5, windowSeconds, inFlight: INSTANCES },
+  { name: 'sparse', clients: 2_000, eventsPerClient: 20, minutes: 20, windowSeconds, inFlight: 1 },
+  { name: 'typical', clients: 300, eventsPerClient: 105, minutes: 15, windowSeconds, inFlight: 1 },
+  { name: 'hot', clients: 1, eventsPerClient: 300_000, minutes: 5, windowSeconds, inFlight: INSTANCES },
+];
+/** They take long, and say nothing of the other ways that a shorter one does not. */
+const LONG_DENSITIES: Density[] = [
+  { name: 'day', clients: 20_000, eventsPerClient: 24, minutes: DAY_MINUTES, windowSeconds, inFlight: 1 },
+  // A file of half a month: batches are full, whatever the window is.
+  {
+    name: 'backfill',
+    clients: 2_000,
+    eventsPerClient: 500,
+    minutes: 15 * DAY_MINUTES,
+    windowSeconds: 15 * DAY_MINUTES * 60,
+    inFlight: INSTANCES,
+  },
 ];
 
 const WAYS: Record<string, Way> = {
@@ -50,14 +69,17 @@ const WAYS: Record<string, Way> = {
 };
 
 const densities: Record<string, Record<string, IngestMeasurement>> = {};
-for (const density of DENSITIES) {
-  if (options.density && options.density !== density.name) continue;
+const chosen = options.density
+  ? [...DENSITIES, ...LONG_DENSITIES].filter(({ name }) => name === options.density)
+  : DENSITIES;
+for (const named of chosen) {
+  const density = { ...named, clients: options.clients ?? named.clients };
   const measurements: Record<string, IngestMeasurement> = {};
   densities[density.name] = measurements;
   for (const [name, way] of Object.entries(WAYS)) {
     if (options.way && options.way !== name) continue;
     const isShort = density.name === 'hot' && name !== 'ours';
-    const length = isShort ? { ...density, minutes: OTHERS_HOT_MINUTES } : density;
+    const length = isShort ? shortened(density, OTHERS_HOT_MINUTES) : density;
     const rules = { batchSize: settings.ingest.batchSize, pollers: options.pollers };
     measurements[name] = await measure({
       way,
@@ -65,7 +87,8 @@ for (const density of DENSITIES) {
       workload: workloadOf(length, rules, options.seed),
       instances: INSTANCES,
       concurrency: settings.ingest.writeConcurrency,
-      sliceMinutes: settings.billing.sliceMinutes,
+      sliceMinutes,
+      hasWideSlices: options.sliceMinutes === undefined,
       faultSeed: options.faults ? options.seed : undefined,
     });
     if (!options.json) console.log(lineOf(density.name, name, measurements[name]));
@@ -78,9 +101,13 @@ if (options.json) {
     windowSeconds,
     batchSize,
     writeConcurrency,
-    sliceMinutes: settings.billing.sliceMinutes,
+    sliceMinutes,
   };
   console.log(JSON.stringify({ densities, setting }));
+}
+
+function shortened(density: Density, minutes: number): Density {
+  return { ...density, minutes, eventsPerClient: Math.round((density.eventsPerClient * minutes) / density.minutes) };
 }
 
 function lineOf(density: string, way: string, measured: IngestMeasurement): string {
@@ -93,6 +120,7 @@ function lineOf(density: string, way: string, measured: IngestMeasurement): stri
     lost,
     doubleCounted,
     events,
+    heldMegabytes,
   } = measured;
   return [
     density.padEnd(8),
@@ -102,6 +130,7 @@ function lineOf(density: string, way: string, measured: IngestMeasurement): stri
     `${writeUnitsPerEvent.toFixed(4)} WU/event`.padStart(17),
     `${readUnitsPerEvent.toFixed(4)} RU/event`.padStart(17),
     `batch ${batchMsP50}/${batchMsP99} ms`.padStart(18),
+    `held ${heldMegabytes} MB`.padStart(12),
     `lost ${lost}, double ${doubleCounted}`,
   ].join('  ');
 }

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { startDynamoDbEngine } from '../../local/engines/dynamodb-engine.ts';
 import { Random } from '../../local/start/random.ts';
@@ -19,6 +21,8 @@ export interface IngestMeasurement {
   events: number;
   requestsPerEvent: number;
   failedConditions: number;
+  /** What all instances held at most when a batch was done, garbage aside: their caches. */
+  heldMegabytes: number;
 }
 
 /** One of the ways, and where its counts are found. */
@@ -37,12 +41,39 @@ export interface IngestOptions {
   instances: number;
   concurrency: number;
   sliceMinutes: number;
+  hasWideSlices: boolean;
   /** Injects faults from this seed. */
   faultSeed?: number | undefined;
 }
 
 /** A message comes again this often before the queue gives it up (maxReceiveCount of resources/queues.yml). */
 const DELIVERIES = 12;
+
+/** Collecting garbage takes a while, and is not counting. */
+const BATCHES_BETWEEN_LOOKS = 10;
+
+/** The heap over what was there at first, with all garbage collected. */
+class HeldHeap {
+  readonly #collect: () => void;
+  readonly #first: number;
+  mostMegabytes = 0;
+
+  constructor() {
+    setFlagsFromString('--expose-gc');
+    // A new context has what the flag exposes.
+    this.#collect = runInNewContext('gc') as () => void;
+    this.#first = this.#megabytes();
+  }
+
+  look(): void {
+    this.mostMegabytes = Math.max(this.mostMegabytes, Math.round(this.#megabytes() - this.#first));
+  }
+
+  #megabytes(): number {
+    this.#collect();
+    return process.memoryUsage().heapUsed / (1024 * 1024);
+  }
+}
 
 /** Runs a workload through one way on an engine of its own. */
 export async function measure(options: IngestOptions): Promise<IngestMeasurement> {
@@ -59,7 +90,8 @@ export async function measure(options: IngestOptions): Promise<IngestMeasurement
     const chance = faultSeed === undefined ? undefined : new Random(faultSeed);
     const client = measuredClient(engine.endpoint, consumption, chance);
     const started = performance.now();
-    const durations = await deliver(options, client);
+    const heap = new HeldHeap();
+    const durations = await deliver(options, client, heap);
     const seconds = (performance.now() - started) / 1000;
     client.destroy();
     const counted = await countedByClient(plain, way.table, way.key);
@@ -74,6 +106,7 @@ export async function measure(options: IngestOptions): Promise<IngestMeasurement
       events,
       requestsPerEvent: round(consumption.requests / events),
       failedConditions: consumption.failedConditions,
+      heldMegabytes: heap.mostMegabytes,
     };
   } finally {
     plain.destroy();
@@ -83,11 +116,12 @@ export async function measure(options: IngestOptions): Promise<IngestMeasurement
 
 /** Hands the batches over as they come; what failed comes again at the end. Answers how long each batch took, in ms. */
 async function deliver(
-  { way, density, workload, instances, concurrency, sliceMinutes }: IngestOptions,
+  { way, density, workload, instances, concurrency, sliceMinutes, hasWideSlices }: IngestOptions,
   client: DynamoDBClient,
+  heap: HeldHeap,
 ): Promise<number[]> {
   const made = Array.from({ length: instances }, () =>
-    way.make({ client, tables: TABLE_NAMES, concurrency, sliceMinutes }),
+    way.make({ client, tables: TABLE_NAMES, concurrency, sliceMinutes, hasWideSlices }),
   );
   const durations: number[] = [];
   let waiting: Batch[] = workload.batches;
@@ -103,6 +137,7 @@ async function deliver(
           const started = performance.now();
           const failed = (await instance?.count(batch)) ?? [];
           durations.push(performance.now() - started);
+          if (durations.length % BATCHES_BETWEEN_LOOKS === 0) heap.look();
           if (failed.length > 0) again.push({ at: batch.at, bodies: failed });
         }
       }),

@@ -34,12 +34,14 @@ export interface InstanceOptions {
   tables: TableNames;
   concurrency: number;
   sliceMinutes: number;
+  hasWideSlices: boolean;
 }
 
 const MAX_AGE_DAYS = 45;
+const NEVER = '9999-12-31';
 
 /** Halfmonth's own. */
-export function ourInstance({ client, tables, concurrency, sliceMinutes }: InstanceOptions): Instance {
+export function ourInstance({ client, tables, concurrency, sliceMinutes, hasWideSlices }: InstanceOptions): Instance {
   const calendar = new BillingCalendar('UTC', sliceMinutes);
   let now = 0;
   const counter = new UsageCounter({
@@ -50,6 +52,7 @@ export function ourInstance({ client, tables, concurrency, sliceMinutes }: Insta
     calendar,
     concurrency,
     now: () => now,
+    ...(hasWideSlices ? {} : { wideSlicesFrom: NEVER }),
   });
   const rejectedEvents = {
     send: async (events: readonly unknown[]) => {

@@ -2,9 +2,10 @@ import { Random } from '../../local/start/random.ts';
 
 /** How dense the events of a client are. */
 export interface Density {
-  name: 'sparse' | 'typical' | 'hot';
+  name: 'sparse' | 'typical' | 'hot' | 'day' | 'backfill';
   clients: number;
-  eventsPerClientMinute: number;
+  /** Of each client, spread over the minutes. */
+  eventsPerClient: number;
   minutes: number;
   /** How long the event source collects a batch, in seconds. */
   windowSeconds: number;
@@ -54,13 +55,12 @@ export function workloadOf(density: Density, rules: EventSourceRules, seed: numb
   const random = new Random(seed);
   const arrivals: { at: number; body: string }[] = [];
   const eventsByClient = new Map<string, number>();
-  const { clients, eventsPerClientMinute, minutes } = density;
+  const { clients, eventsPerClient, minutes } = density;
   let repeats = 0;
   for (let client = 0; client < clients; client++) {
     const clientId = `client-${String(client).padStart(6, '0')}`;
-    const events = eventsPerClientMinute * minutes;
-    eventsByClient.set(clientId, events);
-    for (let number = 0; number < events; number++) {
+    eventsByClient.set(clientId, eventsPerClient);
+    for (let number = 0; number < eventsPerClient; number++) {
       const instant = BEGIN + random.integer(0, minutes * MINUTE - 1);
       const body = bodyOf(clientId, number, instant, random);
       const at = instant + random.integer(0, TRANSIT_MILLISECONDS);
@@ -71,7 +71,7 @@ export function workloadOf(density: Density, rules: EventSourceRules, seed: numb
     }
   }
   arrivals.sort((one, other) => one.at - other.at);
-  const events = clients * eventsPerClientMinute * minutes;
+  const events = clients * eventsPerClient;
   return { batches: collect(arrivals, density, rules, random), events, repeats, eventsByClient };
 }
 
