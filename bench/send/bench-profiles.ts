@@ -3,6 +3,7 @@ import { limitsOf } from '../../lib/quota/quota.ts';
 import type { SendingSettings } from '../../lib/sending/sending.ts';
 import { type FaultRates, PROFILES, type ProfileName } from '../../local/invoice-api-simulator/profiles.ts';
 import type { Duration } from '../../local/invoice-api-simulator/random.ts';
+import type { VendorPace } from '../../local/start/vendor-access.ts';
 
 /** How one profile is measured. */
 export interface BenchProfile {
@@ -19,6 +20,10 @@ const usually: BenchProfile = {
   requestTimeoutSeconds: 30,
   pollStartSeconds: 15,
 };
+
+/** What one request takes at a vendor, in seconds. */
+export const VENDOR_LATENCY: Duration = { kind: 'uniform', from: 0.1, to: 0.5 };
+export const VENDOR_TIMEOUT_MILLISECONDS = 30_000;
 
 /** What an operator would configure for each API. */
 export const BENCH_PROFILES: Record<ProfileName, BenchProfile> = {
@@ -50,6 +55,30 @@ export function settingsFor(name: ProfileName): SendingSettings {
     canary: 0,
     failureShareLimit: 1,
   };
+}
+
+/**
+ * The settings of a vendor's stage for sending. An adapter that says at once what became of a package is not polled.
+ */
+export function settingsForVendor({ limits, maximumConcurrency, adapter }: VendorPace): SendingSettings {
+  return {
+    ...settingsFor('perfect'),
+    quota: { send: [], status: [], shared: limits },
+    maximumConcurrency,
+    requestTimeoutMilliseconds: VENDOR_TIMEOUT_MILLISECONDS,
+    requestsPerSubmission: adapter.facts.requestsPerSubmission,
+  };
+}
+
+/**
+ * The shortest time in seconds in which a vendor's API could have taken so many packages, each in as many requests as
+ * the adapter needs at the least: as {@link idealSeconds}.
+ */
+export function idealSecondsOfVendor(packages: number, { limits, maximumConcurrency, adapter }: VendorPace): number {
+  const latency = mean(VENDOR_LATENCY);
+  const requests = packages * adapter.facts.requestsPerSubmission;
+  const byQuota = shortestTime(requests, limitsOf({ send: [], status: [], shared: limits }, 'send')) / 1000 + latency;
+  return Math.max(byQuota, (requests / maximumConcurrency) * latency);
 }
 
 /**

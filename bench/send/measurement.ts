@@ -1,4 +1,4 @@
-import type { SimulatorReport } from '../../local/invoice-api-simulator/tally.ts';
+import type { ApiReport } from './measured-api.ts';
 
 /** What one way of sending came to; seconds are the API's. */
 export interface SendMeasurement {
@@ -48,9 +48,9 @@ const USD_PER_TRANSITION = 0.000025;
 const USD_PER_GIGABYTE_SECOND = 0.0000133334;
 const USD_PER_CALL = 0.0000002;
 
-export function measurementOf(counted: Counted, report: SimulatorReport): SendMeasurement {
+export function measurementOf(counted: Counted, report: ApiReport): SendMeasurement {
   const { packages, seconds, sentSeconds, idealSeconds } = counted;
-  const requests = report.requests.total;
+  const { requests } = report;
   const usd =
     counted.transitions * USD_PER_TRANSITION +
     counted.lambdaSeconds * counted.lambdaGigabytes * USD_PER_GIGABYTE_SECOND +

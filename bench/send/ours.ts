@@ -2,7 +2,7 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { periodOf } from '../../lib/periods/periods.ts';
 import type { RunContext } from '../../lib/runs/run.ts';
 import { wholeRun } from '../../lib/sending/selection.ts';
-import type { Deciding, SendingWithApi } from '../../lib/sending/sending.ts';
+import type { Deciding, SendingSettings, SendingWithApi } from '../../lib/sending/sending.ts';
 import { documentClientOf } from '../../lib/store/document-client.ts';
 import { OutstandingPackages } from '../../lib/store/outstanding-packages.ts';
 import { countPackages } from '../../lib/store/package-reader.ts';
@@ -11,9 +11,17 @@ import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import type { TablesWith } from '../../lib/store/tables.ts';
 import type { ProfileName } from '../../local/invoice-api-simulator/profiles.ts';
-import { BENCH_PROFILES, idealSeconds, settingsFor } from './bench-profiles.ts';
+import { vendorPace } from '../../local/start/vendor-access.ts';
+import type { VendorName } from '../../local/vendor-apis/simulated-vendor.ts';
+import {
+  BENCH_PROFILES,
+  idealSeconds,
+  idealSecondsOfVendor,
+  settingsFor,
+  settingsForVendor,
+} from './bench-profiles.ts';
 import { JumpingClock } from './jumping-clock.ts';
-import { startMeasuredApi } from './measured-api.ts';
+import { type MeasuredApi, startMeasuredApi, startMeasuredVendor } from './measured-api.ts';
 import { measurementOf, type SendMeasurement } from './measurement.ts';
 import { seedPackages } from './seed-packages.ts';
 import { runMachine, sendingDefinition, type TaskHandlers, taskHandlers } from './sending-machine.ts';
@@ -30,17 +38,52 @@ const LAMBDA_SECONDS = 900;
  */
 const TRANSITIONS_BESIDES = 16;
 
+/** What is to be measured. */
+interface Measured {
+  packages: number;
+  settings: SendingSettings;
+  idealSeconds: number;
+  start(clients: readonly string[], clock: JumpingClock): Promise<MeasuredApi>;
+}
+
+/** Sends to an API of the contract. */
+export function measureOurs(profile: ProfileName, seed: number, tables: SendTables): Promise<SendMeasurement> {
+  const measured: Measured = {
+    packages: BENCH_PROFILES[profile].packages,
+    settings: settingsFor(profile),
+    idealSeconds: idealSeconds(profile),
+    start: (_clients, clock) => startMeasuredApi(profile, seed, clock),
+  };
+  return measure(measured, tables);
+}
+
+/** Sends to a vendor's API through its adapter. */
+export async function measureVendor(
+  vendor: VendorName,
+  { packages, seed, hasFaults }: { packages: number; seed: number; hasFaults: boolean },
+  tables: SendTables,
+): Promise<SendMeasurement> {
+  const pace = await vendorPace(vendor);
+  const measured: Measured = {
+    packages,
+    settings: settingsForVendor(pace),
+    idealSeconds: idealSecondsOfVendor(packages, pace),
+    start: (clients, clock) => startMeasuredVendor(vendor, { seed, hasFaults, clients }, clock),
+  };
+  return measure(measured, tables);
+}
+
 /** Sends with the real tasks on the real sending half of the state machine. */
-export async function measureOurs(profile: ProfileName, seed: number, tables: SendTables): Promise<SendMeasurement> {
-  const { packages: count } = BENCH_PROFILES[profile];
+async function measure(measured: Measured, tables: SendTables): Promise<SendMeasurement> {
+  const { packages: count, settings } = measured;
   const period = periodOf('2026-11-H1');
-  await seedPackages(new PackageStore(tables), period, count);
+  const clients = await seedPackages(new PackageStore(tables), period, count);
   const clock = new JumpingClock();
   onOtherProcess(documentClientOf(tables.client), clock);
-  const { api, simulator, lastAcceptedAt, stop } = await startMeasuredApi(profile, seed, clock);
+  const { api, report, lastAcceptedAt, stop } = await measured.start(clients, clock);
   let idleMilliseconds = 0;
   const sending: SendingWithApi & Deciding = {
-    settings: settingsFor(profile),
+    settings,
     clock,
     clockId: 'bench',
     calendar: new QuotaCalendarStore(tables, 'invoice-api'),
@@ -83,7 +126,7 @@ export async function measureOurs(profile: ProfileName, seed: number, tables: Se
         packages: count,
         seconds,
         sentSeconds: (lastAcceptedAt() - startedAt) / 1000,
-        idealSeconds: idealSeconds(profile),
+        idealSeconds: measured.idealSeconds,
         unknown: states.ready + states.sending + states.submitted,
         transitions: transitions + TRANSITIONS_BESIDES,
         lambdaSeconds: lambda.milliseconds / 1000,
@@ -92,7 +135,7 @@ export async function measureOurs(profile: ProfileName, seed: number, tables: Se
         lambdaWaitSeconds: idleMilliseconds / 1000,
         finished: true,
       },
-      simulator.report(),
+      report(),
     );
   } finally {
     clock.stop();

@@ -3,6 +3,9 @@ import { type PackageHead, packageIdOf } from '../../lib/packages/package.ts';
 import type { Period } from '../../lib/periods/periods.ts';
 import type { PackageStore } from '../../lib/store/package-store.ts';
 
+/** What each package bills of its one meter, `api_calls`. */
+export const SEEDED_QUANTITY = '12.5';
+
 /** Makes a package that is ready to be sent; `head` overrides what packaging would write. */
 export async function seedPackage(
   packages: PackageStore,
@@ -10,7 +13,7 @@ export async function seedPackage(
   clientId: string,
   head: Partial<PackageHead> = {},
 ): Promise<PackageHead> {
-  const lines = linesOf([{ day: period.from, totals: { api_calls: '12.5' }, events: 1 }]);
+  const lines = linesOf([{ day: period.from, totals: { api_calls: SEEDED_QUANTITY }, events: 1 }]);
   const content = contentOf(clientId, period, 'UTC', lines, { number: 1, of: 1 });
   const text = documentText(content, 1, 1);
   const { contentHash } = JSON.parse(text) as { contentHash: string };

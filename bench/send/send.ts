@@ -1,22 +1,26 @@
 /**
  * Sends packages through every profile of the invoice API simulator, with Halfmonth's own tasks and in the usual way,
- * on the same engine, the same simulator and the same seed, one after the other.
+ * on the same engine, the same simulator and the same seed, one after the other. With --adapter, through a vendor's
+ * adapter to the simulation of its API, with Halfmonth's tasks alone.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { parse } from 'yaml';
 import { startDynamoDbEngine } from '../../local/engines/dynamodb-engine.ts';
-import { isProfileName, PROFILE_NAMES, type ProfileName } from '../../local/invoice-api-simulator/profiles.ts';
+import { isProfileName, PROFILE_NAMES } from '../../local/invoice-api-simulator/profiles.ts';
+import { isVendorName, VENDOR_NAMES } from '../../local/vendor-apis/simulated-vendor.ts';
 import { BENCH_PROFILES } from './bench-profiles.ts';
 import type { SendMeasurement } from './measurement.ts';
-import { measureOurs, type SendTables } from './ours.ts';
+import { measureOurs, measureVendor, type SendTables } from './ours.ts';
 import { measureUsual } from './usual.ts';
 
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     profiles: { type: 'string' },
+    adapter: { type: 'string' },
+    faults: { type: 'boolean', default: false },
     seed: { type: 'string', default: '1' },
     packages: { type: 'string' },
     'only-ours': { type: 'boolean', default: false },
@@ -25,9 +29,15 @@ const { values } = parseArgs({
 });
 if (values.help) {
   console.log(`npm run -s bench:send -- [--json] [--profiles demo,tenant-daily] [--seed N] [--only-ours]
-  [--packages N]   instead of each profile's own
+  [--packages N]                  instead of each profile's own
+  [--adapter stripe,lago,xero]    the vendors' APIs instead of profiles
+  [--faults]                      requests to the vendors' APIs go wrong, one in 22; the ideal leaves that out
 Profiles: ${PROFILE_NAMES.join(', ')}`);
   process.exit(0);
+}
+
+if (values.adapter !== undefined) {
+  process.exit(await measureVendors(values.adapter.split(',')));
 }
 
 const wanted = (values.profiles ?? PROFILE_NAMES.join(',')).split(',');
@@ -51,7 +61,25 @@ for (const name of wanted.filter(isProfileName)) {
 }
 if (values.json) console.log(JSON.stringify({ profiles }));
 
-function print(profile: ProfileName, way: string, measured: SendMeasurement): void {
+/** @returns the exit code */
+async function measureVendors(names: readonly string[]): Promise<number> {
+  const strangers = names.filter((name) => !isVendorName(name));
+  if (strangers.length > 0) {
+    console.error(`No such adapter is simulated: ${strangers.join(', ')}. There are ${VENDOR_NAMES.join(', ')}.`);
+    return 2;
+  }
+  const adapters: Record<string, SendMeasurement> = {};
+  const asked = { packages: Number(values.packages ?? 2_000), seed: Number(values.seed), hasFaults: values.faults };
+  for (const name of names.filter(isVendorName)) {
+    const ours = await onEmptyTables((tables) => measureVendor(name, asked, tables));
+    print(name, values.faults ? 'ours, with faults' : 'ours', ours);
+    adapters[name] = ours;
+  }
+  if (values.json) console.log(JSON.stringify({ adapters }));
+  return 0;
+}
+
+function print(profile: string, way: string, measured: SendMeasurement): void {
   const figures = Object.entries(measured).map(([name, value]) => `${name} ${value}`);
   const line = `${profile} ${way}: ${figures.join(', ')}`;
   // With --json, standard output is one document.

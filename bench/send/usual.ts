@@ -71,7 +71,7 @@ export async function measureUsual(profile: ProfileName, seed: number): Promise<
   const { packages: count } = BENCH_PROFILES[profile];
   const period = periodOf('2026-11-H1');
   const clock = new JumpingClock();
-  const { api, simulator, lastAcceptedAt, stop } = await startMeasuredApi(profile, seed, clock);
+  const { api, report, lastAcceptedAt, stop } = await startMeasuredApi(profile, seed, clock);
   const lambda = { milliseconds: 0, calls: 0 };
   const failures = new Map<string, number>();
   let retries = 0;
@@ -154,7 +154,7 @@ export async function measureUsual(profile: ProfileName, seed: number): Promise<
         lambdaWaitSeconds: 0,
         finished: unknown === 0,
       },
-      simulator.report(),
+      report(),
     );
   } finally {
     clock.stop();

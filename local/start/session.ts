@@ -92,7 +92,7 @@ export async function startSession(options: SessionOptions, progress: Progress, 
 
 async function apiAccess({ invoiceApi }: SessionOptions): Promise<InvoiceApiAccess> {
   if (invoiceApi.kind === 'own') return invoiceApi;
-  if (invoiceApi.kind === 'vendor') return startVendorAccess(invoiceApi.vendor, invoiceApi.seed);
+  if (invoiceApi.kind === 'vendor') return startVendorAccess(invoiceApi.vendor, { seed: invoiceApi.seed });
   const { profile, seed, timeScale = 1 } = invoiceApi;
   const quota = enforcedQuota(profile, timeScale);
   const simulator = await startInvoiceApiSimulator({ profile, seed, timeScale, quota });

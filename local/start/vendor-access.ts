@@ -3,13 +3,18 @@ import { readSettings } from '../../config/settings.ts';
 import type { InvoiceApiAdapter } from '../../lib/invoice-api/adapters/adapter.ts';
 import { at } from '../../lib/invoice-api/adapters/json-paths.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
-import { parseQuotaWindows } from '../../lib/quota/quota.ts';
+import { parseQuotaWindows, type QuotaWindow } from '../../lib/quota/quota.ts';
 import { readClients } from '../../lib/store/client-reader.ts';
 import { ClientStore } from '../../lib/store/client-store.ts';
 import { BUCKETS } from '../../lib/store/keys.ts';
 import type { Tables } from '../../lib/store/tables.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
-import { startVendorSimulation, type VendorName, type VendorSimulation } from '../vendor-apis/simulated-vendor.ts';
+import {
+  startVendorSimulation,
+  type VendorName,
+  type VendorSimulation,
+  type VendorSimulationOptions,
+} from '../vendor-apis/simulated-vendor.ts';
 
 /** A simulated vendor, and the adapter that the functions reach it through. */
 export interface VendorAccess {
@@ -22,21 +27,42 @@ export interface VendorAccess {
   told(totals: MeterTotals): MeterTotals;
 }
 
+/** What paces the requests to a vendor: the windows of its stage, and how many go side by side. */
+export interface VendorPace {
+  adapter: InvoiceApiAdapter;
+  limits: readonly QuotaWindow[];
+  maximumConcurrency: number;
+}
+
 /** The stage whose settings are for a vendor's simulation. */
 export function stageOf(vendor: VendorName): string {
   return `local-${vendor}`;
 }
 
-/** Starts a vendor's simulation, with the limits that its stage keeps to. */
-export async function startVendorAccess(vendor: VendorName, seed: number): Promise<VendorAccess> {
+/** What the settings of a vendor's stage come to. */
+async function stageSettings(vendor: VendorName) {
   const stage = stageOf(vendor);
   const file = `config/${stage}.yml`;
   const written = readSettings(stage);
   const chosen = await chosenAdapter(written, file);
   if (!chosen) throw new Error(`${file} chooses no adapter`);
-  const { adapter } = chosen;
   const { invoiceApi } = withQuotaPresets(written, chosen, file);
-  const simulation = await startVendorSimulation(vendor, { seed, limits: parseQuotaWindows(invoiceApi.sharedQuota) });
+  return { adapter: chosen.adapter, invoiceApi, limits: parseQuotaWindows(invoiceApi.sharedQuota) };
+}
+
+/** What paces the requests of a vendor's stage. */
+export async function vendorPace(vendor: VendorName): Promise<VendorPace> {
+  const { adapter, invoiceApi, limits } = await stageSettings(vendor);
+  return { adapter, limits, maximumConcurrency: invoiceApi.maximumConcurrency };
+}
+
+/** Starts a vendor's simulation, with the limits that its stage keeps to. */
+export async function startVendorAccess(
+  vendor: VendorName,
+  options: Omit<VendorSimulationOptions, 'limits'>,
+): Promise<VendorAccess> {
+  const { adapter, invoiceApi, limits } = await stageSettings(vendor);
+  const simulation = await startVendorSimulation(vendor, { ...options, limits });
   const itemOf = (meter: string) => simulation.itemOf(meter, at(invoiceApi.settings, 'meters', meter));
   const { rules } = simulation.api;
   return {

@@ -4,7 +4,13 @@ import type { QuotaWindow } from '../../lib/quota/quota.ts';
 import { drawsOf } from '../invoice-api-simulator/random.ts';
 import { lagoRules } from './lago.ts';
 import { stripeRules } from './stripe.ts';
-import { startVendorApi, type VendorApi, type VendorFault, type VendorRules } from './vendor-api.ts';
+import {
+  startVendorApi,
+  type VendorApi,
+  type VendorApiOptions,
+  type VendorFault,
+  type VendorRules,
+} from './vendor-api.ts';
 import { xeroRules } from './xero.ts';
 
 /** A vendor whose API is simulated here, and what our settings for it call things. */
@@ -64,10 +70,18 @@ const FAULTS: readonly (readonly [VendorFault, number])[] = [
   ['server-error', 10],
 ];
 
+/** How a simulation is to be. */
+export interface VendorSimulationOptions extends Pick<VendorApiOptions, 'now' | 'latency'> {
+  seed: number;
+  limits: readonly QuotaWindow[];
+  /** Whether requests go wrong; they do by default. */
+  hasFaults?: boolean;
+}
+
 /** Starts the simulation of a vendor's API with its limits, and with faults that a seed repeats. */
 export async function startVendorSimulation(
   name: VendorName,
-  { seed, limits }: { seed: number; limits: readonly QuotaWindow[] },
+  { seed, limits, hasFaults = true, ...options }: VendorSimulationOptions,
 ): Promise<VendorSimulation> {
   const { rules, ...vendor } = VENDORS[name];
   const draw = drawsOf(seed);
@@ -79,7 +93,13 @@ export async function startVendorSimulation(
     }
     return undefined;
   };
-  const api = await startVendorApi({ rules: rules(), token: vendor.secret, limits, faultOf });
+  const api = await startVendorApi({
+    ...options,
+    rules: rules(),
+    token: vendor.secret,
+    limits,
+    ...(hasFaults ? { faultOf } : {}),
+  });
   return { name, api, ...vendor };
 }
 

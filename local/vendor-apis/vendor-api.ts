@@ -57,6 +57,8 @@ export interface VendorApiOptions {
   faultOf?: (request: VendorRequest, number: number) => VendorFault | undefined;
   /** The API's clock; default the wall's. */
   now?: () => number;
+  /** Lets the time of one request go by, once it was looked at and before it is answered; none by default. */
+  latency?: (number: number) => Promise<void>;
 }
 
 /** A vendor's API on loopback. */
@@ -79,7 +81,7 @@ export const SIGN_IN_PATH = '/connect/token';
 
 /** Starts an API that behaves by a vendor's rules, keeps to its limits, and fails where it is told to. */
 export async function startVendorApi(options: VendorApiOptions): Promise<VendorApi> {
-  const { rules, faultOf = () => undefined, now = Date.now, limits = [] } = options;
+  const { rules, faultOf = () => undefined, now = Date.now, limits = [], latency = async () => {} } = options;
   const windows = limits.map(({ requests, seconds }) => new SlidingWindow(requests, seconds * 1000));
   const requests: { method: string; path: string; status: number | 'none' }[] = [];
   let token = options.token;
@@ -118,6 +120,7 @@ export async function startVendorApi(options: VendorApiOptions): Promise<VendorA
       const answer = answerOf(request);
       const { method, path } = request;
       if (path !== SIGN_IN_PATH) requests.push({ method, path, status: answer === 'none' ? 'none' : answer.status });
+      await latency(requests.length);
       write(response, answer);
     };
     // The caller has hung up: there is none to answer.

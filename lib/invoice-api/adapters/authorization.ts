@@ -8,6 +8,7 @@ import { type AccessTokenKeeper, clientCredentials } from './client-credentials.
  * Signs in as the API wants it, with the secret that the provider yields.
  * @param baseUrl where the API is: a sender to this machine signs in there too, never at the vendor
  * @param keeper where an access token is kept for all who need it
+ * @param now milliseconds since the epoch; default `Date.now`
  * @throws InvoiceApiMisconfigured when the secret could be read on its way to where tokens are asked for
  */
 export function authorizationOf(
@@ -15,6 +16,7 @@ export function authorizationOf(
   baseUrl: string,
   secret: TokenProvider,
   keeper: AccessTokenKeeper,
+  now?: () => number,
 ): AuthorizationProvider {
   switch (authentication.kind) {
     case 'bearer':
@@ -32,6 +34,7 @@ export function authorizationOf(
         { ...authentication, tokenUrl: tokenUrlOf(authentication.tokenUrl, baseUrl) },
         secret,
         keeper,
+        now,
       );
   }
 }
