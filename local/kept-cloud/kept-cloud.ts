@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import type { LocalCloud } from '../cloud/local-cloud.ts';
+import { VENDOR_NAMES } from '../vendor-apis/simulated-vendor.ts';
 import { isAlive } from './is-alive.ts';
 import { KEPT_CLOUD_NOTICE, type KeptCloud, writeKeptCloudNotice } from './kept-cloud-notice.ts';
 
@@ -22,7 +23,14 @@ const OWNER_FILE = join(KEPT_FOLDER, 'owner.pid');
 /** Is there when data have been kept; holds what they were counted with. */
 const SETTINGS_FILE = join(KEPT_FOLDER, 'settings.json');
 
-const settingsSchema = z.object({ maxAgeDays: z.int().positive() });
+const settingsSchema = z.object({
+  maxAgeDays: z.int().positive(),
+  /** The vendor whose API is simulated; absent: an API of the contract. */
+  adapter: z.optional(z.enum(VENDOR_NAMES)),
+});
+
+/** What kept data were counted with, and where their packages went. */
+export type KeptSettings = z.output<typeof settingsSchema>;
 
 /** Another process runs the kept cloud. */
 export class AlreadyRunning extends Error {
@@ -57,15 +65,15 @@ export function claimKeptData(): () => void {
   }
 }
 
-/** How far back the events of the kept data reach, in days; nothing when there are no kept data. */
-export function keptMaxAgeDays(): number | undefined {
+/** What the kept data are of; nothing when there are none. */
+export function keptSettings(): KeptSettings | undefined {
   if (!existsSync(SETTINGS_FILE)) return undefined;
-  return settingsSchema.parse(JSON.parse(readFileSync(SETTINGS_FILE, 'utf8'))).maxAgeDays;
+  return settingsSchema.parse(JSON.parse(readFileSync(SETTINGS_FILE, 'utf8')));
 }
 
-/** Remembers for later starts how far back the events reach. */
-export function rememberMaxAgeDays(maxAgeDays: number): void {
-  writeFileSync(SETTINGS_FILE, JSON.stringify({ maxAgeDays }));
+/** Remembers for later starts what the data are of. */
+export function rememberSettings(settings: KeptSettings): void {
+  writeFileSync(SETTINGS_FILE, JSON.stringify(settings));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type InvoiceApiSimulator, startInvoiceApiSimulator } from '../invoice-api-simulator/simulator.ts';
 import { packageService } from '../packaging/package-service.ts';
 import {
@@ -90,9 +91,13 @@ export async function startSession(options: SessionOptions, progress: Progress, 
   }
 }
 
-async function apiAccess({ invoiceApi }: SessionOptions): Promise<InvoiceApiAccess> {
+async function apiAccess({ invoiceApi, keepData, folder }: SessionOptions): Promise<InvoiceApiAccess> {
   if (invoiceApi.kind === 'own') return invoiceApi;
-  if (invoiceApi.kind === 'vendor') return startVendorAccess(invoiceApi.vendor, { seed: invoiceApi.seed });
+  if (invoiceApi.kind === 'vendor') {
+    const { vendor, seed } = invoiceApi;
+    const journalFile = join(folder, `${vendor}.ndjson`);
+    return startVendorAccess(vendor, { seed, ...(keepData ? { journalFile } : {}) });
+  }
   const { profile, seed, timeScale = 1 } = invoiceApi;
   const quota = enforcedQuota(profile, timeScale);
   const simulator = await startInvoiceApiSimulator({ profile, seed, timeScale, quota });

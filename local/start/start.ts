@@ -13,10 +13,11 @@ import {
   claimKeptData,
   forgetKeptCloud,
   KEPT_FOLDER,
+  type KeptSettings,
   keptCloudText,
-  keptMaxAgeDays,
+  keptSettings,
   LAST_FOLDER,
-  rememberMaxAgeDays,
+  rememberSettings,
 } from '../kept-cloud/kept-cloud.ts';
 import { collectAccount } from './collect-account.ts';
 import { type ConsoleOfStart, startConsole } from './console-of-start.ts';
@@ -80,21 +81,20 @@ async function startAndKeep(
 ): Promise<number> {
   const release = claimKeptData();
   try {
-    const kept = keptMaxAgeDays();
-    if (kept === undefined) rememberMaxAgeDays(job.maxAgeDays);
-    else if (options.eventsFile || options.period || options.adapter) throw new InvalidOptions(HOLDS_DATA);
-    const session = await startSession(
-      sessionOptions(options, { ...job, maxAgeDays: kept ?? job.maxAgeDays }),
-      progress,
-      signal,
-    );
+    const kept = keptSettings();
+    const { maxAgeDays, adapter } = kept ?? { ...options, maxAgeDays: job.maxAgeDays };
+    if (!kept) rememberSettings({ maxAgeDays, ...(adapter ? { adapter } : {}) });
+    else if (goesElsewhere(options, kept)) throw new InvalidOptions(HOLDS_DATA);
+    const { adapter: _asked, ...others } = options;
+    const goingOn = adapter ? { ...others, adapter } : others;
+    const session = await startSession(sessionOptions(goingOn, { maxAgeDays }), progress, signal);
     let shown: ConsoleOfStart | undefined;
     try {
       // Before the job, so that others can watch it.
-      const cloud = announceKeptCloud(session.service.cloud, keptApiOf(session, options), session.overrides);
+      const cloud = announceKeptCloud(session.service.cloud, keptApiOf(session, goingOn), session.overrides);
       if (options.console) shown = await showConsole(progress);
-      const exitCode = kept === undefined ? await runAndReconcile(session, job, progress, signal) : EXIT.agrees;
-      if (kept !== undefined) progress.say(GOES_ON);
+      const exitCode = !kept ? await runAndReconcile(session, job, progress, signal) : EXIT.agrees;
+      if (kept) progress.say(GOES_ON);
       progress.say(`\n${keptCloudText(cloud)}`);
       if (shown) progress.say(`The console goes on in your browser: ${new URL(shown.address).origin}`);
       await untilInterrupted(signal);
@@ -131,9 +131,15 @@ function keptApiOf(
   return { url: apiUrl, ...(invoiceApi || adapter ? {} : { profile }) };
 }
 
+/** Whether what was asked for is not what the kept data are of. */
+function goesElsewhere({ eventsFile, period, adapter, invoiceApi }: StartOptions, kept: KeptSettings): boolean {
+  const isOtherApi = kept.adapter ? invoiceApi !== undefined : false;
+  return eventsFile !== undefined || period !== undefined || isOtherApi || (adapter ?? kept.adapter) !== kept.adapter;
+}
+
 const HOLDS_DATA =
-  '.halfmonth/kept holds the data of an earlier --keep: start without --events, --period and --adapter to go on with them, or remove ' +
-  'that folder to begin anew';
+  '.halfmonth/kept holds the data of an earlier --keep, and its packages went to one API: start without --events and --period, and ' +
+  'with no other --adapter or --invoice-api, to go on with them, or remove that folder to begin anew';
 
 const GOES_ON =
   'The data of an earlier --keep are there again, and nothing was produced. Remove .halfmonth/kept to begin anew.';

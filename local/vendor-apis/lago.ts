@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { exactSums } from './exact-sums.ts';
+import { namesOf } from './names.ts';
 import type { VendorAnswer, VendorRules } from './vendor-api.ts';
 
 /** Events in a page of a listing unless another number is asked for. */
@@ -24,6 +24,7 @@ interface Kept {
 
 /** Lago's events as its documentation says they behave (https://getlago.com/docs/api-reference/events/batch). */
 export function lagoRules(closedSubscriptions: readonly string[] = []): VendorRules {
+  const newName = namesOf('lago');
   const events = new Map<string, Kept>();
 
   const faultsOf = (event: LagoEvent): Record<string, string[]> | undefined => {
@@ -60,7 +61,7 @@ export function lagoRules(closedSubscriptions: readonly string[] = []): VendorRu
           ...event,
           external_subscription_id: subscription,
           timestamp: new Date(Number(event.timestamp) * 1_000).toISOString(),
-          lago_id: randomUUID(),
+          lago_id: newName(),
         },
       });
     }

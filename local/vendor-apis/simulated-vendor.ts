@@ -3,6 +3,7 @@ import { textAt } from '../../lib/invoice-api/adapters/json-paths.ts';
 import type { QuotaWindow } from '../../lib/quota/quota.ts';
 import { drawsOf } from '../invoice-api-simulator/random.ts';
 import { lagoRules } from './lago.ts';
+import { remembering } from './request-journal.ts';
 import { stripeRules } from './stripe.ts';
 import {
   startVendorApi,
@@ -76,12 +77,14 @@ export interface VendorSimulationOptions extends Pick<VendorApiOptions, 'now' | 
   limits: readonly QuotaWindow[];
   /** Whether requests go wrong; they do by default. */
   hasFaults?: boolean;
+  /** Where it remembers what it was told; absent: it forgets when it ends. */
+  journalFile?: string;
 }
 
 /** Starts the simulation of a vendor's API with its limits, and with faults that a seed repeats. */
 export async function startVendorSimulation(
   name: VendorName,
-  { seed, limits, hasFaults = true, ...options }: VendorSimulationOptions,
+  { seed, limits, hasFaults = true, journalFile, ...options }: VendorSimulationOptions,
 ): Promise<VendorSimulation> {
   const { rules, ...vendor } = VENDORS[name];
   const draw = drawsOf(seed);
@@ -95,7 +98,7 @@ export async function startVendorSimulation(
   };
   const api = await startVendorApi({
     ...options,
-    rules: rules(),
+    rules: journalFile === undefined ? rules() : remembering(rules(), journalFile),
     token: vendor.secret,
     limits,
     ...(hasFaults ? { faultOf } : {}),

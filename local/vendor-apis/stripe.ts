@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { exactSums } from './exact-sums.ts';
+import { namesOf } from './names.ts';
 import type { VendorAnswer, VendorRequest, VendorRules } from './vendor-api.ts';
 
 interface Line {
@@ -8,6 +8,13 @@ interface Line {
   quantity: string;
   amount: number | undefined;
   metadata: Record<string, string>;
+}
+
+/** An item that waits for the customer's next invoice. */
+interface Item extends Line {
+  object: 'invoiceitem';
+  customer: string;
+  created: number;
 }
 
 interface Invoice {
@@ -34,18 +41,24 @@ const KEY_LIFETIME = 24 * 3600 * 1000;
 
 /** Stripe's invoices as their documentation says they behave (https://docs.stripe.com/api/invoices). */
 export function stripeRules(account: StripeAccount = {}): VendorRules {
+  const newName = namesOf('stripe');
   const invoices: Invoice[] = [];
+  const items: Item[] = [];
   const keys = new Map<string, { request: string; answer: VendorAnswer; at: number }>();
 
   const invoiceOf = (id: string | undefined): Invoice | undefined => invoices.find((invoice) => invoice.id === id);
 
+  const noCustomer = (customer: string): VendorAnswer | undefined =>
+    !customer.startsWith('cus_') || account.deletedCustomers?.includes(customer)
+      ? invalid('resource_missing', 'customer', `No such customer: '${customer}'`)
+      : undefined;
+
   const create = (form: Form, now: number): VendorAnswer => {
     const customer = form.get('customer') ?? '';
-    if (!customer.startsWith('cus_') || account.deletedCustomers?.includes(customer)) {
-      return invalid('resource_missing', 'customer', `No such customer: '${customer}'`);
-    }
+    const refused = noCustomer(customer);
+    if (refused) return refused;
     const invoice: Invoice = {
-      id: `in_${randomUUID().replaceAll('-', '')}`,
+      id: `in_${newName().replaceAll('-', '')}`,
       object: 'invoice',
       customer,
       currency: form.get('currency') ?? 'eur',
@@ -58,38 +71,58 @@ export function stripeRules(account: StripeAccount = {}): VendorRules {
     return shown(invoice);
   };
 
+  /** One line as it is given under a prefix; undefined when nothing is, an answer when it cannot be used. */
+  const lineOf = (
+    form: Form,
+    at: (name: string) => string,
+    invoiceCurrency: string,
+  ): Line | VendorAnswer | undefined => {
+    const price = form.get(at('pricing][price'));
+    const quantity = form.get(at('quantity_decimal'));
+    const amount = form.get(at('amount'));
+    if (price === undefined && amount === undefined) return undefined;
+    const currency = account.priceCurrencies?.[price ?? ''] ?? invoiceCurrency;
+    if (currency !== invoiceCurrency) {
+      const message = `The price is in ${currency} and the invoice in ${invoiceCurrency}.`;
+      return invalid(undefined, at('pricing][price'), message);
+    }
+    if (quantity !== undefined && !/^\d+(\.\d{1,12})?$/.test(quantity)) {
+      return invalid('parameter_invalid', at('quantity_decimal'), 'Must be a non-negative decimal.');
+    }
+    const metadata = form.object(at('metadata'));
+    return {
+      id: `il_${newName().replaceAll('-', '')}`,
+      price,
+      quantity: quantity ?? metadata.halfmonth_quantity ?? '0',
+      amount: amount === undefined ? undefined : Number(amount),
+      metadata,
+    };
+  };
+
   const addLines = (invoice: Invoice, form: Form): VendorAnswer => {
     if (invoice.status !== 'draft') return invalid('invoice_not_editable', undefined, 'This invoice is not a draft.');
     const added: Line[] = [];
     for (let position = 0; ; position++) {
-      const at = `lines[${position}]`;
-      const price = form.get(`${at}[pricing][price]`);
-      const quantity = form.get(`${at}[quantity_decimal]`);
-      const amount = form.get(`${at}[amount]`);
-      if (price === undefined && amount === undefined) break;
-      const currency = account.priceCurrencies?.[price ?? ''] ?? invoice.currency;
-      if (currency !== invoice.currency) {
-        return invalid(
-          undefined,
-          `${at}[pricing][price]`,
-          `The price is in ${currency} and the invoice in ${invoice.currency}.`,
-        );
-      }
-      if (quantity !== undefined && !/^\d+(\.\d{1,12})?$/.test(quantity)) {
-        return invalid('parameter_invalid', `${at}[quantity_decimal]`, 'Must be a non-negative decimal.');
-      }
-      const metadata = form.object(`${at}[metadata]`);
-      added.push({
-        id: `il_${randomUUID().replaceAll('-', '')}`,
-        price,
-        quantity: quantity ?? metadata.halfmonth_quantity ?? '0',
-        amount: amount === undefined ? undefined : Number(amount),
-        metadata,
-      });
+      const line = lineOf(form, (name) => `lines[${position}][${name}]`, invoice.currency);
+      if (line === undefined) break;
+      if ('status' in line) return line;
+      added.push(line);
     }
     if (added.length === 0) return invalid('parameter_missing', 'lines', 'Missing required param: lines.');
     invoice.lines.push(...added);
     return shown(invoice);
+  };
+
+  const createItem = (form: Form, now: number): VendorAnswer => {
+    const customer = form.get('customer') ?? '';
+    const refused = noCustomer(customer);
+    if (refused) return refused;
+    const line = lineOf(form, (name) => (name.includes('][') ? name.replace('][', '[').concat(']') : name), 'eur');
+    if (line === undefined) return invalid('parameter_missing', 'amount', 'Missing required param: amount.');
+    if ('status' in line) return line;
+    const item: Item = { ...line, object: 'invoiceitem', customer, created: Math.floor(now / 1000) };
+    items.push(item);
+    return ok(item);
   };
 
   const execute = ({ method, path, query, text }: VendorRequest, now: number): VendorAnswer => {
@@ -109,6 +142,12 @@ export function stripeRules(account: StripeAccount = {}): VendorRules {
       const hasMore = found.length > next;
       return ok({ object: 'search_result', data, has_more: hasMore, next_page: hasMore ? String(next) : null });
     }
+    if (method === 'GET' && path === '/v1/invoiceitems') {
+      const [since, customer] = [Number(query.get('created[gte]') ?? 0), query.get('customer')];
+      const found = items.filter((item) => item.created >= since && (customer ?? item.customer) === item.customer);
+      return page(found.reverse(), query);
+    }
+    if (method === 'POST' && path === '/v1/invoiceitems') return createItem(formOf(text), now);
     if (method === 'POST' && path === '/v1/invoices') return create(formOf(text), now);
     const [, id, action] = /^\/v1\/invoices\/([^/]+)(?:\/(\w+))?$/.exec(path) ?? [];
     const invoice = invoiceOf(id);
@@ -142,10 +181,13 @@ export function stripeRules(account: StripeAccount = {}): VendorRules {
   };
 
   const finished = () => invoices.filter(({ status }) => status === 'open');
-  const sums = (of: readonly Invoice[]) =>
+  const sums = (of: readonly Invoice[], waiting: readonly Item[]) =>
     exactSums(
-      of.flatMap(({ lines }) => lines.map((line) => [line.metadata.halfmonth_meter ?? '', line.quantity] as const)),
+      [...of.flatMap(({ lines }) => lines), ...waiting].map(
+        ({ metadata, quantity }) => [metadata.halfmonth_meter ?? '', quantity] as const,
+      ),
     );
+  const isOf = (customer: string) => (each: { customer: string }) => each.customer === customer;
   return {
     answer: (request, now) => underKey(request, now, () => execute(request, now)),
     throttled: () => failure(429, { type: 'invalid_request_error', code: 'rate_limit', message: 'Too many requests.' }),
@@ -154,9 +196,9 @@ export function stripeRules(account: StripeAccount = {}): VendorRules {
     failed: (request, now) =>
       underKey(request, now, () => failure(500, { type: 'api_error', message: 'Something went wrong.' })),
     isAuthorized: ({ headers }, token) => headers.authorization === `Bearer ${token}`,
-    billed: () => sums(finished()),
-    billedTo: (customer) => sums(finished().filter((invoice) => invoice.customer === customer)),
-    packages: () => [...new Set(finished().map(({ metadata }) => metadata.halfmonth_package ?? ''))],
+    billed: () => sums(finished(), items),
+    billedTo: (customer) => sums(finished().filter(isOf(customer)), items.filter(isOf(customer))),
+    packages: () => [...new Set([...finished(), ...items].map(({ metadata }) => metadata.halfmonth_package ?? ''))],
   };
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { negate, normalize } from '../../lib/decimal/decimal.ts';
 import { exactSums } from './exact-sums.ts';
+import { namesOf } from './names.ts';
 import { SIGN_IN_PATH, type VendorAnswer, type VendorRequest, type VendorRules } from './vendor-api.ts';
 
 interface XeroDocument {
@@ -27,6 +28,7 @@ const KEY_LIFETIME = 60_000;
  * (https://developer.xero.com/documentation/api/accounting/invoices).
  */
 export function xeroRules(archivedContacts: readonly string[] = []): VendorRules {
+  const newName = namesOf('xero');
   const documents: Kept[] = [];
   const keys = new Map<string, { text: string; answer: VendorAnswer; at: number }>();
   const tokens = new Map<string, { secret: string; until: number }>();
@@ -55,7 +57,7 @@ export function xeroRules(archivedContacts: readonly string[] = []): VendorRules
       ),
     ];
     if (faults.length > 0) return invalid(...faults);
-    const made = { ...document, [isCredit ? 'CreditNoteID' : 'InvoiceID']: randomUUID() };
+    const made = { ...document, [isCredit ? 'CreditNoteID' : 'InvoiceID']: newName() };
     documents.push({ number, isCredit, document: made });
     return { status: 200, body: { [list]: [{ ...made, HasErrors: false }] } };
   };

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { byPackage } from '../../../cli/packages/by-package.ts';
 import { wholeRun } from '../../../lib/sending/selection.ts';
 import { countPackages } from '../../../lib/store/package-reader.ts';
 import type { VendorFault } from '../../../local/vendor-apis/vendor-api.ts';
@@ -154,7 +155,7 @@ describe.each(Object.keys(VENDORS))('the adapter for %s', (name) => {
       return;
     }
     expect(listed).toMatchObject({ kind: 'listed' });
-    const packages = listed.kind === 'listed' ? listed.packages : [];
+    const packages = listed.kind === 'listed' ? byPackage(listed.packages) : [];
     expect(packages.map(({ id, status, revision }) => [id, status, revision]).sort()).toEqual([
       [`${TEST_PERIOD}.acme`, 'processed', 1],
       [`${TEST_PERIOD}.other`, 'processed', 1],

@@ -1,10 +1,10 @@
+import { periodOf } from '../../../periods/periods.ts';
 import type { PackageReport } from '../../invoice-api.ts';
 import type { DocumentReport, Listing } from '../adapter.ts';
 import { formEncoded } from '../form-encoding.ts';
 import { at, listAt, textAt } from '../json-paths.ts';
+import { PAGE_SIZE } from './requests.ts';
 import type { StripeSettings } from './settings.ts';
-
-const PAGE_SIZE = 100;
 
 /** Stripe's words for the state of an invoice (https://docs.stripe.com/invoicing/overview#invoice-statuses). */
 const STATUS = {
@@ -29,17 +29,55 @@ export function listedInvoices(periodId: string, cursor: string | undefined, set
   };
 }
 
+/**
+ * The items of a period. Stripe searches no items by metadata, so all are listed that were made since the period began,
+ * those of others among them.
+ */
+export function listedItems(periodId: string, cursor: string | undefined): Listing {
+  const since = Math.floor(Date.parse(`${periodOf(periodId).from}T00:00:00Z`) / 1000);
+  const query = formEncoded({ created: { gte: since }, limit: PAGE_SIZE, starting_after: cursor });
+  return {
+    request: { method: 'GET', path: `/v1/invoiceitems?${query}` },
+    reports({ json }) {
+      if (!Array.isArray(at(json, 'data'))) return undefined;
+      const items = listAt(json, 'data');
+      const packages = items.flatMap((item) => {
+        if (textAt(item, 'metadata', 'halfmonth_period') !== periodId) return [];
+        const [document, count] = [
+          textAt(item, 'metadata', 'halfmonth_meter'),
+          textAt(item, 'metadata', 'halfmonth_items'),
+        ];
+        const named = namedIn(item);
+        return named && document
+          ? [{ ...named, status: 'processed' as const, document, documents: Number(count) }]
+          : [];
+      });
+      const last = textAt(items.at(-1), 'id');
+      return { packages, ...(at(json, 'has_more') === true && last !== undefined ? { nextCursor: last } : {}) };
+    },
+  };
+}
+
 function reportOf(invoice: unknown, { finalize }: StripeSettings): DocumentReport | undefined {
-  const id = textAt(invoice, 'metadata', 'halfmonth_package');
+  const named = namedIn(invoice);
   const status = textAt(invoice, 'status');
-  if (id === undefined || status === undefined || !isKnown(status)) return undefined;
-  const contentHash = textAt(invoice, 'metadata', 'halfmonth_content');
-  const [name, since] = [textAt(invoice, 'id'), textAt(invoice, 'metadata', 'halfmonth_since')];
+  if (named === undefined || status === undefined || !isKnown(status)) return undefined;
+  // Where drafts are left to a person, a draft is all that was wanted.
+  return { ...named, status: status === 'draft' && !finalize ? 'processed' : STATUS[status] };
+}
+
+/** What our names in the metadata of an object say of it; undefined for one of others. */
+function namedIn(object: unknown): Omit<DocumentReport, 'status'> | undefined {
+  const [id, since, contentHash, name] = [
+    textAt(object, 'metadata', 'halfmonth_package'),
+    textAt(object, 'metadata', 'halfmonth_since'),
+    textAt(object, 'metadata', 'halfmonth_content'),
+    textAt(object, 'id'),
+  ];
+  if (id === undefined) return undefined;
   return {
     id,
-    // Where drafts are left to a person, a draft is all that was wanted.
-    status: status === 'draft' && !finalize ? 'processed' : STATUS[status],
-    revision: Number(textAt(invoice, 'metadata', 'halfmonth_revision') ?? 1),
+    revision: Number(textAt(object, 'metadata', 'halfmonth_revision') ?? 1),
     ...(contentHash === undefined ? {} : { contentHash }),
     ...(name === undefined ? {} : { name }),
     ...(since === undefined ? {} : { since: Number(since) }),

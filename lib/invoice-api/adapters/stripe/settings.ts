@@ -12,6 +12,11 @@ const meter = z.strictObject({
 
 /** What a stage says about its Stripe account. */
 export const stripeSettings = z.strictObject({
+  /**
+   * What a package becomes: an invoice of its own, or items that wait for the customer's next invoice, such as the one
+   * of a subscription. `finalize`, `autoAdvance` and `daysUntilDue` are about invoices of their own.
+   */
+  becomes: z._default(z.enum(['invoice', 'pending-items']), 'invoice'),
   /** Three letters; every price must be in it. */
   currency: z.string().check(z.regex(/^[a-z]{3}$/, 'must be a currency in small letters, such as eur')),
   /** Whether an invoice is finalized when its lines are on it, or left as a draft for a person. */

@@ -1,7 +1,8 @@
 import { defineAdapter, type InvoiceApiAdapter } from '../adapter.ts';
 import { linesBeyondCredit } from './invoice-lines.ts';
-import { listedInvoices } from './listing.ts';
-import { stripeSettings } from './settings.ts';
+import { listedInvoices, listedItems } from './listing.ts';
+import { nextItem } from './pending-items.ts';
+import { type StripeSettings, stripeSettings } from './settings.ts';
 import { nextStep } from './steps.ts';
 
 /** The version that the types are of (`ApiVersion` in the package `stripe` 23.1). */
@@ -19,7 +20,7 @@ export default defineAdapter({
   settings: stripeSettings,
   create: (chosen): InvoiceApiAdapter => ({
     facts: {
-      requestsPerSubmission: chosen.finalize ? 3 : 2,
+      requestsPerSubmission: requestsOf(chosen),
       idsPerRead: 100,
       namesSubmission: true,
       // https://docs.stripe.com/api/idempotent_requests: removed once they are at least 24 hours old.
@@ -31,7 +32,13 @@ export default defineAdapter({
     headers: { 'stripe-version': STRIPE_VERSION },
     meters: new Set(Object.keys(chosen.meters)),
     obstacle: (lines) => linesBeyondCredit(lines, chosen),
-    step: (submission) => nextStep(submission, chosen),
-    list: (periodId, cursor) => listedInvoices(periodId, cursor, chosen),
+    step: (submission) => (chosen.becomes === 'invoice' ? nextStep : nextItem)(submission, chosen),
+    list: (periodId, cursor) =>
+      chosen.becomes === 'invoice' ? listedInvoices(periodId, cursor, chosen) : listedItems(periodId, cursor),
   }),
 });
+
+function requestsOf({ becomes, finalize, meters }: StripeSettings): number {
+  if (becomes === 'pending-items') return Math.max(1, Object.keys(meters).length);
+  return finalize ? 3 : 2;
+}
