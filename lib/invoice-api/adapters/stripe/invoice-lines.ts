@@ -47,8 +47,8 @@ export function linesBeyondCredit(lines: readonly PackageLine[], { meters }: Str
 }
 
 /**
- * In the currency's smallest unit, half away from zero as Stripe rounds a line
- * (https://docs.stripe.com/billing/subscriptions/decimal-amounts).
+ * In the currency's smallest unit, half away from zero: Stripe rounds 1.5 to 2
+ * (https://docs.stripe.com/billing/subscriptions/decimal-amounts), and does not say how it rounds below zero.
  */
 function creditOf(quantity: string, unitAmount: string): number {
   return Number(new Big(quantity).times(unitAmount).round(0, Big.roundHalfUp).toFixed());

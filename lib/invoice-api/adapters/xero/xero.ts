@@ -27,10 +27,10 @@ export default defineAdapter({
       // The number is unique for ever, and is what we rely on; how long Xero keeps a key is not published in its
       // description.
       keyRetentionMilliseconds: Number.POSITIVE_INFINITY,
-      // Prices with `unitdp=4` have four, and a line's quantity is kept with as many.
+      // https://github.com/XeroAPI/Xero-OpenAPI/pull/260: a quantity is kept up to the fourth.
       quantityDecimals: 4,
     },
-    // https://developer.xero.com/documentation/guides/oauth2/custom-connections: tokens live for 30 minutes.
+    // https://developer.xero.com/faq/custom-integration: tokens live for 30 minutes.
     authentication: {
       kind: 'client-credentials',
       tokenUrl: 'https://identity.xero.com/connect/token',
