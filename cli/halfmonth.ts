@@ -1,5 +1,6 @@
 import { buildProgram } from './program.ts';
 import { EXIT } from './terminal/exit-codes.ts';
+import { wantsJson } from './terminal/form.ts';
 import { reportFailure } from './terminal/report-failure.ts';
 
 // The reader of our output may stop early, as `head` does; that is no failure.
@@ -11,5 +12,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await buildProgram().parseAsync();
 } catch (error) {
-  process.exitCode = reportFailure(error, process.argv.includes('--json'));
+  process.exitCode = reportFailure(error, wantsJson(process.argv));
 }

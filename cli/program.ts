@@ -3,6 +3,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CommonOptions } from './connection/common-options.ts';
 import { Context } from './connection/context.ts';
 import type { ExitCode } from './terminal/exit-codes.ts';
+import { FORMS, formOf } from './terminal/form.ts';
+import { Output, type OutputForm } from './terminal/output.ts';
 
 /** What a command's module exports. It is loaded when the command is called, so that help costs no SDK. */
 export interface CommandModule {
@@ -18,7 +20,8 @@ const WITHOUT_PERIOD: Record<string, string> = {
 
 const EPILOGUE = `
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 found a problem.
-Every command but completion takes --json, --local, --stage, --region and --profile. More: docs/operating.md`;
+Every command but completion takes --json, --output, --local, --stage, --region and --profile; lists take --columns and
+--sort too. More: docs/operating.md`;
 
 /** All commands with their options. Nothing is loaded for them but this file and commander. */
 export function buildProgram(): Command {
@@ -72,11 +75,11 @@ export function buildProgram(): Command {
     'halfmonth status 2026-11-H1 --json',
   ]).action(lazily(() => import('./commands/status.ts')));
 
-  command(program, 'periods', 'The half months of the last year, and what is open in each', [
+  listing(program, 'periods', 'The half months of the last year, and what is open in each', [
     'halfmonth periods',
-  ]).action(lazily(() => import('./commands/periods.ts')));
+  ]).action(lazily(() => import('./commands/periods.ts'), FORMS.list));
 
-  command(program, 'packages [PERIOD]', 'List packages', ['halfmonth packages 2026-11-H1 --status parked,rejected'])
+  listing(program, 'packages [PERIOD]', 'List packages', ['halfmonth packages 2026-11-H1 --status parked,rejected'])
     .option(
       '--status <states>',
       'only these, with commas between: ready, sending, submitted, processed, rejected, parked',
@@ -84,7 +87,7 @@ export function buildProgram(): Command {
     .addOption(new Option('--state <states>', 'the same as --status').hideHelp())
     .option('--client <id>', 'only this client')
     .option('--limit <packages>', 'at most so many', positive, 1_000)
-    .action(lazily(() => import('./commands/packages.ts')));
+    .action(lazily(() => import('./commands/packages.ts'), FORMS.list));
 
   command(program, 'package <ID>', 'One package whole, with its last attempts and every decision', [
     'halfmonth package 2026-11-H1.acme',
@@ -94,26 +97,26 @@ export function buildProgram(): Command {
     'halfmonth explain acme 2026-11-H1',
   ]).action(lazily(() => import('./commands/explain.ts')));
 
-  command(program, 'usage <CLIENT>', 'Usage per day and meter, today included', [
+  listing(program, 'usage <CLIENT>', 'Usage per day and meter, today included', [
     'halfmonth usage acme --from 2026-11-01 --to 2026-11-15',
   ])
     .option('--from <day>', 'the first day (default: the first of this half month)')
     .option('--to <day>', 'the last day (default: today)')
-    .action(lazily(() => import('./commands/usage.ts')));
+    .action(lazily(() => import('./commands/usage.ts'), FORMS.list));
 
-  command(program, 'variance [PERIOD]', 'Clients and meters whose usage is unlike their own before', [
+  listing(program, 'variance [PERIOD]', 'Clients and meters whose usage is unlike their own before', [
     'halfmonth variance 2026-11-H1',
   ])
     .option('--periods <number>', 'compare with so many closed periods, at most 24', positive, 6)
-    .action(lazily(() => import('./commands/variance.ts')));
+    .action(lazily(() => import('./commands/variance.ts'), FORMS.list));
 
-  command(program, 'late [PERIOD]', 'The ledger of late usage, and which of it is billed', [
+  listing(program, 'late [PERIOD]', 'The ledger of late usage, and which of it is billed', [
     'halfmonth late 2026-11-H1',
   ])
     .option('--open', 'only what no package holds yet')
-    .action(lazily(() => import('./commands/late.ts')));
+    .action(lazily(() => import('./commands/late.ts'), FORMS.list));
 
-  command(program, 'rejected', 'Events that could not count, with the reason', [
+  listing(program, 'rejected', 'Events that could not count, with the reason', [
     'halfmonth rejected',
     'halfmonth rejected --reason INVALID_QUANTITY --replay',
     'halfmonth rejected --reason TOO_OLD --discard',
@@ -123,11 +126,11 @@ export function buildProgram(): Command {
     .option('--discard', 'remove them for good, when corrected events were sent or they are not to count')
     .option('--limit <messages>', 'look at no more than so many', positive, 1_000)
     .addOption(yes())
-    .action(lazily(() => import('./commands/rejected.ts')));
+    .action(lazily(() => import('./commands/rejected.ts'), FORMS.list));
 
-  const parked = command(program, 'parked [PERIOD]', 'Packages that wait for a person', [
+  const parked = listing(program, 'parked [PERIOD]', 'Packages that wait for a person', [
     'halfmonth parked 2026-11-H1',
-  ]).action(lazily(() => import('./commands/parked.ts')));
+  ]).action(lazily(() => import('./commands/parked.ts'), FORMS.list));
   command(parked, 'release [ID...]', 'Send parked or rejected packages again', [
     'halfmonth parked release 2026-11-H1.acme --reason "API mended, ticket 4711"',
     'halfmonth parked release --rejected 2026-11-H1 --new-key --reason "customers are registered now"',
@@ -147,9 +150,9 @@ export function buildProgram(): Command {
     .addOption(yes())
     .action(lazily(() => import('./commands/parked-give-up.ts')));
 
-  command(program, 'executions', 'The executions of the state machine', ['halfmonth executions --limit 5'])
+  listing(program, 'executions', 'The executions of the state machine', ['halfmonth executions --limit 5'])
     .option('--limit <executions>', 'at most so many', positive, 20)
-    .action(lazily(() => import('./commands/executions.ts')));
+    .action(lazily(() => import('./commands/executions.ts'), FORMS.list));
   command(program, 'execution <EXECUTION>', "One execution's history in plain words", [
     'halfmonth execution 2026-11-H1-20261116T060000123Z',
   ]).action(lazily(() => import('./commands/execution.ts')));
@@ -197,9 +200,9 @@ export function buildProgram(): Command {
     .option('--save-key <file>', 'write the public key of this stage to a file, to give to those who verify')
     .action(lazily(() => import('./commands/certificate.ts')));
 
-  const clients = command(program, 'clients', 'Who the clients are at the invoice API, for stages with an adapter', [
+  const clients = listing(program, 'clients', 'Who the clients are at the invoice API, for stages with an adapter', [
     'halfmonth clients',
-  ]).action(lazily(() => import('./commands/clients.ts')));
+  ]).action(lazily(() => import('./commands/clients.ts'), FORMS.list));
   command(clients, 'import <FILE>', 'Say it from a CSV file with the columns clientId and customer', [
     'halfmonth clients import clients.csv --stage prod',
   ]).action(lazily(() => import('./commands/clients-import.ts')));
@@ -207,17 +210,17 @@ export function buildProgram(): Command {
     .requiredOption('--customer <name>', "the client's name or id there")
     .action(lazily(() => import('./commands/clients-set.ts')));
 
-  command(program, 'reconcile <PERIOD>', 'Hold our books against all that the API holds for a period', [
+  listing(program, 'reconcile <PERIOD>', 'Hold our books against all that the API holds for a period', [
     'halfmonth reconcile 2026-11-H1',
-  ]).action(lazily(() => import('./commands/reconcile.ts')));
+  ]).action(lazily(() => import('./commands/reconcile.ts'), FORMS.list));
 
   command(program, 'export <PERIOD>', 'Days or packages for a spreadsheet', [
-    'halfmonth export 2026-11-H1 --format csv > november-1.csv',
+    'halfmonth export 2026-11-H1 > november-1.csv',
+    'halfmonth export 2026-11-H1 --of packages --output jsonl --file november-1.jsonl',
   ])
-    .addOption(new Option('--format <format>', 'the form').choices(['csv', 'jsonl']).default('csv'))
     .addOption(new Option('--of <what>', 'what').choices(['days', 'packages']).default('days'))
-    .option('--output <file>', 'into this file (default: standard output)')
-    .action(lazily(() => import('./commands/export.ts')));
+    .option('--file <file>', 'into this file (default: standard output)')
+    .action(lazily(() => import('./commands/export.ts'), FORMS.file));
 
   command(program, 'doctor', 'Look whether all is in order, without sending anything', [
     'halfmonth doctor --stage prod',
@@ -269,7 +272,8 @@ function command(parent: Command, form: string, description: string, examples: s
 /** The options that every command takes. */
 function withCommonOptions(command: Command): Command {
   return command
-    .option('--json', 'one JSON object on standard output')
+    .option('--json', 'one JSON object on standard output: the same as --output json')
+    .option('--output <form>', 'table, json, or csv where it is a list')
     .option('--local', 'the local cloud that runs on this machine (the default when it does)')
     .option('--stage <stage>', 'a stage on AWS, found by its stack halfmonth-STAGE (default: HALFMONTH_STAGE)')
     .option('--region <region>', 'the AWS region of the stage')
@@ -289,22 +293,34 @@ function meaningOf(form: string): string {
   return meanings.length > 0 ? `\n\n${meanings.join('\n')}` : '';
 }
 
+/** A command whose answer is a list. */
+function listing(parent: Command, form: string, description: string, examples: string[]): Command {
+  return command(parent, form, description, examples)
+    .option('--columns <names>', 'only these columns of the table, in this order, with commas between', separated)
+    .option('--sort <column>', 'by this column; with - before it the greatest first, as in --sort=-quantity');
+}
+
 /** Loads a command when it is called, and hands it its context, arguments and options. */
-function lazily(load: () => Promise<CommandModule>) {
+function lazily(load: () => Promise<CommandModule>, forms: readonly OutputForm[] = FORMS.words) {
   return async (...given: unknown[]): Promise<void> => {
     // Commander calls an action with the arguments, the options, and the command.
     const called = given.pop() as Command;
     given.pop();
     const options = called.optsWithGlobals<CommonOptions>();
+    const { form, wish } = formOf(options, forms);
     const { run } = await load();
     // Each command declares the arguments and options that it is given above.
-    const exitCode = await run(new Context(options), ...([...given, options] as never[]));
+    const exitCode = await run(new Context(options, new Output(form, wish)), ...([...given, options] as never[]));
     if (exitCode) process.exitCode = exitCode;
   };
 }
 
 function yes(): Option {
   return new Option('-y, --yes', 'do it without asking');
+}
+
+function separated(value: string): string[] {
+  return value.split(',');
 }
 
 function collect(value: string, before: string[] = []): string[] {

@@ -17,7 +17,7 @@ class KeptOutput extends Output {
   readonly lines: string[] = [];
 
   constructor() {
-    super(false);
+    super();
   }
 
   override line(text = ''): void {

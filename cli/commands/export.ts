@@ -5,14 +5,14 @@ import type { PackageDocument } from '../../lib/packages/document.ts';
 import { type Period, periodOf } from '../../lib/periods/periods.ts';
 import { readBooks } from '../../lib/store/client-reader.ts';
 import { BUCKETS } from '../../lib/store/keys.ts';
-import { visibleJson, visibleText } from '../../lib/text/visible-text.ts';
+import { visibleJson } from '../../lib/text/visible-text.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import type { Context } from '../connection/context.ts';
+import { csvLine } from '../terminal/csv.ts';
 
 interface ExportOptions {
-  format: 'csv' | 'jsonl';
   of: 'days' | 'packages';
-  output?: string;
+  file?: string;
 }
 
 type Row = Record<string, string | number>;
@@ -41,21 +41,22 @@ export async function run(context: Context, given: string, options: ExportOption
   const period = periodOf(given);
   const cloud = await context.cloud();
   // With --json, standard output holds one object: rows need a file.
-  const isFile = options.output !== undefined;
-  const sink = options.output === undefined ? process.stdout : createWriteStream(options.output);
+  const isFile = options.file !== undefined;
+  const sink = options.file === undefined ? process.stdout : createWriteStream(options.file);
   const columns = COLUMNS[options.of];
   let rows = 0;
-  if (options.format === 'csv' && !isSilent(context, isFile)) await write(sink, `${columns.join(',')}\r\n`);
+  const isCsv = context.output.form !== 'jsonl';
+  if (isCsv && !isSilent(context, isFile)) await write(sink, csvLine(columns));
   const collected: Row[] = [];
   for await (const row of options.of === 'days' ? daysOf(cloud, period) : packagesOf(cloud, period)) {
     rows += 1;
     if (isSilent(context, isFile)) collected.push(row);
-    else await write(sink, options.format === 'csv' ? csvLine(columns, row) : `${visibleJson(row)}\n`);
+    else await write(sink, isCsv ? csvLine(columns.map((column) => row[column])) : `${visibleJson(row)}\n`);
   }
   if (isFile) {
     sink.end();
     await once(sink, 'finish');
-    context.output.note(`${rows} rows in ${options.output}.`);
+    context.output.note(`${rows} rows in ${options.file}.`);
   }
   context.output.result({
     command: 'export',
@@ -63,7 +64,7 @@ export async function run(context: Context, given: string, options: ExportOption
     period: period.id,
     of: options.of,
     rows,
-    ...(isFile ? { file: options.output } : { values: collected }),
+    ...(isFile ? { file: options.file } : { values: collected }),
   });
 }
 
@@ -109,20 +110,6 @@ async function* packagesOf(cloud: Cloud, period: Period): AsyncGenerator<Row> {
       }
     }
   }
-}
-
-/** What spreadsheets begin a formula with, also in full width, and after what they skip. */
-const FORMULA = /^\s*[=+\-@＝＋－＠]|^[\t\r\n]/;
-
-/** RFC 4180; a text that a spreadsheet would take for a formula gets an apostrophe before it. */
-function csvLine(columns: readonly string[], row: Row): string {
-  const cells = columns.map((column) => {
-    const value = row[column] ?? '';
-    const plain = typeof value === 'string' ? visibleText(value) : String(value);
-    const text = typeof value === 'string' && column !== 'quantity' && FORMULA.test(plain) ? `'${plain}` : plain;
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  });
-  return `${cells.join(',')}\r\n`;
 }
 
 async function write(sink: Writable, text: string): Promise<void> {

@@ -69,14 +69,14 @@ export async function run(context: Context, given: string | undefined, options: 
       { heading: 'state' },
       { heading: 'revision', align: 'right' },
       { heading: 'attempts', align: 'right' },
-      { heading: 'reason' },
+      { heading: 'reason', isProse: true },
     ],
     packages.map((each) => [
       each.packageId,
       each.state,
       String(each.revision),
       String(each.attemptCount),
-      (each.reason ?? '').slice(0, 80),
+      each.reason ?? '',
     ]),
   );
   context.output.line(

@@ -43,7 +43,7 @@ export async function run(context: Context, given: string): Promise<ExitCode> {
     isRunning,
   });
   output.table(
-    [{ heading: 'package' }, { heading: 'what' }, { heading: 'ours' }, { heading: 'theirs' }],
+    [{ heading: 'package' }, { heading: 'what', isProse: true }, { heading: 'ours' }, { heading: 'theirs' }],
     differences.map((each) => [each.packageId, MEANING[each.kind], each.ours, each.theirs]),
   );
   if (isRunning) {

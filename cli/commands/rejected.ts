@@ -126,7 +126,7 @@ function show({ output }: Context, taken: TakenMessages, wanted: readonly Reject
       { heading: 'client' },
       { heading: 'meter' },
       { heading: 'quantity', align: 'right' },
-      { heading: 'what' },
+      { heading: 'what', isProse: true },
       { heading: 'event' },
     ],
     wanted.slice(0, isLive ? SHOWN : wanted.length).map((entry) => {

@@ -10,7 +10,7 @@ export class Context {
   readonly options: CommonOptions;
   #cloud: Promise<Cloud> | undefined;
 
-  constructor(options: CommonOptions, output = new Output(options.json === true)) {
+  constructor(options: CommonOptions, output = new Output()) {
     this.options = options;
     this.output = output;
   }

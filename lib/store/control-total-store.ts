@@ -3,6 +3,7 @@ import {
   type AttributeValue,
   ConditionalCheckFailedException,
   type DynamoDBClient,
+  QueryCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { PeriodId } from '../periods/periods.ts';
@@ -63,6 +64,21 @@ export class ControlTotalStore implements ControlTotals {
       if (numberOf(error.Item ?? {}, 'sequence', 0) < sequence) throw error;
     }
   }
+}
+
+/** Whether ingestion has kept a control total of a period: then something was counted in it. One read. */
+export async function hasControlTotal({ client, runs }: TablesWith<'runs'>, period: PeriodId): Promise<boolean> {
+  const { pk, sk } = periodKey(period, controlTotalPrefix());
+  const { Count = 0 } = await client.send(
+    new QueryCommand({
+      TableName: runs,
+      KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+      ExpressionAttributeValues: { ':pk': { S: pk }, ':from': { S: sk }, ':to': { S: sk + AFTER_EVERYTHING } },
+      Select: 'COUNT',
+      Limit: 1,
+    }),
+  );
+  return Count > 0;
 }
 
 /** The control total of a period as it is now: what all instances together say, dead ones included. */

@@ -6,6 +6,7 @@ import {
   type DynamoDBDocumentClient,
   GetCommand,
   PutCommand,
+  paginateQuery,
   QueryCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
@@ -166,6 +167,30 @@ export class RunStore {
       // Written by updateRunRecord alone.
       return item as RunRecord;
     });
+  }
+
+  /** A period's state and all its runs, the latest first, in one read. @throws UnknownVersion */
+  async loadPeriod(periodId: PeriodId): Promise<{ state: PeriodState | undefined; runs: RunRecord[] }> {
+    const state = periodKey(periodId, 'state');
+    const { sk: run } = periodKey(periodId, 'run', '');
+    const query = {
+      TableName: this.#table,
+      // Between the first run and the state there is nothing else.
+      KeyConditionExpression: 'pk = :pk AND sk BETWEEN :run AND :state',
+      ExpressionAttributeValues: { ':pk': state.pk, ':run': run, ':state': state.sk },
+      ScanIndexForward: false,
+      ConsistentRead: true,
+    };
+    const found: { state: PeriodState | undefined; runs: RunRecord[] } = { state: undefined, runs: [] };
+    for await (const { Items = [] } of paginateQuery({ client: this.#documents }, query)) {
+      for (const item of Items) {
+        assertKnownVersion(`The item ${item.pk} ${item.sk} of the runs table`, item.schemaVersion);
+        // Written by markClosed, markFinished and updateRunRecord alone.
+        if (item.sk === state.sk) found.state = item as PeriodState;
+        else found.runs.push(item as RunRecord);
+      }
+    }
+    return found;
   }
 
   /** Keeps the chunks of a run, numbered from 1. */

@@ -278,7 +278,7 @@ describe('after the run', () => {
 
   test('export writes days and packages for a spreadsheet', async () => {
     const csv = await world.halfmonth(['export', id]);
-    const packages = await world.halfmonth(['export', id, '--of', 'packages', '--format', 'jsonl']);
+    const packages = await world.halfmonth(['export', id, '--of', 'packages', '--output', 'jsonl']);
 
     expect(csv.stdout.split('\r\n')[0]).toBe('period,client,day,meter,quantity,events');
     expect(csv.stdout).toContain(`${id},globex,${world.period.from},storage,0.123456789012,1\r\n`);

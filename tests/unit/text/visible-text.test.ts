@@ -51,13 +51,13 @@ function written(say: () => void): string {
 }
 
 describe('nothing that a command says steers a terminal', () => {
-  const output = new Output(false);
+  const output = new Output();
   test.each<[string, () => void]>([
     ['a line', () => output.line(`reason: ${HOSTILE}`)],
     ['a styled line', () => output.line(output.style('red', HOSTILE))],
     ['a table', () => output.table([{ heading: 'client' }], [[HOSTILE], ['two\nlines']])],
     ['a remark', () => output.note(HOSTILE)],
-    ['JSON', () => new Output(true).result({ reason: HOSTILE })],
+    ['JSON', () => new Output('json').result({ reason: HOSTILE })],
     ['a failure', () => reportFailure(new Error(HOSTILE), false)],
     ['a failure in JSON', () => reportFailure(new Error(HOSTILE), true)],
   ])('%s', (_, say) => {
