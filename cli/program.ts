@@ -97,8 +97,9 @@ export function buildProgram(): Command {
     'halfmonth explain acme 2026-11-H1',
   ]).action(lazily(() => import('./commands/explain.ts')));
 
-  listing(program, 'usage <CLIENT>', 'Usage per day and meter, today included', [
+  listing(program, 'usage [CLIENT]', 'Usage per day and meter, today included; of all clients together without one', [
     'halfmonth usage acme --from 2026-11-01 --to 2026-11-15',
+    'halfmonth usage --output csv > november.csv',
   ])
     .option('--from <day>', 'the first day (default: the first of this half month)')
     .option('--to <day>', 'the last day (default: today)')
@@ -200,9 +201,17 @@ export function buildProgram(): Command {
     .option('--save-key <file>', 'write the public key of this stage to a file, to give to those who verify')
     .action(lazily(() => import('./commands/certificate.ts')));
 
-  const clients = listing(program, 'clients', 'Who the clients are at the invoice API, for stages with an adapter', [
-    'halfmonth clients',
-  ]).action(lazily(() => import('./commands/clients.ts'), FORMS.list));
+  const clients = listing(
+    program,
+    'clients [PERIOD]',
+    'The clients of a period: usage, packages, who they are at the API',
+    ['halfmonth clients 2026-11-H1 --sort=-events --columns client,events,packages'],
+  )
+    .option('--limit <clients>', 'at most so many', positive, 1_000)
+    .action(lazily(() => import('./commands/clients.ts'), FORMS.list));
+  listing(clients, 'customers', 'Who all clients are at the invoice API, for stages with an adapter', [
+    'halfmonth clients customers --stage prod',
+  ]).action(lazily(() => import('./commands/clients-customers.ts'), FORMS.list));
   command(clients, 'import <FILE>', 'Say it from a CSV file with the columns clientId and customer', [
     'halfmonth clients import clients.csv --stage prod',
   ]).action(lazily(() => import('./commands/clients-import.ts')));

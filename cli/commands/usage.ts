@@ -3,10 +3,14 @@ import type { Day } from '../../lib/periods/days.ts';
 import { nextPeriod, type Period, periodIdOfDay, periodOf } from '../../lib/periods/periods.ts';
 import { readUsageSoFar } from '../../lib/store/usage-reader.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
+import { clientsOfPeriod } from '../clients/period-clients.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import type { Context } from '../connection/context.ts';
 import { readClientId } from '../packages/package-id.ts';
 import { WrongUsage } from '../terminal/errors.ts';
+import { plural } from '../terminal/words.ts';
+
+const CLIENTS_BETWEEN_WORDS = 100;
 
 interface UsageDay {
   day: Day;
@@ -14,30 +18,41 @@ interface UsageDay {
   totals: MeterTotals;
 }
 
-/** Shows a client's usage per day and meter, today included. */
+/** Shows usage per day and meter, today included: of one client, or of all together. */
 export async function run(
   context: Context,
-  given: string,
+  given: string | undefined,
   options: { from?: string; to?: string },
 ): Promise<undefined> {
-  const clientId = readClientId(given);
+  const { output } = context;
+  const clientId = given === undefined ? null : readClientId(given);
   const cloud = await context.cloud();
   const today = cloud.calendar.dayOf(Date.now());
   const to = readDay(options.to ?? today);
   const from = readDay(options.from ?? periodOf(periodIdOfDay(to)).from);
   if (from > to) throw new WrongUsage(`--from ${from} is after --to ${to}.`);
-  const days = (await usageOf(cloud, clientId, from, to)).filter(({ day }) => day >= from && day <= to);
+  const { clients, days: all } =
+    clientId === null
+      ? await usageOfAll(cloud, from, to, (read) => {
+          if (output.isLive && read % CLIENTS_BETWEEN_WORDS === 0)
+            void output.live([`${plural(read, 'client')} read.`], '');
+        })
+      : { clients: 1, days: await usageOf(cloud, clientId, from, to) };
+  output.endLive();
+  const days = all.filter(({ day }) => day >= from && day <= to);
   const totals = days.reduce((sums, each) => sums.addAll(each.totals), new MeterSums()).totals();
   const events = days.reduce((sum, each) => sum + each.events, 0);
-  context.output.result({ command: 'usage', target: cloud.target, clientId, from, to, days, totals, events });
-  context.output.table(
+  output.result({ command: 'usage', target: cloud.target, clientId, clients, from, to, days, totals, events });
+  output.table(
     [{ heading: 'day' }, { heading: 'meter' }, { heading: 'quantity', align: 'right' }],
     [
       ...days.flatMap((each) => Object.entries(each.totals).map(([meter, quantity]) => [each.day, meter, quantity])),
-      ...Object.entries(totals).map(([meter, quantity]) => ['total', meter, quantity]),
+      // A sum below the column would be added up with it.
+      ...(output.form === 'csv' ? [] : Object.entries(totals).map(([meter, quantity]) => ['total', meter, quantity])),
     ],
   );
-  context.output.line(`${events} events on ${days.length} days, ${from} to ${to}`);
+  const whose = clientId === null ? ` of ${plural(clients, 'client')}` : '';
+  output.line(`${plural(events, 'event')}${whose} on ${plural(days.length, 'day')}, ${from} to ${to}`);
 }
 
 /** A client's usage by day, whatever periods the days are in. */
@@ -48,6 +63,33 @@ export async function usageOf(cloud: Cloud, clientId: string, from: Day, to: Day
     days.push(...used.days.map(({ day, events, totals }) => ({ day, events, totals })));
   }
   return days;
+}
+
+/** The same of all clients together: reads what each has used in these periods, one client after the other. */
+async function usageOfAll(
+  cloud: Cloud,
+  from: Day,
+  to: Day,
+  onRead: (clients: number) => void,
+): Promise<{ clients: number; days: UsageDay[] }> {
+  const clients = new Set<string>();
+  const days = new Map<Day, { events: number; sums: MeterSums }>();
+  for (const { id } of periodsBetween(from, to)) {
+    for await (const { usage } of clientsOfPeriod(cloud.tables, id)) {
+      for (const { day, events, totals } of usage.days) {
+        if (day < from || day > to) continue;
+        clients.add(usage.clientId);
+        const sum = days.get(day) ?? { events: 0, sums: new MeterSums() };
+        days.set(day, { events: sum.events + events, sums: sum.sums.addAll(totals) });
+      }
+      onRead(clients.size);
+    }
+  }
+  const inOrder = [...days].sort(([one], [other]) => (one < other ? -1 : 1));
+  return {
+    clients: clients.size,
+    days: inOrder.map(([day, { events, sums }]) => ({ day, events, totals: sums.totals() })),
+  };
 }
 
 function periodsBetween(from: Day, to: Day): Period[] {

@@ -51,6 +51,7 @@ beforeAll(async () => {
   await ask('packages', id);
   await ask('package', `${id}.acme`);
   await ask('usage', 'acme', '--from', from, '--to', to);
+  await ask('clients', id);
   await ask('variance', id);
   await ask('certificate', id);
   await ask('certificate --verify', id);

@@ -1,10 +1,12 @@
 import { ExecutionDoesNotExist } from '@aws-sdk/client-sfn';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { run as clients } from '../../../cli/commands/clients.ts';
 import { run as usage } from '../../../cli/commands/usage.ts';
 import type { Cloud } from '../../../cli/connection/cloud.ts';
 import type { Context } from '../../../cli/connection/context.ts';
 import { clientFacts } from '../../../cli/packages/client-facts.ts';
 import { explainClient } from '../../../cli/packages/explain-client.ts';
+import { Output } from '../../../cli/terminal/output.ts';
 import { periodOf } from '../../../lib/periods/periods.ts';
 import { PackagingWorld } from '../../fixtures/packaging.ts';
 import { startTestTables, type TestTables } from '../../fixtures/tables.ts';
@@ -37,18 +39,64 @@ beforeEach(async () => {
     calendar: world.calendar,
     tables,
     stepFunctions: async () => forgetful,
+    adapter: async () => undefined,
   } as unknown as Cloud;
 });
 afterEach(() => tables.stop());
 
-/** The days that `usage` shows, and their sum. */
-async function shownUsage() {
+/** What a command answers in JSON. */
+async function answerOf(command: (context: Context) => Promise<unknown>) {
   const results: Record<string, unknown>[] = [];
-  const output = { result: (value: Record<string, unknown>) => results.push(value), table: () => {}, line: () => {} };
-  const context = { cloud: async () => cloud, output } as unknown as Context;
-  await usage(context, 'ada', { from: '2026-11-01', to: '2026-11-15' });
+  const output = Object.assign(new Output('json'), { result: (value: Record<string, unknown>) => results.push(value) });
+  await command({ cloud: async () => cloud, output } as unknown as Context);
   return results[0];
 }
+
+/** The days that `usage` shows, and their sum. */
+function shownUsage() {
+  return answerOf((context) => usage(context, 'ada', { from: '2026-11-01', to: '2026-11-15' }));
+}
+
+test('usage of all clients together is the sum of what each has used, day by day', async () => {
+  world.now = Date.parse('2026-11-03T12:00:00Z');
+  await world.count({ ...FIRST, quantity: '5' }, { ...SECOND, quantity: '0.25' });
+  await world.close();
+  world.now = Date.parse('2026-11-03T12:00:00Z');
+  await world.count({ ...FIRST, clientId: 'bob', quantity: '1.5' });
+
+  expect(
+    await answerOf((context) => usage(context, undefined, { from: '2026-11-01', to: '2026-11-15' })),
+  ).toMatchObject({
+    clientId: null,
+    clients: 2,
+    days: [
+      { day: '2026-11-03', events: 2, totals: { calls: '6.5' } },
+      { day: '2026-11-05', events: 1, totals: { calls: '0.25' } },
+    ],
+    totals: { calls: '6.75' },
+    events: 3,
+  });
+});
+
+test('the clients of a period are listed with what they used and how their packages stand', async () => {
+  const close = world.now;
+  world.now = Date.parse('2026-11-03T12:00:00Z');
+  await world.count({ ...FIRST, quantity: '5' });
+  world.now = close;
+  await world.close();
+  await world.count({ ...FIRST, clientId: 'bob', quantity: '1.5' });
+
+  const listed = (limit: number) => answerOf((context) => clients(context, '2026-11-H1', { limit }));
+  expect(await listed(10)).toMatchObject({
+    period: '2026-11-H1',
+    clients: [
+      { clientId: 'ada', days: 1, events: 1, totals: { calls: '5' }, packages: { processed: 1 } },
+      { clientId: 'bob', days: 1, events: 1, totals: { calls: '1.5' }, packages: {} },
+    ],
+    isCut: false,
+  });
+  expect(await listed(1)).toMatchObject({ isCut: true });
+});
 
 test('usage of a period that runs is what has been counted, packaged or not', async () => {
   world.now = Date.parse('2026-11-03T12:00:00Z');
