@@ -21,6 +21,13 @@ export class LiveLine {
     }, MILLISECONDS_BETWEEN_DRAWINGS);
   }
 
+  /** Writes a line that stays above this one. */
+  above(text: string): void {
+    this.#draw.persist(text);
+    // It wrote over the line that moves.
+    if (this.#next === undefined) this.#draw(this.#text());
+  }
+
   /** Takes the line off the terminal, and gives the cursor back. */
   end(): void {
     clearTimeout(this.#next);

@@ -5,9 +5,9 @@ import { type SimulatorOptions, startInvoiceApiSimulator } from './simulator.ts'
 
 const USAGE = `Starts an invoice API on 127.0.0.1 that speaks the contract of docs/invoice-api.openapi.yaml.
 
-  node local/invoice-api-simulator/main.ts --profile demo --port 4010
+  node local/invoice-api-simulator/main.ts --api-profile demo --port 4010
 
-  --profile NAME      ${PROFILE_NAMES.join(', ')} (default demo)
+  --api-profile NAME  ${PROFILE_NAMES.join(', ')} (default demo)
   --port N            default: any free one
   --seed N            decides what befalls each package (default 1)
   --time-scale N      so many of its seconds pass in one of ours (default 1)
@@ -30,7 +30,7 @@ try {
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      profile: { type: 'string', default: 'demo' },
+      'api-profile': { type: 'string', default: 'demo' },
       port: { type: 'string' },
       seed: { type: 'string', default: '1' },
       'time-scale': { type: 'string', default: '1' },
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
-  const { profile, token } = values;
+  const { 'api-profile': profile, token } = values;
   if (!isProfileName(profile))
     throw new Error(`There is no profile "${profile}"; there are ${PROFILE_NAMES.join(', ')}.`);
   const quota = quotaOf({ shared: values.quota, send: values['send-quota'], status: values['status-quota'] });

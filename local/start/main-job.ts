@@ -102,8 +102,8 @@ async function produce(
 ): Promise<Pick<MainJobResult, 'expectation' | 'refused'>> {
   const { sqs, queues } = service;
   const expectation = new Expectation();
-  const stage = progress.begin('producing events');
   if (load.kind === 'sample') {
+    const stage = progress.begin('producing events');
     const sample = { ...load, period: periodOf(load.periodId), calendar, window: { now, maxAgeDays } };
     const expected = distinctEventsOf(sample);
     const bodies = paced(sampleMessages(sample, expectation), service, signal);
@@ -111,6 +111,7 @@ async function produce(
     stage.end(sentText(expectation));
     return { expectation };
   }
+  const stage = progress.begin('producing events', 'bytes');
   const refused = new RefusedLines(load.refusedPath);
   const findings: FileFindings = { refused, conflicts: { count: 0 }, elsewhere: { count: 0 } };
   const file = {
@@ -133,17 +134,17 @@ async function count(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<void> {
-  const stage = progress.begin('counting');
+  const stage = progress.begin('counting', 'messages');
   let told: string | undefined;
   await untilDrained(
     sqs,
     queues.events,
     (left) => {
-      stage.update(expectation.messages - left, expectation.messages, `${left} messages left`);
+      stage.update(expectation.messages - left, expectation.messages, `${left} left`);
       const failure = lastBatchFailure();
       if (failure === undefined || failure === told) return;
       told = failure;
-      progress.say(`A batch failed and comes again: ${failure} (see ${logFile})`);
+      progress.say(`A batch failed and comes again in a few minutes: ${failure} (see ${logFile})`);
     },
     signal,
   );

@@ -55,7 +55,7 @@ export class HelpShown extends Error {
 /**
  * Reads the command line of `npm start`.
  * @param parameters what follows the program's name
- * @param profiles the names that `--profile` may have
+ * @param profiles the names that `--api-profile` may have
  * @throws InvalidOptions
  * @throws HelpShown
  */
@@ -81,7 +81,7 @@ interface RawOptions {
   map?: ColumnMapping;
   source?: string;
   period?: PeriodId;
-  profile?: string;
+  apiProfile?: string;
   invoiceApi?: string;
   adapter?: VendorName;
   quota?: string;
@@ -111,7 +111,7 @@ function commandOf(profiles: readonly string[]): Command {
     .option('--source <source>', "CSV: the events' source, where no column has it")
     .option('--period <period>', 'close this half month, such as 2026-11-H1', periodId)
     .addOption(
-      new Option('--profile <name>', 'how the simulated invoice API behaves (default: demo)').choices(profiles),
+      new Option('--api-profile <name>', 'how the simulated invoice API behaves (default: demo)').choices(profiles),
     )
     .option(
       '--invoice-api <url>',
@@ -149,7 +149,7 @@ Examples:
   npm start -- --keep
   npm start -- --console
   npm start -- --adapter stripe
-  npm start -- --profile clearance --fast
+  npm start -- --api-profile clearance --fast
   npm start -- --events usage.ndjson --period 2026-11-H1
   npm start -- --events usage.csv.gz --map id=row,subject=customer,time=at,meter=metric,quantity=amount --source crm
   ${TOKEN_VARIABLE}=secret npm start -- --events usage.ndjson --invoice-api https://billing.example/api --quota 60/60
@@ -158,14 +158,14 @@ Exit codes: 0 every number agrees, 1 it failed or a number differs, 2 wrong usag
 or a period has no usage.`;
 
 function checkedTogether(raw: RawOptions, environment: Record<string, string | undefined>): StartOptions {
-  if (raw.invoiceApi && raw.profile) {
+  if (raw.invoiceApi && raw.apiProfile) {
     throw new InvalidOptions(
-      '--profile is for the simulator and --invoice-api for an API of your own: give one of them',
+      '--api-profile is for the simulator and --invoice-api for an API of your own: give one of them',
     );
   }
-  if (raw.adapter && (raw.invoiceApi || raw.profile)) {
+  if (raw.adapter && (raw.invoiceApi || raw.apiProfile)) {
     throw new InvalidOptions(
-      "--adapter has a vendor's API simulated: give neither --profile nor --invoice-api with it. Your own account is billed " +
+      "--adapter has a vendor's API simulated: give neither --api-profile nor --invoice-api with it. Your own account is billed " +
         'by a stage of its own (docs/adapters.md)',
     );
   }
@@ -179,7 +179,7 @@ function checkedTogether(raw: RawOptions, environment: Record<string, string | u
   return {
     ...(raw.events ? { eventsFile: { path: raw.events, form: formOf(raw.events, raw) } } : {}),
     ...(raw.period ? { period: raw.period } : {}),
-    profile: raw.profile ?? 'demo',
+    profile: raw.apiProfile ?? 'demo',
     ...(raw.invoiceApi && token ? { invoiceApi: { url: raw.invoiceApi.replace(/\/+$/, ''), token } } : {}),
     ...(raw.adapter ? { adapter: raw.adapter } : {}),
     ...(raw.quota ? { quota: raw.quota } : {}),

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import { bar } from '../../cli/terminal/bar.ts';
 import { LiveLine } from '../../cli/terminal/live-line.ts';
+import { wrappedText } from '../../cli/terminal/wrapped-text.ts';
 
 /** One step of the job as a person sees it. */
 export interface Stage {
@@ -12,7 +13,8 @@ export interface Stage {
 
 /** Shows what goes on: bars on a terminal, plain lines elsewhere. */
 export interface Progress {
-  begin(title: string): Stage;
+  /** @param unit what is counted, where the title does not say it */
+  begin(title: string, unit?: string): Stage;
   /** A line that stands on its own, between stages. */
   say(line: string): void;
   /** Leaves the terminal as it was, whatever stage was on. */
@@ -59,7 +61,9 @@ class TerminalProgress implements Progress {
   }
 
   say(line: string): void {
-    this.#output.write(`${line}\n`);
+    const text = this.#output.columns ? wrappedText(line, this.#output.columns) : line;
+    if (this.#line) this.#line.above(text);
+    else this.#output.write(`${text}\n`);
   }
 
   close(): void {
@@ -76,14 +80,14 @@ class PlainProgress implements Progress {
     this.#output = output;
   }
 
-  begin(title: string): Stage {
+  begin(title: string, unit?: string): Stage {
     const startedAt = Date.now();
     let saidAt = startedAt;
     let said = '';
     return {
       update: (done, total, note = '') => {
         if (Date.now() - saidAt < PLAIN_LINE_EVERY_MILLISECONDS) return;
-        const line = `${title}: ${done} of ${total}${note ? `, ${note}` : ''}`;
+        const line = `${title}: ${done} of ${total}${unit ? ` ${unit}` : ''}${note ? `, ${note}` : ''}`;
         saidAt = Date.now();
         if (line !== said) this.say(line);
         said = line;

@@ -308,7 +308,7 @@ describe('the command', () => {
     spawn(process.execPath, ['local/invoice-api-simulator/main.ts', ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
 
   test('serves until it is interrupted, and ends with its report', async () => {
-    const child = command('--profile', 'demo', '--quota', '5/1', '--fault', 'slowBody=0.5');
+    const child = command('--api-profile', 'demo', '--quota', '5/1', '--fault', 'slowBody=0.5');
     const exited = once(child, 'exit');
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => {
@@ -324,7 +324,7 @@ describe('the command', () => {
   });
 
   test.each([
-    [['--profile', 'nobody'], 'There is no profile "nobody"'],
+    [['--api-profile', 'nobody'], 'There is no profile "nobody"'],
     [['--quota', 'many'], '"many" is no quota window; write requests/seconds'],
     [['--fault', 'gremlins=1'], 'write NAME=SHARE'],
     [['--time-scale', 'fast'], '"fast" is no number'],

@@ -25,7 +25,7 @@ test('everything can be said', () => {
     '--fast',
   ];
 
-  expect(read([...parameters, '--max-age-days', '400', '--profile', 'perfect'])).toEqual({
+  expect(read([...parameters, '--max-age-days', '400', '--api-profile', 'perfect'])).toEqual({
     eventsFile: { path: FILE, form: { kind: 'ndjson' } },
     period: '2026-11-H1',
     profile: 'perfect',
@@ -56,7 +56,7 @@ test.each([
   ['a file that is not there', ['--events', '/no/such/file']],
   ['a folder as file', ['--events', '/']],
   ['a period of another form', ['--period', '2026-11']],
-  ['an unknown profile', ['--profile', 'fast']],
+  ['an unknown profile', ['--api-profile', 'fast']],
   ['an address that is none', ['--invoice-api', 'billing.example']],
   ['a quota of another form', ['--quota', '60 per minute']],
   ['a seed that is no number', ['--seed', 'lucky']],
@@ -69,7 +69,7 @@ test.each([
 });
 
 test('a profile and an API of your own exclude each other', () => {
-  const parameters = ['--profile', 'demo', '--invoice-api', 'https://billing.example'];
+  const parameters = ['--api-profile', 'demo', '--invoice-api', 'https://billing.example'];
 
   expect(() => read(parameters, { HALFMONTH_INVOICE_API_TOKEN: 'secret' })).toThrow(/give one of them/);
 });
