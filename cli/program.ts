@@ -246,10 +246,12 @@ export function buildProgram(): Command {
     .addOption(yes())
     .action(lazily(() => import('./commands/check-api.ts')));
 
-  command(program, 'console', 'Look at periods, packages and runs in a browser, on this machine alone', [
+  command(program, 'console [WHAT]', 'Look at periods, packages and runs in a browser, on this machine alone', [
     'halfmonth console',
+    'halfmonth open 2026-11-H1.acme',
     'halfmonth console --stage prod --allow-changes',
   ])
+    .alias('open')
     .option('--port <port>', 'serve it there (default: any free port)', positive)
     .option('--no-open', 'print the address only')
     .option('--allow-changes', 'offer releases, redrives and runs too, each with a question')
@@ -297,6 +299,7 @@ function meaningOf(form: string): string {
       ? [WITHOUT_PERIOD[form.split(' ')[0] ?? ''] ?? 'Without one, the last that has ended is meant.']
       : []),
     ...(/[<[]ID/.test(form) ? ['ID is the period and the client, as "halfmonth packages" lists them.'] : []),
+    ...(form.includes('WHAT') ? ['WHAT is a period, a package, an execution or a client: its page is opened.'] : []),
     ...(form.includes('EXECUTION') ? ['EXECUTION is a name or an ARN, as "halfmonth executions" lists them.'] : []),
   ];
   return meanings.length > 0 ? `\n\n${meanings.join('\n')}` : '';

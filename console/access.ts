@@ -20,14 +20,20 @@ export class Access {
   readonly #refuse: (context: Context, refusal: Refusal) => Response | Promise<Response>;
   #cookie = 'halfmonth-console';
   #hosts: ReadonlySet<string> = new Set();
+  #firstPage = '/';
 
   /** @param refuse makes the page that says why, and what to do */
   constructor(refuse: (context: Context, refusal: Refusal) => Response | Promise<Response>) {
     this.#refuse = refuse;
   }
 
-  /** Says where the console is served: only these hosts are answered. @returns the path that opens a session, once */
-  servedAt(port: number): string {
+  /**
+   * Says where the console is served: only these hosts are answered.
+   * @param firstPage where a session begins
+   * @returns the path that opens a session, once
+   */
+  servedAt(port: number, firstPage = '/'): string {
+    this.#firstPage = firstPage;
     this.#hosts = new Set([`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`]);
     // Cookies are shared by all ports of a host: two consoles must not end each other's session.
     this.#cookie = `halfmonth-console-${port}`;
@@ -55,13 +61,13 @@ export class Access {
     if (this.#entrance === undefined || !isSame(token, this.#entrance)) {
       return this.#sessionOf(context) === undefined
         ? this.#refuse(context, 'not-signed-in')
-        : context.redirect('/', 303);
+        : context.redirect(this.#firstPage, 303);
     }
     this.#entrance = undefined;
     const session = randomBytes(32).toString('base64url');
     this.#sessions.set(session, Date.now());
     setCookie(context, this.#cookie, session, { httpOnly: true, sameSite: 'Strict', path: '/' });
-    return context.redirect('/', 303);
+    return context.redirect(this.#firstPage, 303);
   };
 
   /** The token that a form of this session carries. */

@@ -17,11 +17,12 @@ export interface ServedConsole {
 /**
  * Serves the console on loopback.
  * @param options.port 0 for any free one
+ * @param options.page where it opens; at the last period without one
  * @throws CommandFailed when the port is taken
  */
 export async function serveConsole(
   cloud: Cloud,
-  options: { port: number; mayChange: boolean },
+  options: { port: number; mayChange: boolean; page?: string },
 ): Promise<ServedConsole> {
   const access = new Access((context, refusal) => {
     const { status, title, words } = refusalOf(refusal);
@@ -38,7 +39,7 @@ export async function serveConsole(
   // A server that listens on a host and a port has an address of this form.
   const { port } = server.address() as AddressInfo;
   return {
-    address: `http://127.0.0.1:${port}${access.servedAt(port)}`,
+    address: `http://127.0.0.1:${port}${access.servedAt(port, options.page)}`,
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

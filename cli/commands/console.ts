@@ -11,13 +11,18 @@ interface ConsoleOptions {
   allowChanges?: boolean;
 }
 
-/** Serves the console on this machine until Ctrl-C, and opens it. */
-export async function run(context: Context, options: ConsoleOptions): Promise<ExitCode> {
+/** Serves the console on this machine until Ctrl-C, and opens it, at the page about what was named. */
+export async function run(context: Context, what: string | undefined, options: ConsoleOptions): Promise<ExitCode> {
   if (options.port !== undefined && options.port > 65_535)
     throw new WrongUsage(`--port ${options.port} is no port: at most 65535.`);
   const { serveConsole } = await import('../../console/serve.ts');
+  const { pageOf } = await import('../../console/page-of.ts');
   const cloud = await context.cloud();
-  const served = await serveConsole(cloud, { port: options.port ?? 0, mayChange: options.allowChanges === true });
+  const served = await serveConsole(cloud, {
+    port: options.port ?? 0,
+    mayChange: options.allowChanges === true,
+    ...(what === undefined ? {} : { page: pageOf(what) }),
+  });
   const { output } = context;
   output.result({ command: 'console', target: cloud.target, address: served.address });
   output.line(`The console: ${served.address}`);

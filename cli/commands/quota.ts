@@ -32,7 +32,7 @@ export async function run(context: Context, { unblock, reason }: QuotaOptions = 
   output.result({
     command: 'quota',
     target: cloud.target,
-    now: timeWords(now),
+    now,
     windows,
     blockedUntil,
     blockedBy,

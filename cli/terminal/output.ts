@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { styleText } from 'node:util';
 import { visibleJson, visibleLine, visibleText } from '../../lib/text/visible-text.ts';
 import { csvLine } from './csv.ts';
+import { withMomentsAsText } from './moments.ts';
 import { arranged, type Column, layoutOf, nameOf, type TableWish } from './table.ts';
 import { wrappedText } from './wrapped-text.ts';
 
@@ -52,7 +53,7 @@ export class Output {
 
   /** The answer as JSON; nothing in another form. */
   result(value: Record<string, unknown>): void {
-    if (this.json) console.log(visibleJson({ schemaVersion: 1, ...value }));
+    if (this.json) console.log(visibleJson(withMomentsAsText({ schemaVersion: 1, ...value })));
   }
 
   style(style: Style, text: string): string {

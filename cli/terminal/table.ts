@@ -125,8 +125,7 @@ function linesOf(row: readonly string[], columns: readonly Column[], widths: rea
 
 function paragraphs({ columns, rows }: Table, width: number): string[] {
   const labels = Math.max(...columns.map(({ heading }) => heading.length)) + GAP;
-  return rows.flatMap((row, number) => [
-    ...(number > 0 ? [''] : []),
+  return rows.flatMap((row) => [
     ...columns.map(({ heading }, index) =>
       wrappedText(`${heading.padEnd(labels)}${row[index] ?? ''}`.trimEnd(), width),
     ),

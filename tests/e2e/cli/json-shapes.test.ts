@@ -99,6 +99,20 @@ test.each([...documented.keys()].filter((command) => !UNASKED.includes(command))
   },
 );
 
+/** All that is no object in a value. */
+function leavesOf(value: unknown): unknown[] {
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(leavesOf) : [value];
+}
+
+test('every moment in an answer is RFC 3339 in UTC with milliseconds, and none is a number', () => {
+  const leaves = leavesOf([...answers.values()]);
+  const moments = leaves.filter((leaf): leaf is string => /^\d{4}-\d\d-\d\dT/.test(String(leaf)));
+
+  expect(leaves.filter((leaf) => typeof leaf === 'number' && leaf > 1e12)).toEqual([]);
+  expect(moments.length).toBeGreaterThan(50);
+  expect(moments.filter((moment) => !/^.{10}T.{8}\.\d{3}Z$/.test(moment))).toEqual([]);
+});
+
 test('reconcile says that a run is under way, whose sending may explain a difference', () => {
   expect(inMidRun.stdout).toMatch(/The run \S+ is under way: .*Look again at its end: npx halfmonth watch/);
 });

@@ -77,6 +77,7 @@ describe('nothing is wider than the window', () => {
       lines: [
         'package  2026-11-H1.acme',
         'reason   the API answered with\n         words that do not fit\n         into a line of forty',
+        '',
       ],
     });
   });
