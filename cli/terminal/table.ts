@@ -129,5 +129,6 @@ function paragraphs({ columns, rows }: Table, width: number): string[] {
     ...columns.map(({ heading }, index) =>
       wrappedText(`${heading.padEnd(labels)}${row[index] ?? ''}`.trimEnd(), width),
     ),
+    '',
   ]);
 }
