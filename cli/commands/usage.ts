@@ -45,14 +45,11 @@ export async function run(
   output.result({ command: 'usage', target: cloud.target, clientId, clients, from, to, days, totals, events });
   output.table(
     [{ heading: 'day' }, { heading: 'meter' }, { heading: 'quantity', align: 'right' }],
-    [
-      ...days.flatMap((each) => Object.entries(each.totals).map(([meter, quantity]) => [each.day, meter, quantity])),
-      // A sum below the column would be added up with it.
-      ...(output.form === 'csv' ? [] : Object.entries(totals).map(([meter, quantity]) => ['total', meter, quantity])),
-    ],
+    days.flatMap((each) => Object.entries(each.totals).map(([meter, quantity]) => [each.day, meter, quantity])),
   );
   const whose = clientId === null ? ` of ${plural(clients, 'client')}` : '';
   output.line(`${plural(events, 'event')}${whose} on ${plural(days.length, 'day')}, ${from} to ${to}`);
+  for (const [meter, quantity] of Object.entries(totals)) output.line(`total      ${meter} ${quantity}`);
 }
 
 /** A client's usage by day, whatever periods the days are in. */
