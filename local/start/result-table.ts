@@ -14,6 +14,7 @@ const TITLES: Record<ReconciliationLine['section'], string> = {
 /**
  * The account as text: a table of what every station says, the checks, what was sent again and why, and the verdict.
  * @param colour whether the reader understands terminal colours
+ * @param width of the window: a table that is wider has a line for each figure; as wide as may be without one
  */
 export function resultText(
   reconciliation: Reconciliation,
@@ -21,6 +22,7 @@ export function resultText(
   packages: PackageFindings,
   colour: boolean,
   refused?: RefusedLines,
+  width?: number,
 ): string {
   const { lines, checks, differences } = reconciliation;
   const paint = (style: 'green' | 'yellow' | 'red' | 'bold', text: string) =>
@@ -28,7 +30,7 @@ export function resultText(
   const mark = (good: boolean) => (good ? paint('green', 'agree') : paint('red', 'DIFFER'));
   const sections = (Object.keys(TITLES) as ReconciliationLine['section'][]).flatMap((section) => {
     const rows = lines.filter((line) => line.section === section);
-    return rows.length > 0 ? [tableOf(section, rows, mark, paint)] : [];
+    return rows.length > 0 ? [tableOf(section, rows, { mark, paint, width })] : [];
   });
   const checkLines = checks.map(({ finding, holds }) => `  ${mark(holds)}  ${finding}`);
   return [
@@ -99,24 +101,45 @@ function listOf({ count, named }: FoundPackages): string {
   return [...lines, ...(count > named.length ? [`  and ${count - named.length} more`] : [])].join('\n');
 }
 
+/** How a table is written. */
+interface TableStyle {
+  mark: (good: boolean) => string;
+  paint: (style: 'bold', text: string) => string;
+  width: number | undefined;
+}
+
+/** Between the figures of a row and its verdict, and the verdict. */
+const VERDICT_WIDTH = '  DIFFER'.length;
+
 function tableOf(
   section: ReconciliationLine['section'],
   lines: readonly ReconciliationLine[],
-  mark: (good: boolean) => string,
-  paint: (style: 'bold', text: string) => string,
+  { mark, paint, width }: TableStyle,
 ): string {
   const stations = STATIONS.filter((station) => lines.some(({ values }) => values[station] !== undefined));
   const head = [TITLES[section], ...stations.map((station) => stationTitle(section, station))];
   const rows = lines.map(({ name, values }) => [`  ${name}`, ...stations.map((station) => values[station] ?? '')]);
+  const verdicts = lines.map(({ agrees }) => mark(agrees));
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const aligned = (row: string[]) =>
+  const aligned = (row: readonly string[]) =>
     row
       .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join('  ');
-  return [
-    paint('bold', aligned(head)),
-    ...rows.map((row, index) => `${aligned(row)}  ${mark(lines[index]?.agrees ?? false)}`),
-  ].join('\n');
+  const [title = '', ...titles] = head;
+  if (width !== undefined && aligned(head).length + VERDICT_WIDTH > width) {
+    const stacked = rows.map(([name, ...figures], index) => [
+      `${name}  ${verdicts[index]}`,
+      ...figures.map(
+        (figure, column) => `    ${aside(titles, column)}  ${figure.padStart(Math.max(...widths.slice(1)))}`,
+      ),
+    ]);
+    return [paint('bold', title), ...stacked.flat()].join('\n');
+  }
+  return [paint('bold', aligned(head)), ...rows.map((row, index) => `${aligned(row)}  ${verdicts[index]}`)].join('\n');
+}
+
+function aside(titles: readonly string[], column: number): string {
+  return (titles[column] ?? '').padEnd(Math.max(...titles.map(({ length }) => length)));
 }
 
 function resendText(resends: ResendReasons): string {

@@ -156,7 +156,10 @@ async function runAndReconcile(
   const { account, resends, packages } = await collectAccount(session, result, signal);
   const reconciliation = compareEveryStation(account);
   stage.end(`${reconciliation.lines.length + reconciliation.checks.length} comparisons`);
-  progress.say(`\n${resultText(reconciliation, resends, packages, process.stdout.isTTY, result.refused)}`);
+  const { isTTY, columns } = process.stdout;
+  progress.say(
+    `\n${resultText(reconciliation, resends, packages, isTTY, result.refused, isTTY ? columns : undefined)}`,
+  );
   if (reconciliation.differences.length > 0) return EXIT.failed;
   return isAllCounted(reconciliation, result.refused) ? EXIT.agrees : EXIT.foundProblem;
 }

@@ -97,6 +97,21 @@ test('the text holds the verdict, and why packages were sent again', () => {
   ).toContain('These do not agree:\n  2 messages');
 });
 
+test('a table that is wider than the window has a line for each figure', () => {
+  const text = resultText(
+    compareEveryStation(account),
+    new ResendReasons(),
+    new PackageFindings(),
+    false,
+    undefined,
+    40,
+  );
+  const [tables = ''] = text.split('\n\n  agree');
+
+  expect(tables).toMatch(/^Events\n {2}distinct valid events {2}agree\n {4}produced +\d+\n/);
+  expect(Math.max(...tables.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(40);
+});
+
 test('a request that a busy machine held up on its way broke no quota, and the text says what that means', () => {
   const simulator = { quotaViolations: 2, earlyBy: 80, longestStall: 210, acceptedTwice: 0 };
 
