@@ -26,12 +26,24 @@ export const API_FAULTS = [
   'lostStatus',
   'duplicateIds',
   'lateRejection',
+  'duplicateRejection',
   'invalid',
 ] as const satisfies (keyof FaultRates)[];
 export type ApiFault = (typeof API_FAULTS)[number];
 
-/** What is done to the run and to functions as a whole. */
-export const OPERATION_FAULTS = ['functionsKilled', 'executionStopped', 'twoRuns'] as const;
+/**
+ * What is done to the run, to functions and to the invoice API as a whole. `apiDown`: nothing is answered for minutes or
+ * hours. `quotaCut`: the API allows a tenth of what it promised. `clocksDiffer`: each copy of a function has a clock of
+ * its own, wrong by up to a second.
+ */
+export const OPERATION_FAULTS = [
+  'functionsKilled',
+  'executionStopped',
+  'twoRuns',
+  'apiDown',
+  'quotaCut',
+  'clocksDiffer',
+] as const;
 export type OperationFault = (typeof OPERATION_FAULTS)[number];
 
 /** All that goes wrong in one rehearsal: the share of requests, Tasks or moments that each kind meets, from 0 to 1. */

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse, request as sen
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Random } from '../local/start/random.ts';
 import { drawFault, type RequestFault } from './faults.ts';
+import { virtualTime } from './time/main.ts';
 
 const SLOW_MILLISECONDS = { least: 100, most: 1_500 };
 const JSON_TYPE = { 'content-type': 'application/x-amz-json-1.0' };
@@ -89,7 +90,12 @@ interface Answer {
   text: Buffer;
 }
 
-async function forward({ headers, method }: IncomingMessage, body: Buffer, target: string): Promise<Answer> {
+/** The engine is another process: while it works, time passes as on the machine. */
+function forward(request: IncomingMessage, body: Buffer, target: string): Promise<Answer> {
+  return virtualTime.busy(() => exchange(request, body, target));
+}
+
+async function exchange({ headers, method }: IncomingMessage, body: Buffer, target: string): Promise<Answer> {
   const { host: _host, 'content-length': _length, 'transfer-encoding': _encoding, ...kept } = headers;
   const outgoing = send(target, { method: method ?? 'POST', headers: { ...kept, 'content-length': body.length } });
   outgoing.end(body);

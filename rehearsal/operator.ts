@@ -22,9 +22,9 @@ export class NotClosed extends Error {
   readonly code = 'NOT_CLOSED';
 }
 
-const LOOKS_EVERY_MILLISECONDS = 300;
+const LOOKS_EVERY_MILLISECONDS = 2_000;
 /** How long a run may take, and how often an operator tries, before something is said to stand still. */
-const LONGEST_RUN_MILLISECONDS = 120_000;
+const LONGEST_RUN_MILLISECONDS = 5 * 86_400_000;
 const MOST_TRIES = 12;
 /** From this try on nothing goes wrong any more. */
 const CALM_FROM_TRY = 3;
@@ -82,7 +82,7 @@ export class Operator {
     const { sfn } = this.#service;
     const deadline = Date.now() + LONGEST_RUN_MILLISECONDS;
     const stopAt = this.#random.happens(executionStopped * 1_000)
-      ? Date.now() + this.#random.integer(200, 6_000)
+      ? Date.now() + this.#random.integer(200, 30_000)
       : undefined;
     // The second run must find the period locked, and harm nothing.
     const second = this.#random.happens(twoRuns * 1_000) ? await this.#start(periodId) : undefined;

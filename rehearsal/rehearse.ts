@@ -1,14 +1,17 @@
 import { parseArgs } from 'node:util';
+import { isProfileName, PROFILE_NAMES, type ProfileName } from '../local/invoice-api-simulator/profiles.ts';
+import { Random } from '../local/start/random.ts';
 import { type FaultPlan, faultPlanOf, kindsOf, without } from './faults.ts';
 import { type RehearsalResult, rehearse } from './rehearsal.ts';
 
-const USAGE = `npm run -s rehearse -- [--seed N] [--runs N] [--intensity F] [--clients N] [--events N] [--json]
+const USAGE = `npm run -s rehearse -- [--seed N] [--runs N] [--profile P] [--intensity F] [--clients N] [--events N] [--json]
 
 Puts the complete service, as packaged, through faults of DynamoDB, Lambda, Step Functions, SQS and the invoice API, and
 holds what was billed against what was produced, to the last digit. Ends with 1 when anything is wrong.
 
   --seed N       the first seed (default: 1); each further run takes the next
   --runs N       how many (default: 1)
+  --profile P    the face of the invoice API: ${PROFILE_NAMES.join(', ')} (default: by seed)
   --intensity F  how much goes wrong: 1 as usual, 0 nothing (default: 1)
   --clients N    customers in each run (default: 12)
   --events N     events of each customer (default: 40)
@@ -23,6 +26,7 @@ class WrongOption extends Error {}
 interface Options {
   seed: number;
   runs: number;
+  profile: ProfileName | undefined;
   intensity: number;
   clients: number;
   events: number;
@@ -45,7 +49,7 @@ function readOptions(): Options | undefined {
     const yes = { type: 'boolean' } as const;
     ({ values } = parseArgs({
       options: {
-        ...{ seed: text, runs: text, intensity: text, clients: text, events: text },
+        ...{ seed: text, runs: text, profile: text, intensity: text, clients: text, events: text },
         ...{ shrink: yes, json: yes, help: yes },
       },
     }));
@@ -68,6 +72,7 @@ function readOptions(): Options | undefined {
   return {
     seed: whole('seed', 1, 0),
     runs: whole('runs', 1, 1),
+    profile: profileOf(values.profile),
     intensity,
     clients: whole('clients', 12, 1),
     events: whole('events', 40, 1),
@@ -76,11 +81,33 @@ function readOptions(): Options | undefined {
   };
 }
 
-async function rehearseAll({ seed: first, runs, intensity, clients, events, shrink, json }: Options): Promise<number> {
+function profileOf(given: string | boolean | undefined): ProfileName | undefined {
+  if (given === undefined) return undefined;
+  if (typeof given === 'string' && isProfileName(given)) return given;
+  throw new WrongOption(`--profile must be one of ${PROFILE_NAMES.join(', ')}, and is ${JSON.stringify(given)}`);
+}
+
+/** Every face gets its turn. */
+function profileOfSeed(seed: number): ProfileName {
+  // The keys of PROFILES.
+  return new Random(seed ^ 0x9f).pick(PROFILE_NAMES) as ProfileName;
+}
+
+async function rehearseAll({
+  seed: first,
+  runs,
+  profile,
+  intensity,
+  clients,
+  events,
+  shrink,
+  json,
+}: Options): Promise<number> {
   const failed: number[] = [];
   for (let seed = first; seed < first + runs; seed++) {
     const plan = faultPlanOf(seed, intensity);
-    const play = (each: FaultPlan) => rehearse({ seed, plan: each, clients, eventsPerClient: events });
+    const play = (each: FaultPlan) =>
+      rehearse({ seed, plan: each, profile: profile ?? profileOfSeed(seed), clients, eventsPerClient: events });
     const result = await play(plan);
     console.log(json ? JSON.stringify(result) : wordsOf(result));
     if (result.findings.length === 0) continue;
@@ -106,10 +133,10 @@ async function shrunk(plan: FaultPlan, play: (plan: FaultPlan) => Promise<Rehear
   return least;
 }
 
-function wordsOf({ seed, kinds, happened, history, events, seconds, findings }: RehearsalResult): string {
+function wordsOf({ seed, profile, kinds, happened, history, events, seconds, findings }: RehearsalResult): string {
   const faults = Object.entries(happened).map(([kind, times]) => `${kind} ${times}`);
   return [
-    `seed ${seed}: ${events} events, ${seconds} s, ${findings.length === 0 ? 'right' : 'WRONG'}`,
+    `seed ${seed}, ${profile}: ${events} events, ${seconds} s, ${findings.length === 0 ? 'right' : 'WRONG'}`,
     `  planned   ${kinds.join(', ') || 'nothing'}`,
     `  happened  ${faults.join(', ') || 'nothing'}`,
     `  operator  ${history.join(', ')}`,

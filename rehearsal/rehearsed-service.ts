@@ -2,21 +2,23 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Template } from '../local/cloud/template/template.ts';
-import { NO_FAULTS } from '../local/invoice-api-simulator/profiles.ts';
+import { NO_FAULTS, type ProfileName } from '../local/invoice-api-simulator/profiles.ts';
 import { type InvoiceApiSimulator, startInvoiceApiSimulator } from '../local/invoice-api-simulator/simulator.ts';
 import { packageService } from '../local/packaging/package-service.ts';
 import { invoiceApiEnvironment, TOKEN_PARAMETER } from '../local/start/invoice-api-environment.ts';
 import { type LocalService, startLocalService } from '../local/start/local-service.ts';
 import { Random } from '../local/start/random.ts';
+import { ApiFaults } from './api-faults.ts';
 import type { FaultPlan } from './faults.ts';
 import { type FaultyDynamoDb, startFaultyDynamoDb } from './faulty-dynamodb.ts';
 import { TaskFaults } from './task-faults.ts';
+import { virtualTime } from './time/main.ts';
 
 /** The complete service as packaged, with everything between its parts that can go wrong. */
 export interface RehearsedService {
   service: LocalService;
   api: InvoiceApiSimulator;
+  apiFaults: ApiFaults;
   dynamodb: FaultyDynamoDb;
   tasks: TaskFaults;
   /** How often functions were killed. */
@@ -26,35 +28,43 @@ export interface RehearsedService {
   stop(): Promise<void>;
 }
 
-/** A message of a function that died comes again after so long, instead of after minutes. */
-const VISIBILITY_SECONDS = 4;
-const KILLINGS_EVERY_MILLISECONDS = 700;
+const KILLINGS_EVERY_MILLISECONDS = 3_000;
+/** As config/local.yml has been promised. */
+const KEY_LIFETIME_SECONDS = 86_400;
+/** Less than the two seconds that Lambdas may differ by. */
+const MOST_SKEW_MILLISECONDS = 900;
 
 /** Starts it. What goes wrong is drawn from the seed. */
-export async function startRehearsedService(seed: number): Promise<RehearsedService> {
+export async function startRehearsedService(seed: number, profile: ProfileName): Promise<RehearsedService> {
   const folder = mkdtempSync(join(tmpdir(), 'halfmonth-rehearsal-'));
   const dynamodb = await startFaultyDynamoDb(new Random(seed ^ 0xd1));
   const tasks = new TaskFaults(new Random(seed ^ 0x7a));
-  const api = await startInvoiceApiSimulator({ profile: 'demo', seed, faults: NO_FAULTS });
+  const api = await startInvoiceApiSimulator({
+    profile,
+    seed,
+    faults: NO_FAULTS,
+    keyLifetimeSeconds: KEY_LIFETIME_SECONDS,
+  });
   const service = await startLocalService({
     packageFolder: await packageService({ stage: 'local' }),
     folder,
     keepData: false,
     environmentOverrides: {
-      ...invoiceApiEnvironment(api.url, { invoiceApi: { kind: 'simulator', profile: 'demo', seed } }),
+      ...invoiceApiEnvironment(api.url, { invoiceApi: { kind: 'simulator', profile, seed } }),
       // Before the engine, so that what goes wrong on the wire does.
       AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
-      REQUEST_TIMEOUT_SECONDS: '1',
     },
     parameters: { [TOKEN_PARAMETER]: 'token-of-the-simulator' },
-    transformTemplate: withShortVisibility,
     interceptTask: tasks.intercept,
   });
   dynamodb.target = service.cloud.engineEndpoint;
+  const apiFaults = new ApiFaults(api, profile, new Random(seed ^ 0xa9));
+  const clocks = new Random(seed ^ 0xc1);
   const killer = new Killer(service, new Random(seed ^ 0x51));
   return {
     service,
     api,
+    apiFaults,
     dynamodb,
     tasks,
     killed: () => killer.killed,
@@ -62,7 +72,9 @@ export async function startRehearsedService(seed: number): Promise<RehearsedServ
       dynamodb.shares = plan?.requests ?? {};
       tasks.shares = plan?.tasks ?? {};
       killer.share = plan?.operations.functionsKilled ?? 0;
-      api.setFaults({ ...NO_FAULTS, ...plan?.api });
+      apiFaults.set(plan);
+      const differ = plan?.operations.clocksDiffer !== undefined;
+      virtualTime.skew(() => (differ ? clocks.integer(-MOST_SKEW_MILLISECONDS, MOST_SKEW_MILLISECONDS) : 0));
     },
     async stop() {
       await killer.stop();
@@ -72,13 +84,6 @@ export async function startRehearsedService(seed: number): Promise<RehearsedServ
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-function withShortVisibility(template: Template): Template {
-  for (const { Type, Properties } of Object.values(template.Resources)) {
-    if (Type === 'AWS::SQS::Queue' && Properties?.VisibilityTimeout) Properties.VisibilityTimeout = VISIBILITY_SECONDS;
-  }
-  return template;
 }
 
 /** Kills all that a function has running, at random moments. */

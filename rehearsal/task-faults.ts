@@ -7,7 +7,8 @@ import { drawFault, type TaskFault } from './faults.ts';
 const WITHOUT_ANSWER = {
   error: { errorType: 'Lambda.Unknown', errorMessage: 'The cause could not be determined.' },
 } as const;
-const GOES_ON_AFTER_MILLISECONDS = 1_500;
+/** Half an hour: far longer than the run that gave it up may take. */
+const GOES_ON_AFTER_SECONDS = { least: 1, most: 1_800 };
 
 /** Stands between the state machine's Tasks and their functions. */
 export class TaskFaults {
@@ -36,7 +37,9 @@ export class TaskFaults {
         return second;
       }
       case 'goesOn': {
-        const going: Promise<unknown> = delay(GOES_ON_AFTER_MILLISECONDS)
+        const going: Promise<unknown> = delay(
+          this.#random.integer(GOES_ON_AFTER_SECONDS.least, GOES_ON_AFTER_SECONDS.most) * 1_000,
+        )
           .then(invoke)
           .finally(() => this.#goingOn.delete(going));
         this.#goingOn.add(going);

@@ -48,9 +48,17 @@ export function billedWrong(
   return findings;
 }
 
-function apiFindings({ api }: RehearsedService): string[] {
-  const { acceptedTwice, keysReused } = api.report();
+/** So much too early is no quota broken, on a machine that holds requests up on their way. */
+const HELD_UP_MILLISECONDS = 250;
+
+function apiFindings({ api, apiFaults }: RehearsedService): string[] {
+  const { acceptedTwice, keysReused, violations, earlyBy, violationsByWindow } = api.report();
+  // Nobody can keep to a quota that was cut unsaid.
+  const isExceeded = violations > 0 && earlyBy > HELD_UP_MILLISECONDS && !apiFaults.happened.has('quotaCut');
   return [
+    ...(isExceeded
+      ? [`${violations} requests were over the quota, by up to ${earlyBy} ms: ${JSON.stringify(violationsByWindow)}`]
+      : []),
     ...(acceptedTwice > 0 ? [`${acceptedTwice} packages were accepted twice`] : []),
     ...(keysReused > 0 ? [`${keysReused} keys came with another body`] : []),
   ];

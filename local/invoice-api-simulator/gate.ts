@@ -36,7 +36,7 @@ export class Gate {
    */
   earlyBy = 0;
   readonly #profile: Profile;
-  readonly #windows: Record<'send' | 'status', NamedWindow[]>;
+  #windows: Record<'send' | 'status', NamedWindow[]>;
   #underWay = 0;
   #blockedUntil = 0;
   #blockedSince = 0;
@@ -46,11 +46,12 @@ export class Gate {
 
   constructor(profile: Profile, quota: Quota) {
     this.#profile = profile;
-    const shared = named('shared', quota.shared);
-    this.#windows = {
-      send: [...named('send', quota.send), ...shared],
-      status: [...named('status', quota.status), ...shared],
-    };
+    this.#windows = windowsOf(quota);
+  }
+
+  /** From now on this quota; what was let in before is forgotten. */
+  setQuota(quota: Quota): void {
+    this.#windows = windowsOf(quota);
   }
 
   /** True when another request now would be one too many at a time. */
@@ -126,6 +127,14 @@ export class Gate {
         return { status: 429, retryAfter: this.#blockedUntil - now };
     }
   }
+}
+
+function windowsOf(quota: Quota): Record<'send' | 'status', NamedWindow[]> {
+  const shared = named('shared', quota.shared);
+  return {
+    send: [...named('send', quota.send), ...shared],
+    status: [...named('status', quota.status), ...shared],
+  };
 }
 
 function named(scope: string, windows: readonly QuotaWindow[]): NamedWindow[] {

@@ -12,17 +12,29 @@ interface KeyRecord {
   attempts: number;
   inFlight: boolean;
   bodyHash: string | undefined;
+  /** When the key was bound to its body, in milliseconds of the API's time. */
+  boundAt: number;
   submission: Submission | undefined;
 }
 
-/** The idempotency keys that the API has seen, for as long as it runs. Bodies are kept as their hashes. */
+/** The idempotency keys that the API has seen, for as long as it promises. Bodies are kept as their hashes. */
 export class IdempotencyKeys {
   readonly #records = new Map<string, KeyRecord>();
+  readonly #lifetime: number;
+
+  /** @param lifetime milliseconds of the API's time after which a key means nothing any more */
+  constructor(lifetime: number) {
+    this.#lifetime = lifetime;
+  }
 
   /** Counts an arrival, and says which of this key it is: 1 for the first. */
-  arrived(key: string): number {
+  arrived(key: string, now: number): number {
     const record = this.#recordOf(key);
     record.attempts += 1;
+    if (!record.inFlight && now >= record.boundAt + this.#lifetime) {
+      record.bodyHash = undefined;
+      record.submission = undefined;
+    }
     return record.attempts;
   }
 
@@ -34,8 +46,8 @@ export class IdempotencyKeys {
     return record.submission ? { kind: 'replay', submission: record.submission } : { kind: 'new' };
   }
 
-  begin(key: string, body: Buffer): void {
-    Object.assign(this.#recordOf(key), { inFlight: true, bodyHash: hashOf(body) });
+  begin(key: string, body: Buffer, now: number): void {
+    Object.assign(this.#recordOf(key), { inFlight: true, bodyHash: hashOf(body), boundAt: now });
   }
 
   /** Work has ended: with a submission, or with nothing taken, which frees the key for any body. */
@@ -49,7 +61,7 @@ export class IdempotencyKeys {
   #recordOf(key: string): KeyRecord {
     const known = this.#records.get(key);
     if (known) return known;
-    const record: KeyRecord = { attempts: 0, inFlight: false, bodyHash: undefined, submission: undefined };
+    const record: KeyRecord = { attempts: 0, inFlight: false, bodyHash: undefined, boundAt: 0, submission: undefined };
     this.#records.set(key, record);
     return record;
   }

@@ -67,7 +67,7 @@ async function submit(visit: Visit): Promise<void> {
       problem(400, 'Bad Request', 'Idempotency-Key is missing or not 1 to 255 visible ASCII characters.'),
     );
   }
-  const attempt = api.keys.arrived(key);
+  const attempt = api.keys.arrived(key, api.clock.now());
   // Each attempt takes its own time, or a package once drawn too slow would be so for ever.
   const name = attempt === 1 ? key : `${key}#${attempt}`;
   const state = api.keys.stateOf(key, body);
@@ -94,7 +94,7 @@ async function take(
     return end(visit, problem(400, 'Bad Request', 'The body is against the contract.', { errors: checked.faults }));
   }
   const { body } = checked;
-  api.keys.begin(key, bytes);
+  api.keys.begin(key, bytes, api.clock.now());
   const invalid = api.draw('invalid', body.packageId, body.revision) < api.faults.invalid;
   const passed = await latency(visit, name);
   if (invalid || !passed) api.keys.end(key, undefined);

@@ -31,6 +31,8 @@ export interface SimulatorOptions {
   faults?: Partial<FaultRates>;
   /** Only the first so many attempts of an idempotency key may go wrong. Default: any. */
   faultyAttempts?: number;
+  /** An idempotency key means nothing any more after so many seconds of the API's time. Default: never. */
+  keyLifetimeSeconds?: number;
   /** The one bearer token that is let in. Default: any. */
   token?: string;
   /**
@@ -51,6 +53,8 @@ export interface InvoiceApiSimulator {
   totalsByPackage(): Record<string, Totals>;
   /** Changes the shares of faults from now on; those left out stay. */
   setFaults(faults: Partial<FaultRates>): void;
+  /** Changes what the API allows from now on, without a word to anybody. */
+  setQuota(quota: Quota): void;
   /** From now on only this token is let in. */
   setToken(token: string): void;
   /** Hangs up on everybody and frees the port. `report` still works. */
@@ -79,6 +83,7 @@ export async function startInvoiceApiSimulator(options: SimulatorOptions): Promi
     setFaults(faults) {
       api.faults = { ...api.faults, ...faults };
     },
+    setQuota: (quota) => api.gate.setQuota(quota),
     setToken(token) {
       api.token = token;
     },
@@ -107,7 +112,7 @@ function simulatedApi(options: SimulatorOptions): SimulatedApi {
     draw,
     gate: new Gate(profile, quota),
     books: new Books(profile, draw),
-    keys: new IdempotencyKeys(),
+    keys: new IdempotencyKeys((options.keyLifetimeSeconds ?? Number.POSITIVE_INFINITY) * 1_000),
     tally: new Tally(),
     checkBody: bodyCheck(),
     faults: { ...NO_FAULTS, ...base.faults, ...options.faults },
