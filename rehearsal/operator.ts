@@ -22,7 +22,7 @@ export class NotClosed extends Error {
   readonly code = 'NOT_CLOSED';
 }
 
-const LOOKS_EVERY_MILLISECONDS = 2_000;
+const LOOKS_EVERY_MILLISECONDS = 30_000;
 /** How long a run may take, and how often an operator tries, before something is said to stand still. */
 const LONGEST_RUN_MILLISECONDS = 5 * 86_400_000;
 const MOST_TRIES = 12;
@@ -95,7 +95,8 @@ export class Operator {
       const isOver = Date.now() > deadline;
       if (isOver || (stopAt !== undefined && Date.now() > stopAt)) await this.#end(arn);
       if (isOver) this.history.push('stood still');
-      await delay(LOOKS_EVERY_MILLISECONDS);
+      const untilStop = stopAt === undefined ? Number.POSITIVE_INFINITY : Math.max(stopAt - Date.now(), 0);
+      await delay(Math.min(LOOKS_EVERY_MILLISECONDS, untilStop + 1));
     }
   }
 

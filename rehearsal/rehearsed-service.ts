@@ -28,7 +28,8 @@ export interface RehearsedService {
   stop(): Promise<void>;
 }
 
-const KILLINGS_EVERY_MILLISECONDS = 3_000;
+/** Between two moments at which a function may be killed. */
+const KILLING_AFTER_MILLISECONDS = { least: 200, most: 60_000 };
 /** As config/local.yml has been promised. */
 const KEY_LIFETIME_SECONDS = 86_400;
 /** Less than the two seconds that Lambdas may differ by. */
@@ -105,7 +106,8 @@ class Killer {
   async #run(cloud: LocalService['cloud'], random: Random): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       // Ends at once when it is stopped.
-      await delay(KILLINGS_EVERY_MILLISECONDS, undefined, { signal: this.#stopping.signal }).catch(() => {});
+      const wait = random.integer(KILLING_AFTER_MILLISECONDS.least, KILLING_AFTER_MILLISECONDS.most);
+      await delay(wait, undefined, { signal: this.#stopping.signal }).catch(() => {});
       if (!random.happens(this.share * 1_000)) continue;
       await random.pick(cloud.functions).crash();
       this.killed += 1;
