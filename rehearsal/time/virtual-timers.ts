@@ -67,7 +67,7 @@ export class VirtualTimer implements Disposable {
   }
 }
 
-/** The timers of one thread. Each fires once its virtual moment has come, whether by the machine's time or by a jump. */
+/** The timers of one thread. Each fires once its virtual moment has come, by the machine's time or a jump. */
 export class VirtualTimers {
   readonly #shared: SharedTime;
   readonly #thread: number;

@@ -74,7 +74,7 @@ describe('the faults of a seed', () => {
 
     expect(faultPlanOf(3, 1)).toEqual(faultPlanOf(3, 1));
     expect(seeds.flatMap((seed) => kindsOf(faultPlanOf(seed, 0)))).toEqual([]);
-    expect(new Set(seeds.flatMap((seed) => kindsOf(faultPlanOf(seed, 1)))).size).toBe(26);
+    expect(new Set(seeds.flatMap((seed) => kindsOf(faultPlanOf(seed, 1)))).size).toBe(30);
   });
 
   test('can be left out one by one', () => {
