@@ -33,8 +33,8 @@ export type ApiFault = (typeof API_FAULTS)[number];
 
 /**
  * What is done to the run, to functions and to the invoice API as a whole. `apiDown`: nothing is answered for minutes
- * or hours. `quotaCut`: the API allows a tenth of what it promised. `clocksDiffer`: each copy of a function has a clock of
- * its own, wrong by up to a second.
+ * or hours. `quotaCut`: the API allows a tenth of what it promised. `clocksDiffer`: each copy of a function has a clock
+ * of its own, wrong by up to a second.
  */
 export const OPERATION_FAULTS = [
   'functionsKilled',
