@@ -178,6 +178,15 @@ export function buildProgram(): Command {
     .addOption(yes())
     .action(lazily(() => import('./commands/quota.ts')));
 
+  command(program, 'restore <TABLE>', 'Make a table hold what another one holds that was restored beside it', [
+    'halfmonth restore packages --from halfmonth-prod-packages-20261120 --to 2026-11-20T10:00:00Z --reason "a bad script"',
+  ])
+    .requiredOption('--from <table>', 'the table that was restored beside it; it is only read')
+    .requiredOption('--to <moment>', 'the moment that it was restored to, such as 2026-11-20T10:00:00Z')
+    .requiredOption('--reason <text>', 'why; kept with who did it')
+    .addOption(yes())
+    .action(lazily(() => import('./commands/restore.ts')));
+
   command(program, 'token', "Where the invoice API's token is kept; with --put a new one from standard input", [
     'halfmonth token',
     'halfmonth token --put < token.txt',

@@ -43,6 +43,7 @@ export type InterventionKind =
   | 'replay'
   | 'discard'
   | 'unblock'
+  | 'restore'
   | 'approve'
   | 'refuse';
 

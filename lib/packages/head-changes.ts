@@ -55,6 +55,20 @@ export function asked(head: PackageHead, now: number): Transition {
   return { name: 'ask', change: { ...toBeAsked(head, now), remark: FORGOTTEN } };
 }
 
+const NOT_REMEMBERED =
+  'Tables were restored, and the package may have been sent since the moment that they went back to: the API is asked first.';
+
+/**
+ * Tables were restored that may have held a request for it: the API is asked first, and has to say twice that it holds
+ * nothing.
+ * @param since the moment that the tables went back to, in milliseconds since the epoch: none that they do not know can
+ * have left before
+ */
+export function askedAfterRestore(head: PackageHead, since: number, now: number): Transition {
+  const unknown = { everSent: true, mayHaveArrived: true, firstSentAt: head.firstSentAt ?? since };
+  return { name: 'ask', change: { ...toBeAsked(head, now), ...unknown, submittedAt: now, remark: NOT_REMEMBERED } };
+}
+
 /** A package of which something is missing on our side: it is not sent, and a person can mend it. */
 export function obstructed(head: PackageHead, reason: string, now: number): Transition {
   return {

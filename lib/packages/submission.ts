@@ -46,6 +46,14 @@ export function mayBeForgotten(head: PackageHead, keyRetentionMilliseconds: numb
   return mayHaveArrived(head) && head.firstSentAt !== undefined && now - head.firstSentAt >= keyRetentionMilliseconds;
 }
 
+/**
+ * Whether a table that was restored may not know of a request for the current submission: nothing has been heard of it
+ * since.
+ */
+export function mayBeUnremembered({ firstSentAt, missing }: PackageHead, restoredAt: number): boolean {
+  return Math.max(firstSentAt ?? 0, missing?.at ?? 0) < restoredAt;
+}
+
 /** The API is asked what it holds before anything more is sent. */
 export function toBeAsked(head: PackageHead, now: number): HeadChange {
   return { ...UNLEASED, state: 'submitted', submittedAt: head.submittedAt ?? head.firstSentAt ?? now };

@@ -1,7 +1,7 @@
 import type { Caller, DecisionOfPerson } from '../interventions/intervention.ts';
 import { shortestTime } from './forecast.ts';
 import { arrivedBy, CLOCK_SKEW_MILLISECONDS, compacted, earliest, type PastRequests } from './history.ts';
-import { limitsOf, type Quota, type RequestKind } from './quota.ts';
+import { limitsOf, type Quota, type QuotaLimit, type RequestKind } from './quota.ts';
 
 /** A turn that somebody means to take. It keeps the order among several runs; it promises no requests. */
 export interface BookedTurn {
@@ -47,6 +47,8 @@ export interface QuotaCalendar {
   answeredAt?: number;
   /** The last block that a person lifted. */
   lifted?: LiftedBlock;
+  /** The last time that a table was restored; absent while none ever was. */
+  restored?: Restored;
   /**
    * When a send was last answered usably; absent when none ever was, or where an earlier release wrote the calendar.
    */
@@ -71,6 +73,14 @@ export interface LiftedBlock {
   by?: Caller;
   blockedUntil: number;
   blockedBy?: string;
+}
+
+/** Tables went back to an earlier moment: what was sent between the two, they do not know. */
+export interface Restored {
+  /** When it was done. */
+  at: number;
+  /** The moment that the tables went back to. */
+  since: number;
 }
 
 /** How requests of one kind have fared in the turns before. */
@@ -197,6 +207,35 @@ export function liftBlock(calendar: QuotaCalendar, { reason, by }: DecisionOfPer
   const lifted = { at: now, reason, by, blockedUntil, ...(blockedBy === undefined ? {} : { blockedBy }) };
   const reads = { blocksInARow: 0, failuresInARow: 0 };
   return { ...rest, blockedUntil: 0, blocksInARow: 0, failuresInARow: 0, reads, lifted };
+}
+
+/**
+ * What a calendar has to be once tables were restored. Nobody knows what was sent since the moment that they went back
+ * to, so the most that the quota allowed in that time is taken for sent just now: no window can be exceeded. And it is
+ * kept that it was done, so that senders ask the API for each package before they send it again.
+ */
+export function restoredCalendar(
+  calendar: QuotaCalendar,
+  quota: Quota,
+  { at, since }: Restored,
+): QuotaCalendar & { restored: Restored } {
+  const spent = (['send', 'status'] as const).flatMap((kind): PastRequests[] => {
+    const limits = limitsOf(quota, kind);
+    if (limits.length === 0) return [];
+    return [{ kind, at, slack: 0, count: Math.min(...limits.map((limit) => mostIn(limit, at - since))), clock: '' }];
+  });
+  // Tables that went back twice know nothing since the earlier moment.
+  const earliest = Math.min(since, calendar.restored?.since ?? since);
+  return {
+    ...calendar,
+    past: compacted([...calendar.past, ...spent], quota, at),
+    restored: { at, since: earliest },
+  };
+}
+
+/** The most requests that a window lets go within a time: as many as it may hold in each stretch as long as it is. */
+function mostIn({ requests, milliseconds }: QuotaLimit, duration: number): number {
+  return requests * (Math.floor(Math.max(0, duration) / milliseconds) + 1);
 }
 
 /** Takes a booking back, so that nobody makes room for a turn that will not come. */

@@ -1,10 +1,12 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { RequestOptions, Stepped, SubmitOutcome } from '../invoice-api/invoice-api.ts';
 import { bodyOf } from '../packages/document.ts';
-import { abandoned, asked, held, leased, obstructed, putBack } from '../packages/head-changes.ts';
+import { abandoned, asked, askedAfterRestore, held, leased, obstructed, putBack } from '../packages/head-changes.ts';
 import { idempotencyKeyOf, type PackageHead } from '../packages/package.ts';
-import { mayBeForgotten } from '../packages/submission.ts';
-import { LONGEST_PAUSE_MILLISECONDS } from '../quota/calendar.ts';
+import { mayBeForgotten, mayBeUnremembered } from '../packages/submission.ts';
+import type { Transition } from '../packages/transitions.ts';
+import { periodOf } from '../periods/periods.ts';
+import { LONGEST_PAUSE_MILLISECONDS, type Restored } from '../quota/calendar.ts';
 import { LONGEST_QUOTA_PAUSE_MILLISECONDS, type Pacer } from '../quota/pacer.ts';
 import type { OutstandingPackage, PackageSelection } from '../store/outstanding-packages.ts';
 import type { ApiHealth } from './api-health.ts';
@@ -12,6 +14,7 @@ import { ConcurrencyTuner } from './concurrency-tuner.ts';
 import { afterSending } from './outcomes.ts';
 import { keyRetention, type SendingWithApi } from './sending.ts';
 import { isSuspect } from './suspicion.ts';
+import type { TurnUnderWay } from './turns.ts';
 
 /** What sending in one turn came to. */
 export interface SendTurnResult {
@@ -55,6 +58,7 @@ export class SendTurn {
   readonly #selection: PackageSelection;
   readonly #pacer: Pacer;
   readonly #health: ApiHealth;
+  readonly #restored: Restored | undefined;
   readonly #isEnough: (result: SendTurnResult) => boolean;
   readonly #tuner: ConcurrencyTuner;
   readonly #requestSlots: LimitFunction;
@@ -72,14 +76,16 @@ export class SendTurn {
   constructor(
     sending: SendingWithApi,
     selection: PackageSelection,
-    pacer: Pacer,
-    health: ApiHealth,
+    { pacer, health, restored }: TurnUnderWay,
     isEnough: (result: SendTurnResult) => boolean = () => false,
   ) {
     this.#sending = sending;
     this.#selection = selection;
     this.#pacer = pacer;
     this.#health = health;
+    // Packages of a period that ended later cannot have been sent before.
+    const { to } = periodOf(selection.periodId);
+    this.#restored = restored && to <= new Date(restored.at).toISOString() ? restored : undefined;
     this.#isEnough = isEnough;
     this.#tuner = new ConcurrencyTuner(sending.settings.maximumConcurrency);
     // One request finds out whether failures before this turn are over.
@@ -194,8 +200,9 @@ export class SendTurn {
       await transitions.apply(before, abandoned(before, clock.now()));
       return undefined;
     }
-    if (mayBeForgotten(before, keyRetention(this.#sending), this.#leaseEnd())) {
-      await transitions.apply(before, asked(before, clock.now()));
+    const question = this.#questionBefore(before);
+    if (question) {
+      await transitions.apply(before, question);
       this.#result.settled += 1;
       this.#result.submitted += 1;
       return undefined;
@@ -213,6 +220,16 @@ export class SendTurn {
     this.#taken.add(before.packageId);
     const taken = await transitions.apply(before, leased(before, this.#leaseEnd(), looksUp, clock.now()));
     return taken && { before, leased: taken, body };
+  }
+
+  /** What the API has to be asked before a package may be sent, if anything. */
+  #questionBefore(before: PackageHead): Transition | undefined {
+    // An adapter that looks up by itself is never in doubt of an earlier request.
+    if (this.#sending.api.facts.looksUp) return undefined;
+    const now = this.#sending.clock.now();
+    if (mayBeForgotten(before, keyRetention(this.#sending), this.#leaseEnd())) return asked(before, now);
+    if (this.#restored === undefined || !mayBeUnremembered(before, this.#restored.at)) return undefined;
+    return askedAfterRestore(before, this.#restored.since, now);
   }
 
   async #park(before: PackageHead, obstacle: string): Promise<void> {

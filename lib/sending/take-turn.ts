@@ -114,8 +114,8 @@ async function sendWhatIsDue(
   const remaining = state.remaining || (await countToSend(selection, sending));
   if (remaining === 0) return state;
   const request = turnRequest(state, remaining, sending);
-  const answer = await inTurn(sending, request, ({ pacer, health }) =>
-    new SendTurn(sending, selection, pacer, health, (result) => isForAssess(withTurn(state, result), sending)).send(),
+  const answer = await inTurn(sending, request, (turn) =>
+    new SendTurn(sending, selection, turn, (result) => isForAssess(withTurn(state, result), sending)).send(),
   );
   if ('waitUntil' in answer) return { ...state, remaining, sendAt: nextTry(answer.waitUntil, startedAt) };
   const { result } = answer;

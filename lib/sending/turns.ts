@@ -6,6 +6,7 @@ import {
   type OpenTurn,
   openTurn,
   type QuotaCalendar,
+  type Restored,
   silenceOf,
   type TurnRequest,
 } from '../quota/calendar.ts';
@@ -22,6 +23,8 @@ const CLOSING_MILLISECONDS = 10_000;
 export interface TurnUnderWay {
   pacer: Pacer;
   health: ApiHealth;
+  /** Tables were restored at that time. */
+  restored?: Restored;
 }
 
 /** What takes turns: tasks that send, and commands that only read. */
@@ -74,7 +77,8 @@ export async function inTurn<Result>(
     ...healthOf(opened.calendar, request.kind),
   });
   try {
-    return { result: await work({ pacer, health }) };
+    const { restored } = opened.calendar;
+    return { result: await work({ pacer, health, ...(restored ? { restored } : {}) }) };
   } finally {
     await close(sending, opened.turn, { pacer, health });
   }

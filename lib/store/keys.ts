@@ -204,6 +204,16 @@ export function interventionKey(periodId: PeriodId | undefined, ...parts: string
   return { pk: `intervention${SEPARATOR}${periodId ?? 'stage'}`, sk: parts.join(SEPARATOR) };
 }
 
+/** Whether what stands under a partition key is only ever added to: certificates, and what persons did. */
+export function isLastingPartition(pk: string): boolean {
+  return ['certificate', 'intervention'].some((kind) => pk.startsWith(prefixOf(kind, undefined)));
+}
+
+/** The primary key of an item as DynamoDB hands it out, of any of the tables. */
+export function keyOf({ pk, sk }: Record<string, { S?: string | undefined }>): PrimaryKey {
+  return { pk: pk?.S ?? '', sk: sk?.S ?? '' };
+}
+
 /** Runs: what belongs to one run alone, such as the bounds of its chunks: `chunk#<number>`, `send#<round>#<number>`. */
 export function runKey(runId: string, kind: string, ...numbers: number[]): PrimaryKey {
   return { pk: `run${SEPARATOR}${runId}`, sk: [kind, ...numbers.map((number) => pad(number, 6))].join(SEPARATOR) };

@@ -1,9 +1,12 @@
 import { userInfo } from 'node:os';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, DescribeTableCommand, DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Certificate } from '../../../lib/certificate/certificate.ts';
+import { keyOf, type PrimaryKey } from '../../../lib/store/keys.ts';
 import { QuotaCalendarStore } from '../../../lib/store/quota-calendar-store.ts';
+import { makeLike } from '../../../lib/store/table-copy.ts';
 import { type CommandLineWorld, startCommandLineWorld } from '../../fixtures/command-line.ts';
 
 let world: CommandLineWorld;
@@ -27,6 +30,32 @@ afterAll(async () => {
 async function queueFor(DelaySeconds: number, event: object): Promise<void> {
   const QueueUrl = world.cloud.outputs.EventsQueueUrl;
   await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(event), DelaySeconds }));
+}
+
+/** As DynamoDB restores a table to now: under another name, with keys and indexes. */
+async function copyBeside(table: string, beside: string): Promise<void> {
+  const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: table }));
+  const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes = [] } = Table ?? {};
+  const indexes = GlobalSecondaryIndexes.map((index) => ({
+    IndexName: index.IndexName,
+    KeySchema: index.KeySchema,
+    Projection: index.Projection,
+  }));
+  await dynamodb.send(
+    new CreateTableCommand({
+      TableName: beside,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions,
+      KeySchema,
+      GlobalSecondaryIndexes: indexes,
+    }),
+  );
+  await makeLike(dynamodb, { source: table, copy: beside });
+}
+
+async function keysIn(TableName: string): Promise<PrimaryKey[]> {
+  const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName, ProjectionExpression: 'pk, sk' }));
+  return Items.map(keyOf);
 }
 
 test('a deadline in the past, and a client of nobody, start nothing', async () => {
@@ -127,6 +156,34 @@ test('a stop and a lifted block stay with who did them and why, in the execution
   ]);
 }, 240_000);
 
+test('a table of packages that went wrong goes back to a moment before, from beside, and nothing is billed twice', async () => {
+  const packages = String(world.cloud.outputs.PackagesTableName);
+  const beside = `${packages}-restored`;
+  await copyBeside(packages, beside);
+  const to = new Date().toISOString();
+  await world.count([world.event('acme', '4')]);
+  await world.halfmonth(['run', id, '--queue-wait', '0', '--follow', '--yes']);
+  const submitted = world.api.report().requests.byKind.submit;
+  for (const { pk, sk } of await keysIn(packages))
+    await world.documents.send(new DeleteCommand({ TableName: packages, Key: { pk, sk } }));
+
+  const restored = await world.json([
+    ...['restore', 'packages', '--from', beside, '--to', to],
+    '--reason',
+    'lost',
+    '--yes',
+  ]);
+  const followed = await world.halfmonth(['run', id, '--queue-wait', '0', '--follow', '--yes']);
+  const verified = await world.halfmonth(['certificate', id, '--verify']);
+  const { certificate } = (await world.json(['certificate', id])) as { certificate: Certificate };
+
+  expect(restored).toMatchObject({ table: packages, from: beside, removed: 0 });
+  expect(followed).toMatchObject({ exitCode: 0 });
+  expect(verified).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('agrees line by line') });
+  expect(world.api.report()).toMatchObject({ acceptedTwice: 0, requests: { byKind: { submit: submitted } } });
+  expect(certificate.interventions?.at(-2)).toMatchObject({ kind: 'restore', reason: 'lost' });
+}, 240_000);
+
 test('a run that is told not to wait certifies what it left in the queue', async () => {
   await queueFor(120, world.event('globex', '7'));
 
@@ -136,6 +193,6 @@ test('a run that is told not to wait certifies what it left in the queue', async
 
   expect(followed).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('does not wait for them') });
   expect(followed.stdout).toContain('2 of them have a package already');
-  expect(certificate).toMatchObject({ queue: { waiting: 1 }, usage: { slices: { totals: { api_calls: '18' } } } });
+  expect(certificate).toMatchObject({ queue: { waiting: 1 }, usage: { slices: { totals: { api_calls: '22' } } } });
   expect(shown.stdout).toMatch(/in the queue +1 message waiting, 0 in flight/);
 }, 240_000);

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import {
   bookTurn,
   type CalendarMoment,
@@ -7,8 +8,9 @@ import {
   liftBlock,
   openTurn,
   type QuotaCalendar,
+  restoredCalendar,
 } from '../../../lib/quota/calendar.ts';
-import { earliest } from '../../../lib/quota/history.ts';
+import { earliest, type PastRequests } from '../../../lib/quota/history.ts';
 import { limitsOf, type Quota, type QuotaWindow } from '../../../lib/quota/quota.ts';
 import { decisionOfPerson } from '../../fixtures/decisions.ts';
 
@@ -125,4 +127,51 @@ test('a block of days is looked at every quarter of an hour, keeps who said it, 
   });
   expect(lifted).not.toHaveProperty('blockedBy');
   expect(openTurn(lifted, run('run'), at(START + 16 * MINUTE, 'a'), LIMITS)).toHaveProperty('turn');
+});
+
+const windows = fc.uniqueArray(
+  fc.record({ requests: fc.integer({ min: 1, max: 20 }), seconds: fc.constantFrom(1, 5, 60, 600) }),
+  { selector: ({ seconds }) => seconds, minLength: 1, maxLength: 3 },
+);
+
+test('a calendar that went back holds every window, whatever was sent meanwhile', () => {
+  fc.assert(
+    fc.property(windows, windows, fc.integer({ min: 0, max: 900_000 }), (send, shared, meanwhile) => {
+      const quota = { send, status: [], shared };
+      const since = START;
+      const limits = limitsOf(quota, 'send');
+      // What was sent meanwhile, as much as was ever allowed; the calendar that is restored knows none of it.
+      const sent: PastRequests[] = [];
+      for (let at = since + 1; sent.length < 200; ) {
+        at = earliest(sent, limits, 1, at, 'a');
+        if (at > since + meanwhile) break;
+        sent.push({ kind: 'send', at, slack: 0, count: 1, clock: 'a' });
+      }
+      const at = since + meanwhile;
+
+      const { past, restored } = restoredCalendar(EMPTY_CALENDAR, quota, { at, since });
+      const next = earliest(past, limits, 1, at, '');
+
+      expect(restored).toEqual({ at, since });
+      for (const { requests, milliseconds } of limits)
+        expect(sent.filter((each) => each.at > next - milliseconds).length).toBeLessThan(requests);
+    }),
+  );
+});
+
+test('a calendar that went back is kept for no longer than its windows were open to what is not known', () => {
+  const quota = {
+    send: [
+      { requests: 10, seconds: 1 },
+      { requests: 5_000, seconds: 86_400 },
+    ],
+    status: [],
+    shared: [],
+  };
+
+  const { past } = restoredCalendar(EMPTY_CALENDAR, quota, { at: START + 60_000, since: START });
+
+  // At ten a second, 610 at the most were sent within the minute, so 4,390 are left of the day's.
+  expect(past.reduce((sum, { count }) => sum + count, 0)).toBe(610);
+  expect(earliest(past, limitsOf(quota, 'send'), 10, START + 60_000, '')).toBeLessThan(START + 65_000);
 });
