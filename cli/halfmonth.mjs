@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Runs on any Node.js from 20 on: the sources are TypeScript, which Node.js 24 runs as they are.
+// Runs on any Node.js from 22 on: the sources are TypeScript, which Node.js 24 runs as they are.
 import { spawnSync } from 'node:child_process';
 import module from 'node:module';
 import { fileURLToPath } from 'node:url';

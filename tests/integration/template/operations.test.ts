@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { readSettings } from '../../../config/settings.ts';
 import { packagedTemplate, resourcesOf, type Template } from '../../fixtures/packaged-service.ts';
@@ -165,3 +166,36 @@ function find(type: string, arn: string): Record<string, unknown> {
   expect(match).toBeDefined();
   return resolved(template, match?.[1]) as Record<string, unknown>;
 }
+
+describe('removing a stage', () => {
+  /** What CloudFormation leaves there when the stack goes. */
+  const retained = async (stage: string) =>
+    Object.entries((await packagedTemplate(stage)).Resources)
+      .filter(([, { DeletionPolicy }]) => DeletionPolicy === 'Retain')
+      .map(([id]) => id)
+      .sort();
+
+  test('leaves what money rests on, as the operating page says', async () => {
+    const page = readFileSync('docs/operating.md', 'utf8');
+    const left = await retained('prod');
+
+    expect(left).toEqual(
+      expect.arrayContaining([
+        'CertificateKey',
+        'DailyRecordsTable',
+        'EventsDeadLetterQueue',
+        'EventsQueue',
+        'PackagesTable',
+        'RejectedQueue',
+        'RunsTable',
+        'UsageSlicesTable',
+      ]),
+    );
+    for (const [, { TableName }] of deployed('AWS::DynamoDB::Table'))
+      expect(page).toContain(`-${String(TableName).replace('halfmonth-prod-', '')}\``);
+  });
+
+  test('of a stage that keeps no data leaves nothing', async () => {
+    expect(await retained('dev')).toEqual([]);
+  });
+});
