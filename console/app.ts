@@ -32,6 +32,11 @@ const ASSETS: Record<string, { file: URL; type: string }> = {
   'uPlot.min.css': { file: new URL(import.meta.resolve('uplot/dist/uPlot.min.css')), type: 'text/css' },
 };
 
+/** A piece of a page that comes by itself. What others wrote turns nothing in it, as in a whole page. */
+function pictureOf(piece: string): { event: string; data: string } {
+  return { event: 'picture', data: visibleText(piece) };
+}
+
 /** The console's pages over one cloud. */
 export function consoleApp(cloud: Cloud, access: Access, mayChange: boolean): Hono {
   const app = new Hono();
@@ -157,7 +162,7 @@ export function consoleApp(cloud: Cloud, access: Access, mayChange: boolean): Ho
     live.set(period.id, question);
     return streamSSE(context, async (stream) => {
       const ended = new Promise<void>((resolve) => stream.onAbort(resolve));
-      const stop = question.listen((data) => void stream.writeSSE({ event: 'picture', data }));
+      const stop = question.listen((data) => void stream.writeSSE(pictureOf(data)));
       await ended;
       stop();
     });
@@ -167,7 +172,7 @@ export function consoleApp(cloud: Cloud, access: Access, mayChange: boolean): Ho
     streamSSE(context, async (stream) => {
       let written = Promise.resolve();
       const show = (piece: Markup) => {
-        written = written.then(async () => stream.writeSSE({ event: 'picture', data: String(await piece) }));
+        written = written.then(async () => stream.writeSSE(pictureOf(String(await piece))));
       };
       const failure = await failureOf(() => verify(cloud, named(context), withApi(context), show));
       if (failure) show(failure);

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { visibleLine } from '../../lib/text/visible-text.ts';
 import { bar } from '../terminal/bar.ts';
 import type { Output } from '../terminal/output.ts';
 import { durationWords, plural } from '../terminal/words.ts';
@@ -23,7 +24,7 @@ const SPINNER = [...'⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏'];
  */
 export function displaySending(output: Output, file: string): Promise<SendDisplay> | SendDisplay {
   const totalBytes = sizeOf(file);
-  const name = file === '-' ? 'standard input' : file;
+  const name = file === '-' ? 'standard input' : visibleLine(file);
   if (!output.isLive) return linesOf(output, name, totalBytes);
   return totalBytes ? barOf(name, totalBytes) : spinnerOf(output, name);
 }

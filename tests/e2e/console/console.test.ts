@@ -106,6 +106,10 @@ let consoles: ChildProcess[] = [];
 
     await page.goto(`${origin}/period/${id}`);
     expect(await page.textContent('.quota .look')).toContain('HTTP 429 <img');
+    // The same text turned around, in a piece that comes by itself.
+    await calendar.change((now) => ({ calendar: { ...now, blockedBy: `HTTP 429 ${HOSTILE} \u202Edesrever` } }));
+    await page.locator('.quota .look', { hasText: '\\u202edesrever' }).waitFor({ timeout: 60_000 });
+    expect(await page.title()).not.toContain('stolen');
     await page.getByRole('link', { name: 'Lift the block' }).click();
     await page.getByLabel('Why?').fill('They mended it');
     await page.getByRole('button', { name: 'Lift the block' }).click();

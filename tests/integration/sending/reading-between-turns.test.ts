@@ -4,7 +4,7 @@ import { wholeRun } from '../../../lib/sending/selection.ts';
 import type { SendingSettings } from '../../../lib/sending/sending.ts';
 import { type TurnState, takeTurn } from '../../../lib/sending/take-turn.ts';
 import { startTestInvoiceApi, type TestInvoiceApi } from '../../fixtures/invoice-api.ts';
-import { makePackages, sendingOn, type TestSending, testRun } from '../../fixtures/sending.ts';
+import { makePackage, makePackages, sendingOn, type TestSending, testRun } from '../../fixtures/sending.ts';
 import { startTestTables, type TestTables } from '../../fixtures/tables.ts';
 
 const PACKAGES_AN_HOUR = 30;
@@ -109,6 +109,38 @@ test('when more packages fail than the limit allows, assess decides before the r
     failed: PACKAGES_AN_HOUR,
   });
   expect(invoiceApi.simulator.report().requests.total).toBe(PACKAGES_AN_HOUR);
+});
+
+test.each([
+  [0.1, 1],
+  [1, 0],
+])(
+  'a small run goes on to its certificate, and at its end too many failures are told: limit %d, %i told',
+  async (limit, told) => {
+    invoiceApi = await startTestInvoiceApi({ profile: 'perfect', faults: { invalid: 1 } });
+    await makePackages(tables, 3);
+    const { sending } = sendingByTheHour({ failureShareLimit: limit });
+    await takeTurn({ run: testRun(), chunk: '0-15' }, sending);
+
+    await expect(assess({ run: testRun() }, sending)).resolves.toMatchObject({ next: 'done' });
+
+    const shares = sending.notified.filter(({ type }) => type === 'Failure Share Exceeded');
+    expect(shares.map(({ detail }) => detail)).toEqual(
+      told === 0 ? [] : [{ periodId: testRun().period.id, runId: 'run-1', failed: 3, finished: 3 }],
+    );
+  },
+);
+
+test('a small run says nothing of shares before its end', async () => {
+  invoiceApi = await startTestInvoiceApi({ profile: 'perfect', faults: { invalid: 1 } });
+  await makePackages(tables, 3);
+  const { sending } = sendingByTheHour({ failureShareLimit: 0.1 });
+  await takeTurn({ run: testRun(), chunk: '0-15' }, sending);
+  await makePackage(tables, 'not-sent');
+
+  await expect(assess({ run: testRun() }, sending)).resolves.toMatchObject({ next: 'send' });
+
+  expect(sending.notified.filter(({ type }) => type === 'Failure Share Exceeded')).toEqual([]);
 });
 
 test('a turn that could send everything stops when too many fail', async () => {
