@@ -8,7 +8,7 @@ import { UTC_CALENDAR } from '../../fixtures/counting.ts';
 const END = Date.parse('2026-11-16T00:00:00Z');
 const MINUTE = 60_000;
 
-/** Counts one event of the period's last day at that moment; tells the page that was written, and who was asked what. */
+/** Counts one event of the period's last day at that moment; tells the page that was written, and what was asked. */
 async function countAt(now: number, closedAt?: number) {
   const written: PageChange[] = [];
   const asked: string[] = [];
