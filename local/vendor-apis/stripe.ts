@@ -17,6 +17,17 @@ interface Item extends Line {
   created: number;
 }
 
+interface Note {
+  id: string;
+  object: 'credit_note';
+  invoice: string;
+  customer: string;
+  status: 'issued';
+  created: number;
+  metadata: Record<string, string>;
+  lines: Line[];
+}
+
 interface Invoice {
   id: string;
   object: 'invoice';
@@ -44,6 +55,7 @@ export function stripeRules(account: StripeAccount = {}): VendorRules {
   const newName = namesOf('stripe');
   const invoices: Invoice[] = [];
   const items: Item[] = [];
+  const notes: Note[] = [];
   const keys = new Map<string, { request: string; answer: VendorAnswer; at: number }>();
 
   const invoiceOf = (id: string | undefined): Invoice | undefined => invoices.find((invoice) => invoice.id === id);
@@ -125,6 +137,34 @@ export function stripeRules(account: StripeAccount = {}): VendorRules {
     return ok(item);
   };
 
+  const createNote = (form: Form, now: number): VendorAnswer => {
+    const invoice = invoiceOf(form.get('invoice'));
+    if (invoice?.status !== 'open') return invalid('invoice_not_open', 'invoice', 'This invoice cannot be credited.');
+    const lines: Line[] = [];
+    for (let position = 0; form.get(`lines[${position}][type]`) !== undefined; position++) {
+      const [id, amount] = ['invoice_line_item', 'amount'].map((name) => form.get(`lines[${position}][${name}]`));
+      if (!invoice.lines.some((line) => line.id === id) || !(Number(amount) > 0)) {
+        return invalid('resource_missing', `lines[${position}]`, 'No such line, or no amount to credit.');
+      }
+      const metadata = form.object(`lines[${position}][metadata]`);
+      const quantity = metadata.halfmonth_quantity ?? '0';
+      lines.push({ id: id ?? '', price: undefined, quantity, amount: Number(amount), metadata });
+    }
+    if (lines.length === 0) return invalid('parameter_missing', 'lines', 'Missing required param: lines.');
+    const note: Note = {
+      id: `cn_${newName().replaceAll('-', '')}`,
+      object: 'credit_note',
+      invoice: invoice.id,
+      customer: invoice.customer,
+      status: 'issued',
+      created: Math.floor(now / 1000),
+      metadata: form.object('metadata'),
+      lines,
+    };
+    notes.push(note);
+    return ok(note);
+  };
+
   const execute = ({ method, path, query, text }: VendorRequest, now: number): VendorAnswer => {
     if (method === 'GET' && path === '/v1/invoices') {
       const since = Number(query.get('created[gte]') ?? 0);
@@ -147,6 +187,12 @@ export function stripeRules(account: StripeAccount = {}): VendorRules {
       const found = items.filter((item) => item.created >= since && (customer ?? item.customer) === item.customer);
       return page(found.reverse(), query);
     }
+    if (method === 'GET' && path === '/v1/credit_notes') {
+      const [since, invoice] = [Number(query.get('created[gte]') ?? 0), query.get('invoice')];
+      const found = notes.filter((note) => note.created >= since && (invoice ?? note.invoice) === note.invoice);
+      return page(found.reverse(), query);
+    }
+    if (method === 'POST' && path === '/v1/credit_notes') return createNote(formOf(text), now);
     if (method === 'POST' && path === '/v1/invoiceitems') return createItem(formOf(text), now);
     if (method === 'POST' && path === '/v1/invoices') return create(formOf(text), now);
     const [, id, action] = /^\/v1\/invoices\/([^/]+)(?:\/(\w+))?$/.exec(path) ?? [];
@@ -181,7 +227,7 @@ export function stripeRules(account: StripeAccount = {}): VendorRules {
   };
 
   const finished = () => invoices.filter(({ status }) => status === 'open');
-  const sums = (of: readonly Invoice[], waiting: readonly Item[]) =>
+  const sums = (of: readonly (Invoice | Note)[], waiting: readonly Item[]) =>
     exactSums(
       [...of.flatMap(({ lines }) => lines), ...waiting].map(
         ({ metadata, quantity }) => [metadata.halfmonth_meter ?? '', quantity] as const,
@@ -196,8 +242,8 @@ export function stripeRules(account: StripeAccount = {}): VendorRules {
     failed: (request, now) =>
       underKey(request, now, () => failure(500, { type: 'api_error', message: 'Something went wrong.' })),
     isAuthorized: ({ headers }, token) => headers.authorization === `Bearer ${token}`,
-    billed: () => sums(finished(), items),
-    billedTo: (customer) => sums(finished().filter(isOf(customer)), items.filter(isOf(customer))),
+    billed: () => sums([...finished(), ...notes], items),
+    billedTo: (customer) => sums([...finished(), ...notes].filter(isOf(customer)), items.filter(isOf(customer))),
     packages: () => [...new Set([...finished(), ...items].map(({ metadata }) => metadata.halfmonth_package ?? ''))],
   };
 }

@@ -105,6 +105,21 @@ describe.each(Object.keys(VENDORS))('the adapter for %s', (name) => {
     expect(vendor.rules.billed()).toEqual(both('14', '1'));
   });
 
+  test.each(['answer-lost', 'server-error'] as const)(
+    'a correction whose requests go wrong with %s, one after the other, is billed once',
+    async (fault) => {
+      for (let failing = 1; failing <= 8; failing++) {
+        let sent = Number.POSITIVE_INFINITY;
+        const { api, vendor } = await start({ faultOf: (_request, n) => (n === sent + failing ? fault : undefined) });
+        await drive(api, packageRequest());
+        sent = vendor.requests.length;
+        const difference = { api_calls: '1.5', storage: '-2' };
+        await drive(api, packageRequest({ revision: 2, lines: { api_calls: '14', storage: '1' }, difference }));
+        expect(vendor.rules.billed()).toEqual(both('14', '1'));
+      }
+    },
+  );
+
   test('a correction that takes everything back leaves nothing', async () => {
     const { api, vendor } = await start();
     await drive(api, packageRequest());

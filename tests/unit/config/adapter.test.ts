@@ -10,6 +10,8 @@ function settingsWith(invoiceApi: Partial<Settings['invoiceApi']>): Settings {
 const FILE = 'config/test.yml';
 const LAGO = { adapter: 'lago', settings: { meters: { api_calls: { code: 'calls', field: 'count' } } } };
 
+const STRIPE = { currency: 'eur', finalize: true, autoAdvance: false, meters: {} };
+
 test.each(['local-stripe', 'local-lago', 'local-xero'])(
   'the settings of %s choose an adapter that they fit',
   async (stage) => {
@@ -41,6 +43,14 @@ test.each([
   [{ settings: { meters: {} } }, 'invoiceApi.settings: are for an adapter'],
   [{ adapter: 'lago', settings: { meters: { a: { code: 'x' } } } }, 'invoiceApi.settings.meters.a.field'],
   [{ adapter: 'stripe', settings: {} }, 'invoiceApi.settings.currency'],
+  [
+    { adapter: 'stripe', settings: { ...STRIPE, becomes: 'pending-items', takenBack: 'credit-note' } },
+    'invoiceApi.settings.takenBack: credit-note needs invoices',
+  ],
+  [
+    { adapter: 'stripe', settings: { ...STRIPE, finalize: false, takenBack: 'credit-note' } },
+    'invoiceApi.settings.takenBack: credit-note needs finalized invoices',
+  ],
   [
     { adapter: 'xero', settings: { meters: { a: {} } } },
     'invoiceApi.settings.meters.a: needs an itemCode or a unitAmount',

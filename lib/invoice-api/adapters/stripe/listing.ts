@@ -15,8 +15,46 @@ const STATUS = {
   void: 'rejected',
 } as const satisfies Record<string, PackageReport['status']>;
 
+const NOTES = 'credit-notes';
+
+/** A period's invoices, and then its credit notes where there may be any. */
+export function listedDocuments(periodId: string, cursor: string | undefined, settings: StripeSettings): Listing {
+  if (cursor?.startsWith(NOTES)) return listedNotes(periodId, cursor.slice(NOTES.length + 1) || undefined);
+  const { request, reports } = listedInvoices(periodId, cursor, settings);
+  if (settings.takenBack === 'negative-amount') return { request, reports };
+  return {
+    request,
+    reports(answer) {
+      const page = reports(answer);
+      return page && { nextCursor: NOTES, ...page };
+    },
+  };
+}
+
+/** Stripe searches no credit notes, so all are listed that were made since the period began. */
+function listedNotes(periodId: string, after: string | undefined): Listing {
+  const query = formEncoded({ created: { gte: startOf(periodId) }, limit: PAGE_SIZE, starting_after: after });
+  return {
+    request: { method: 'GET', path: `/v1/credit_notes?${query}` },
+    reports({ json }) {
+      if (!Array.isArray(at(json, 'data'))) return undefined;
+      const notes = listAt(json, 'data');
+      const packages = notes.flatMap((note) => {
+        const named = textAt(note, 'metadata', 'halfmonth_period') === periodId ? namedIn(note) : undefined;
+        const status = textAt(note, 'status') === 'void' ? ('rejected' as const) : ('processed' as const);
+        return named ? [{ ...named, status, document: 'credit-note' }] : [];
+      });
+      const last = textAt(notes.at(-1), 'id');
+      const hasMore = at(json, 'has_more') === true && last !== undefined;
+      return { packages, ...(hasMore ? { nextCursor: `${NOTES}/${last}` } : {}) };
+    },
+  };
+}
+
+const startOf = (periodId: string): number => Math.floor(Date.parse(`${periodOf(periodId).from}T00:00:00Z`) / 1000);
+
 /** A period's invoices, by a search, which may be a minute behind (https://docs.stripe.com/search#data-freshness). */
-export function listedInvoices(periodId: string, cursor: string | undefined, settings: StripeSettings): Listing {
+function listedInvoices(periodId: string, cursor: string | undefined, settings: StripeSettings): Listing {
   const query = formEncoded({ query: `metadata['halfmonth_period']:'${periodId}'`, limit: PAGE_SIZE, page: cursor });
   return {
     request: { method: 'GET', path: `/v1/invoices/search?${query}` },
@@ -34,8 +72,7 @@ export function listedInvoices(periodId: string, cursor: string | undefined, set
  * those of others among them.
  */
 export function listedItems(periodId: string, cursor: string | undefined): Listing {
-  const since = Math.floor(Date.parse(`${periodOf(periodId).from}T00:00:00Z`) / 1000);
-  const query = formEncoded({ created: { gte: since }, limit: PAGE_SIZE, starting_after: cursor });
+  const query = formEncoded({ created: { gte: startOf(periodId) }, limit: PAGE_SIZE, starting_after: cursor });
   return {
     request: { method: 'GET', path: `/v1/invoiceitems?${query}` },
     reports({ json }) {
@@ -43,14 +80,9 @@ export function listedItems(periodId: string, cursor: string | undefined): Listi
       const items = listAt(json, 'data');
       const packages = items.flatMap((item) => {
         if (textAt(item, 'metadata', 'halfmonth_period') !== periodId) return [];
-        const [document, count] = [
-          textAt(item, 'metadata', 'halfmonth_meter'),
-          textAt(item, 'metadata', 'halfmonth_items'),
-        ];
         const named = namedIn(item);
-        return named && document
-          ? [{ ...named, status: 'processed' as const, document, documents: Number(count) }]
-          : [];
+        const document = textAt(item, 'metadata', 'halfmonth_meter');
+        return named && document ? [{ ...named, status: 'processed' as const, document }] : [];
       });
       const last = textAt(items.at(-1), 'id');
       return { packages, ...(at(json, 'has_more') === true && last !== undefined ? { nextCursor: last } : {}) };
@@ -68,11 +100,12 @@ function reportOf(invoice: unknown, { finalize }: StripeSettings): DocumentRepor
 
 /** What our names in the metadata of an object say of it; undefined for one of others. */
 function namedIn(object: unknown): Omit<DocumentReport, 'status'> | undefined {
-  const [id, since, contentHash, name] = [
+  const [id, since, contentHash, name, count] = [
     textAt(object, 'metadata', 'halfmonth_package'),
     textAt(object, 'metadata', 'halfmonth_since'),
     textAt(object, 'metadata', 'halfmonth_content'),
     textAt(object, 'id'),
+    textAt(object, 'metadata', 'halfmonth_documents'),
   ];
   if (id === undefined) return undefined;
   return {
@@ -81,6 +114,7 @@ function namedIn(object: unknown): Omit<DocumentReport, 'status'> | undefined {
     ...(contentHash === undefined ? {} : { contentHash }),
     ...(name === undefined ? {} : { name }),
     ...(since === undefined ? {} : { since: Number(since) }),
+    ...(count === undefined ? {} : { documents: Number(count) }),
   };
 }
 

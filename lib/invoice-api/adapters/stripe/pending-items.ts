@@ -45,7 +45,7 @@ function makeItem(submission: Submission, progress: ItemProgress, settings: Stri
     ...(quantity_decimal === undefined ? {} : { quantity_decimal }),
     // A price says its currency itself.
     ...(amount === undefined ? {} : { amount, currency: settings.currency }),
-    metadata: { ...ourNames(submission), ...metadata, halfmonth_items: String(lines.length) },
+    metadata: { ...ourNames(submission), ...metadata, halfmonth_documents: String(lines.length) },
   } satisfies Omit<Stripe.InvoiceItemCreateParams, 'quantity_decimal'> & { quantity_decimal?: string };
   return {
     request: post('/v1/invoiceitems', params, keyOf(submission, `item${progress.made}`, progress)),

@@ -48,6 +48,13 @@ export function ourNames({ document, idempotencyKey }: Submission) {
   };
 }
 
+/** How many documents a correction has where what it takes back becomes a credit note: two when it adds as well. */
+export function countOf({ difference }: Submission['document']): { halfmonth_documents?: string } {
+  const lines = difference?.lines ?? [];
+  const back = lines.filter(({ quantity }) => quantity.startsWith('-')).length;
+  return back > 0 && back < lines.length ? { halfmonth_documents: '2' } : {};
+}
+
 /** A key as metadata holds it. */
 export function nameOfKey(idempotencyKey: string): string {
   return shortKey(idempotencyKey, LONGEST_METADATA);

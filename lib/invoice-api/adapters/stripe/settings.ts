@@ -10,8 +10,7 @@ const meter = z.strictObject({
   creditUnitAmount: z.optional(z.string().check(z.regex(/^\d+(\.\d{1,12})?$/, 'must be a decimal number as text'))),
 });
 
-/** What a stage says about its Stripe account. */
-export const stripeSettings = z.strictObject({
+const fields = z.strictObject({
   /**
    * What a package becomes: an invoice of its own, or items that wait for the customer's next invoice, such as the one
    * of a subscription. `finalize`, `autoAdvance` and `daysUntilDue` are about invoices of their own.
@@ -25,8 +24,25 @@ export const stripeSettings = z.strictObject({
   autoAdvance: z.boolean(),
   /** Days until the invoice is due when it is sent; absent: the customer's default payment method is charged. */
   daysUntilDue: z.optional(z.int().check(z.gte(1))),
+  /**
+   * What a correction takes back becomes: an amount below zero on an invoice of its own, or a credit note for the
+   * package's first invoice.
+   */
+  takenBack: z._default(z.enum(['negative-amount', 'credit-note']), 'negative-amount'),
   meters: z.record(z.string(), meter),
 });
+
+/** What a stage says about its Stripe account. */
+export const stripeSettings = fields.check(
+  z.refine(({ becomes, takenBack }) => becomes === 'invoice' || takenBack === 'negative-amount', {
+    path: ['takenBack'],
+    message: 'credit-note needs invoices: pending items are on none that is known',
+  }),
+  z.refine(({ finalize, takenBack }) => finalize || takenBack === 'negative-amount', {
+    path: ['takenBack'],
+    message: 'credit-note needs finalized invoices (finalize: true): a draft cannot be credited',
+  }),
+);
 
 /** A stage's settings for Stripe. */
 export type StripeSettings = z.output<typeof stripeSettings>;

@@ -4,7 +4,18 @@ import type { Step, Submission } from '../adapter.ts';
 import { formEncoded } from '../form-encoding.ts';
 import { at, listAt, textAt } from '../json-paths.ts';
 import { type InvoiceLine, invoiceLines } from './invoice-lines.ts';
-import { get, isKeyOld, keyOf, madeSince, nameOfKey, onObject, ourNames, PAGE_SIZE, post } from './requests.ts';
+import {
+  countOf,
+  get,
+  isKeyOld,
+  keyOf,
+  madeSince,
+  nameOfKey,
+  onObject,
+  ourNames,
+  PAGE_SIZE,
+  post,
+} from './requests.ts';
 import type { StripeSettings } from './settings.ts';
 
 /** How far a submission has come. */
@@ -62,7 +73,7 @@ function createDraft(submission: Submission, settings: StripeSettings, progress:
       ? { collection_method: 'charge_automatically' }
       : { collection_method: 'send_invoice', days_until_due: settings.daysUntilDue }),
     description: `${document.period.from} to ${document.period.to}`,
-    metadata: ourNames(submission),
+    metadata: { ...ourNames(submission), ...(settings.takenBack === 'credit-note' ? countOf(document) : {}) },
   } satisfies Stripe.InvoiceCreateParams;
   return {
     request: post('/v1/invoices', params, keyOf(submission, 'draft', progress)),

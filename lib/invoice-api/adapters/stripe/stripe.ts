@@ -1,6 +1,7 @@
-import { defineAdapter, type InvoiceApiAdapter } from '../adapter.ts';
+import { defineAdapter, type InvoiceApiAdapter, type Step, type Submission } from '../adapter.ts';
+import { nextOfCorrection } from './credit-notes.ts';
 import { linesBeyondCredit } from './invoice-lines.ts';
-import { listedInvoices, listedItems } from './listing.ts';
+import { listedDocuments, listedItems } from './listing.ts';
 import { nextItem } from './pending-items.ts';
 import { type StripeSettings, stripeSettings } from './settings.ts';
 import { nextStep } from './steps.ts';
@@ -32,11 +33,17 @@ export default defineAdapter({
     headers: { 'stripe-version': STRIPE_VERSION },
     meters: new Set(Object.keys(chosen.meters)),
     obstacle: (lines) => linesBeyondCredit(lines, chosen),
-    step: (submission) => (chosen.becomes === 'invoice' ? nextStep : nextItem)(submission, chosen),
+    step: (submission) => wayOf(chosen)(submission, chosen),
     list: (periodId, cursor) =>
-      chosen.becomes === 'invoice' ? listedInvoices(periodId, cursor, chosen) : listedItems(periodId, cursor),
+      chosen.becomes === 'invoice' ? listedDocuments(periodId, cursor, chosen) : listedItems(periodId, cursor),
   }),
 });
+
+/** How packages are billed. */
+function wayOf({ becomes, takenBack }: StripeSettings): (submission: Submission, chosen: StripeSettings) => Step {
+  if (becomes === 'pending-items') return nextItem;
+  return takenBack === 'credit-note' ? nextOfCorrection : nextStep;
+}
 
 function requestsOf({ becomes, finalize, meters }: StripeSettings): number {
   if (becomes === 'pending-items') return Math.max(1, Object.keys(meters).length);
