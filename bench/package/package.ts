@@ -88,7 +88,7 @@ async function measureOn(tables: BenchTables, clientDays: number, hasRounds: boo
   const plannerSeconds: number[] = [];
   for (let round = 1; hasRounds && round <= Number(values.rounds); round++)
     plannerSeconds.push(await timePlanner(round));
-  const { decisions, days, slices } = await new ChunkSteps(runs, 'again-1', 'package').sums(1);
+  const { decisions, days, slices } = (await new ChunkSteps(runs, 'again-1', 'package').sums(1)).sums;
   const records = days + slices + clients;
   const wallSeconds: Record<string, number> = {};
   let chunks = 0;
@@ -139,7 +139,7 @@ async function measureOn(tables: BenchTables, clientDays: number, hasRounds: boo
     const unfolded = await populate(client, tables, UNFOLDED_PERIOD, UNFOLDED_CLIENT_DAYS, false);
     const { run, chunks: numbers } = await prepare('unfolded', ONE_CHUNK, UNFOLDED_PERIOD);
     const closing = await work([{ tables, run, chunks: numbers }]);
-    const made = await new ChunkSteps(runs, run.runId, 'package').sums(numbers.length);
+    const { sums: made } = await new ChunkSteps(runs, run.runId, 'package').sums(numbers.length);
     return { recordsPerSecond: Math.round((made.days + made.slices + unfolded) / closing.seconds) };
   }
 

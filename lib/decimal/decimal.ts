@@ -57,8 +57,12 @@ const SHORT_FORM = /^-?\d{1,15}$|^(?=[-\d.]{3,16}$)-?\d+\.\d+$/;
  * sum for each number of fraction digits; what is long, or a sum that leaves the safe range, goes on as a big decimal.
  */
 export class DecimalSum {
-  /** At index n the sum of the values with n fraction digits, times 10^n: always a safe integer. */
-  readonly #short: (number | undefined)[] = [];
+  /** The fraction digits of the first short value; most sums are of such values alone. */
+  #scale = -1;
+  /** The sum of the values with so many fraction digits, times 10^scale: always a safe integer. */
+  #units = 0;
+  /** The same of values with other numbers of fraction digits, at index n those with n. */
+  #others: (number | undefined)[] | undefined;
   #long: Big | undefined;
 
   /** @throws InvalidDecimal */
@@ -70,9 +74,10 @@ export class DecimalSum {
 
   /** The sum so far. */
   toString(): Decimal {
-    const sum = this.#short.reduce<Big>(
+    const first = scaled(this.#units, Math.max(this.#scale, 0));
+    const sum = (this.#others ?? []).reduce<Big>(
       (total, units, scale) => (units ? total.plus(scaled(units, scale)) : total),
-      this.#long ?? new Big(0),
+      this.#long ? this.#long.plus(first) : first,
     );
     return format(sum);
   }
@@ -81,14 +86,21 @@ export class DecimalSum {
     const point = value.indexOf('.');
     const scale = point < 0 ? 0 : value.length - point - 1;
     const units = Number(point < 0 ? value : value.slice(0, point) + value.slice(point + 1));
-    const before = this.#short[scale] ?? 0;
-    if (Number.isSafeInteger(before + units)) {
-      this.#short[scale] = before + units;
+    if (this.#scale < 0) this.#scale = scale;
+    if (scale === this.#scale) {
+      this.#units = this.#unitsAfter(this.#units, units, scale);
     } else {
-      this.#addLong(scaled(before, scale));
-      this.#short[scale] = units;
+      this.#others ??= [];
+      this.#others[scale] = this.#unitsAfter(this.#others[scale] ?? 0, units, scale);
     }
     return this;
+  }
+
+  /** What stays in units; what a safe integer does not hold goes to the long sum. */
+  #unitsAfter(before: number, units: number, scale: number): number {
+    if (Number.isSafeInteger(before + units)) return before + units;
+    this.#addLong(scaled(before, scale));
+    return units;
   }
 
   #addLong(value: Big): void {

@@ -32,15 +32,24 @@ export interface ChunkStep {
   acknowledgements?: AcknowledgementList;
 }
 
+/** What a run's workers made, or would make. */
+export interface RunSums {
+  sums: ChunkSums;
+  /** The clients that they left as they were. */
+  left: LeftClientsFound;
+}
+
 /** What a run's workers found for its certificate. */
-export interface RunAccount {
-  /** The sums of the account's own steps. */
+export interface RunAccount extends RunSums {
+  /** Without sums by meter: those of `account` are the same. */
   sums: ChunkSums;
   account: Account;
   lists: AcknowledgementList[];
 }
 
 const CHUNKS_AT_ONCE = 16;
+/** Chunks with more are read one by one, so that few of their sums are held at once. */
+const MANY_METERS = 2_000;
 
 /** What the workers of a run leave behind, step by step, for one purpose of its plans. */
 export class ChunkSteps {
@@ -75,17 +84,14 @@ export class ChunkSteps {
   }
 
   /** The sums of all chunks; reads one item a step, not the period. */
-  async sums(chunkCount: number): Promise<ChunkSums> {
+  async sums(chunkCount: number): Promise<RunSums> {
     const fold = new SumsFold();
-    for await (const { sums } of this.#ofAll(chunkCount)) fold.addAll(sums);
-    return fold.result();
-  }
-
-  /** The clients that were left as they were. */
-  async left(chunkCount: number): Promise<LeftClientsFound> {
-    const fold = new LeftClients();
-    for await (const { left } of this.#ofAll(chunkCount)) if (left) fold.addAll(left);
-    return fold.found;
+    const clients = new LeftClients();
+    for await (const { sums, left } of this.#ofAll(chunkCount)) {
+      fold.addAll(sums);
+      if (left) clients.addAll(left);
+    }
+    return { sums: fold.result(), left: clients.found };
   }
 
   /** The account of a run, folded from its workers' steps; reads one item a step, not the period. */
@@ -93,12 +99,14 @@ export class ChunkSteps {
     const sums = new SumsFold();
     const fold = new AccountFold();
     const lists: AcknowledgementList[] = [];
+    const clients = new LeftClients();
     for await (const step of this.#ofAll(chunkCount)) {
-      sums.addAll(step.sums);
+      sums.addCounts(step.sums);
+      if (step.left) clients.addAll(step.left);
       if (step.account) fold.addAll(step.account);
       if (step.acknowledgements) lists.push(step.acknowledgements);
     }
-    return { sums: sums.result(), account: fold.result(), lists };
+    return { sums: sums.result(), account: fold.result(), lists, left: clients.found };
   }
 
   /** A run's preview, client by client in the order of chunks. */
@@ -120,10 +128,19 @@ export class ChunkSteps {
 
   /** The steps of all chunks in their order, a few chunks read at a time. */
   async *#ofAll(chunkCount: number): AsyncGenerator<ChunkStep> {
-    for (let first = 1; first <= chunkCount; first += CHUNKS_AT_ONCE) {
-      const length = Math.min(CHUNKS_AT_ONCE, chunkCount - first + 1);
-      const chunks = Array.from({ length }, (_, index) => this.#allOf(first + index));
-      for (const steps of await Promise.all(chunks)) yield* steps;
+    let atOnce = CHUNKS_AT_ONCE;
+    for (let first = 1; first <= chunkCount; ) {
+      const length = Math.min(atOnce, chunkCount - first + 1);
+      first += length;
+      const reading = Array.from({ length }, (_, index) => this.#allOf(first - length + index));
+      atOnce = CHUNKS_AT_ONCE;
+      // Each is let go of before the next is folded.
+      for (const chunk of reading) {
+        for (const step of await chunk) {
+          if (Object.keys(step.sums.usage).length > MANY_METERS) atOnce = 1;
+          yield step;
+        }
+      }
     }
   }
 }

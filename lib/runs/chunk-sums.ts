@@ -72,9 +72,14 @@ export class SumsFold {
 
   /** Adds what another worker, or an earlier step, found. */
   addAll(sums: ChunkSums): void {
-    for (const field of COUNT_FIELDS) this.#counts[field] += sums[field];
     this.usage.addAll(sums.usage);
     this.difference.addAll(sums.difference);
+    this.addCounts(sums);
+  }
+
+  /** The same without sums by meter, of which there may be a million. */
+  addCounts(sums: ChunkSums): void {
+    for (const field of COUNT_FIELDS) this.#counts[field] += sums[field];
     for (const [decision, count] of Object.entries(sums.decisions)) {
       // The keys are decisions; Object.entries widens them to text.
       this.addDecision(decision as PackageDecision, count);

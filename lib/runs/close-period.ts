@@ -100,12 +100,12 @@ export async function closePeriod(event: ClosePeriodEvent, dependencies: ClosePe
   const steps = (purpose: PlanPurpose) => new ChunkSteps(runs, run.runId, purpose);
   const finishedAt = new Date(now()).toISOString();
   const making = steps(run.mode === 'preview' ? 'preview' : 'package');
-  const made = await making.sums(chunkCount);
-  const left = await making.left(chunkCount);
+  const { sums: made, left } = await making.sums(chunkCount);
   const found = run.mode === 'preview' ? undefined : await balanced(steps('account'), chunkCount, left, run);
   const certificate = found && (await certifyRun(run, { made, ...found }, finishedAt, dependencies));
   const account = found?.sums ?? made;
-  const summary = summaryOf(run, finishedAt, made, account, certificate, left);
+  const usage = found?.account.days ?? made.usage;
+  const summary = summaryOf(run, finishedAt, made, { ...account, usage }, certificate, left);
   const rejected = rejectedIn(found?.account);
   if (rejected) summary.rejected = rejected;
   if (run.mode === 'preview') summary.forecast = await dependencies.forecastSending(packagesToSend(made), now());
@@ -125,11 +125,12 @@ export async function closePeriod(event: ClosePeriodEvent, dependencies: ClosePe
 
 /** @throws ClientsLeft where packaging or the account had to leave some: their figures are in no sum */
 async function balanced(steps: ChunkSteps, chunkCount: number, leftBefore: LeftClientsFound, run: RunContext) {
+  const account = await steps.account(chunkCount);
   const left = new LeftClients();
   left.addAll(leftBefore);
-  left.addAll(await steps.left(chunkCount));
+  left.addAll(account.left);
   if (left.found.count > 0) throw new ClientsLeft(run.period.id, left.found);
-  return steps.account(chunkCount);
+  return account;
 }
 
 function summaryOf(

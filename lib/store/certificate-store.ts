@@ -1,4 +1,6 @@
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { createGzip, gunzipSync, gzipSync } from 'node:zlib';
 import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
 import {
   DeleteCommand,
@@ -10,7 +12,7 @@ import {
   TransactWriteCommand,
 } from '@aws-sdk/lib-dynamodb';
 import type { Certificate } from '../certificate/certificate.ts';
-import { type AcknowledgementList, canonicalJson, digestOfKeys, readCertificate } from '../certificate/seal.ts';
+import { type AcknowledgementList, canonicalPieces, digestOfKeys, readCertificate } from '../certificate/seal.ts';
 import { type PeriodId, previousPeriod } from '../periods/periods.ts';
 import { documentClientOf } from './document-client.ts';
 import {
@@ -221,13 +223,14 @@ export class CertificateStore {
 
   /** Keeps what of a certificate does not fit into its item, under its hash; answers what goes into the item. */
   async #bodyOf(certificate: Certificate): Promise<Record<string, unknown>> {
-    const text = canonicalJson(certificate);
-    if (text.length <= PAGE_LENGTH) return { certificate: text };
-    const pages = pagesOf(gzipSync(text));
+    const text = shortText(canonicalPieces(certificate));
+    if (text !== undefined) return { certificate: text };
+    const compressed = await buffer(Readable.from(canonicalPieces(certificate)).pipe(createGzip()));
+    const pages = pagesOf(compressed);
     if (pages.length === 1) return { compressed: pages[0] };
-    for (const [page, compressed] of pages.entries()) {
+    for (const [page, part] of pages.entries()) {
       const key = certificatePageKey(certificate.period.id, certificate.hash, page);
-      await this.#documents.send(new PutCommand({ TableName: this.#table, Item: { ...key, compressed } }));
+      await this.#documents.send(new PutCommand({ TableName: this.#table, Item: { ...key, compressed: part } }));
     }
     return { periodId: certificate.period.id, pages: pages.length };
   }
@@ -259,6 +262,16 @@ export class CertificateStore {
     }
     return Buffer.concat(pages);
   }
+}
+
+/** The pieces as one text, if it fits into an item. */
+function shortText(pieces: Iterable<string>): string | undefined {
+  let text = '';
+  for (const piece of pieces) {
+    text += piece;
+    if (text.length > PAGE_LENGTH) return undefined;
+  }
+  return text;
 }
 
 function listOf({ chunk, step, keys }: { chunk: number; step: number; keys: string[] }) {
