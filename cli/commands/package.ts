@@ -36,6 +36,7 @@ export async function run(context: Context, id: string): Promise<undefined> {
     `revision ${head.revision}, submission ${head.submission}, part ${head.part} of ${head.parts}, ` +
       `${plural(head.attemptCount, 'attempt')}, last processed revision ${head.lastProcessedRevision || 'none'}`,
   );
+  if (head.remark !== undefined) output.line(output.style('yellow', `remark: ${head.remark}`));
   output.line();
   output.line(output.style('bold', 'last attempts, and every release and give-up'));
   for (const attempt of head.attempts) output.line(`  ${attemptWords(attempt)}`);

@@ -48,7 +48,7 @@ export async function run(context: Context, given: string | undefined, options: 
     heads.push(head);
   }
   const packages = heads.map(
-    ({ packageId, clientId, part, parts, state, revision, submission, attemptCount, reason }) => {
+    ({ packageId, clientId, part, parts, state, revision, submission, attemptCount, reason, remark }) => {
       return {
         packageId,
         clientId,
@@ -59,6 +59,7 @@ export async function run(context: Context, given: string | undefined, options: 
         submission,
         attemptCount,
         ...(reason ? { reason } : {}),
+        ...(remark ? { remark } : {}),
       };
     },
   );
@@ -76,7 +77,7 @@ export async function run(context: Context, given: string | undefined, options: 
       each.state,
       String(each.revision),
       String(each.attemptCount),
-      each.reason ?? '',
+      each.reason ?? each.remark ?? '',
     ]),
   );
   context.output.line(

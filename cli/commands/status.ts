@@ -89,6 +89,7 @@ export async function statusOf(cloud: Cloud, period: Period) {
     lateUsageNotYetBilled: late,
     oldestUnprocessed: oldest ? { ...oldest, ageSeconds: Math.round((Date.now() - oldest.submittedAt) / 1000) } : null,
     block,
+    failedRead: quotaCalendar.reads?.failed ?? null,
     certificate: certificates[0] ? { runId: certificates[0].run.id, hash: certificates[0].hash } : null,
     estimatedCostUsd: runCost({ packages: sumOf(states) }),
     estimatedCostFrom: COST_BASIS,
@@ -117,6 +118,12 @@ function show(context: Context, cloud: Cloud, period: Period, status: Awaited<Re
   if (blockedUntil !== undefined) {
     const words = blockWords({ blockedUntil, ...(blockedBy === undefined ? {} : { blockedBy }) });
     output.line(output.style('red', `blocked    nothing is sent ${words}; ${command('quota')}`));
+  }
+  if (status.failedRead && packages.submitted > 0) {
+    const { at, reason } = status.failedRead;
+    output.line(
+      output.style('red', `reads      the status of packages could not be read at ${timeWords(at)}: ${reason}`),
+    );
   }
   // A forecast made before the wait says nothing any more.
   if (run?.status === 'RUNNING' && run.forecast && blockedUntil === undefined) {

@@ -3,6 +3,7 @@ import { endOfPeriod, type Period } from '../../lib/periods/periods.ts';
 import { type ClientRecords, readClients } from '../../lib/store/client-reader.ts';
 import { bucketOf } from '../../lib/store/keys.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
+import { QuotaCalendarStore } from '../../lib/store/quota-calendar-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import { latestRun } from '../periods/period-status.ts';
@@ -11,11 +12,12 @@ import type { ClientFacts, ExplainedDay } from './explain-client.ts';
 /** Reads all that is known of one client in one period. */
 export async function clientFacts(cloud: Cloud, clientId: string, period: Period): Promise<ClientFacts> {
   const ledger = new LateLedger(cloud.tables);
-  const [records, state, run, openLateEvents] = await Promise.all([
+  const [records, state, run, openLateEvents, { reads }] = await Promise.all([
     recordsOf(cloud, clientId, period),
     new RunStore(cloud.tables).loadPeriodState(period.id),
     latestRun(cloud, period),
     openLateEventsOf(ledger, clientId, period),
+    new QuotaCalendarStore(cloud.tables, 'invoice-api').load(),
   ]);
   return {
     clientId,
@@ -35,6 +37,7 @@ export async function clientFacts(cloud: Cloud, clientId: string, period: Period
       clients: run.clients,
     },
     openLateEvents,
+    failedRead: reads?.failed,
   };
 }
 

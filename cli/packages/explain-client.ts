@@ -2,6 +2,7 @@ import { callerWords } from '../../lib/interventions/intervention.ts';
 import type { PackageAttempt, PackageHead } from '../../lib/packages/package.ts';
 import type { Day } from '../../lib/periods/days.ts';
 import type { Period, PeriodId } from '../../lib/periods/periods.ts';
+import type { FailedRead } from '../../lib/quota/calendar.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
 import { command } from '../terminal/next-command.ts';
 
@@ -28,6 +29,8 @@ export interface ClientFacts {
   closedAt?: string | undefined;
   run?: RunFacts | undefined;
   openLateEvents: number;
+  /** The last status read of any package that had no usable answer; absent when all had one lately. */
+  failedRead?: FailedRead | undefined;
 }
 
 /** The run that has the period now, or had it last. */
@@ -143,7 +146,7 @@ function verdictOfPackage(head: PackageHead, facts: ClientFacts): Verdict {
       );
     case 'submitted':
       return waits(
-        `${packageId} revision ${head.revision} was accepted by the invoice API${head.submittedAt ? ` at ${iso(head.submittedAt)}` : ''} and is being worked on there.`,
+        `${packageId} revision ${head.revision} was accepted by the invoice API${head.submittedAt ? ` at ${iso(head.submittedAt)}` : ''} and is ${doubt(head, facts)}`,
         nextOfRun(facts, `No run asks for its status: ${command('run')} ${facts.period.id}`),
       );
     case 'processed':
@@ -153,6 +156,14 @@ function verdictOfPackage(head: PackageHead, facts: ClientFacts): Verdict {
 
 function notBefore({ dueAt = 0 }: PackageHead, now: number): string {
   return dueAt > now ? `, not before ${iso(dueAt)}` : '';
+}
+
+/** What is known of a package that the API has: not much while its status cannot be read. */
+function doubt({ remark }: PackageHead, { failedRead }: ClientFacts): string {
+  if (remark !== undefined) return `not done there. ${remark}`;
+  if (failedRead)
+    return `not known to be done: its status could not be read at ${iso(failedRead.at)}: ${failedRead.reason}`;
+  return 'being worked on there.';
 }
 
 function usageDetails({ days, slices }: ClientFacts): string[] {
@@ -168,13 +179,14 @@ function usageDetails({ days, slices }: ClientFacts): string[] {
 }
 
 function packageDetails(head: PackageHead): string[] {
-  const { packageId, revision, submission, state, attempts, attemptCount, lastProcessedRevision } = head;
+  const { packageId, revision, submission, state, attempts, attemptCount, lastProcessedRevision, remark } = head;
   const processed =
     state !== 'processed' && lastProcessedRevision > 0
       ? `; revision ${lastProcessedRevision} was processed before`
       : '';
   return [
     `Package ${packageId}: revision ${revision}, submission ${submission}, ${state}, ${plural(attemptCount, 'attempt')}${processed}.`,
+    ...(remark === undefined ? [] : [`  remark: ${remark}`]),
     ...attempts.map((attempt) => `  ${attemptWords(attempt)}`),
   ];
 }

@@ -61,7 +61,7 @@ export async function packagesPage(frame: Frame, cloud: Cloud, period: Period, s
           stateMark(head.state),
           head.revision,
           head.attemptCount,
-          (head.reason ?? '').slice(0, 200),
+          (head.reason ?? head.remark ?? '').slice(0, 200),
         ]),
       )}
       ${
@@ -129,6 +129,7 @@ export async function packagePage(frame: Frame, cloud: Cloud, id: string, formTo
     html`${facts([
       ['State', html`${stateMark(head.state)} ${STATE_WORDS[head.state]}`],
       ...(head.reason ? ([['Reason', head.reason]] as [string, string][]) : []),
+      ...(head.remark ? ([['Remark', head.remark]] as [string, string][]) : []),
       ['Client', html`<a href="/client?id=${encodeURIComponent(clientId)}&period=${periodId}">${clientId}</a>`],
       [
         'Revision',

@@ -59,7 +59,7 @@ export function parseReports(text: string): Parsed<ReportsRead> {
     const { data } = identified.safeParse(one);
     read.unreadable.push({
       ...data,
-      reason: `the report is against the contract: ${faultsOf(checked.error, one, `/packages/${index}`)}`,
+      reason: `the report is against the contract: ${faultsOf(checked.error, one, data ? '' : `/packages/${index}`)}`,
     });
   }
   const { nextCursor } = parsed.value;

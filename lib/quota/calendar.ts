@@ -61,7 +61,29 @@ export interface QuotaCalendar {
    * How status reads fare: reads that work say nothing about sends. Absent where an earlier release wrote the calendar;
    * the members above are of sends.
    */
-  reads?: { blocksInARow: number; failuresInARow: number; noAnswerSince?: number };
+  reads?: ReadsHealth;
+}
+
+/** How status reads fare, over all turns. Times in milliseconds since the epoch. */
+export interface ReadsHealth {
+  blocksInARow: number;
+  failuresInARow: number;
+  noAnswerSince?: number;
+  /** Nothing is read before, since reads had no usable answers; sends go on. */
+  blockedUntil?: number;
+  /** What the last of the latest turn's reads without a usable answer came to, in words; absent when all had one. */
+  failed?: FailedRead;
+}
+
+/** A status read without a usable answer. */
+export interface FailedRead {
+  at: number;
+  reason: string;
+}
+
+/** Until when no request of a kind may leave. */
+export function blockOfKind(calendar: QuotaCalendar, kind: RequestKind): number {
+  return Math.max(calendar.blockedUntil, kind === 'status' ? (calendar.reads?.blockedUntil ?? 0) : 0);
 }
 
 /** A block that a person lifted before its time. */
@@ -176,7 +198,7 @@ export function bookTurn(
     .reduce(
       (start, other) =>
         other.startsAt <= start ? Math.max(start, other.startsAt + CHANGEOVER_MILLISECONDS * 4) : start,
-      Math.max(free, afterOpen, calendar.blockedUntil),
+      Math.max(free, afterOpen, blockOfKind(calendar, request.kind)),
     );
   return {
     calendar: { ...calendar, booked: [...others, { ...request, startsAt }] },
@@ -197,8 +219,9 @@ function nextLook(
   const { now } = moment;
   const alone = worthwhileStart({ ...calendar, booked: [] }, request, moment);
   const forfeited = Math.min(...others.map(({ startsAt }) => startsAt)) + FORFEIT_MILLISECONDS + 1;
-  const lifted = calendar.blockedUntil > now ? now + LONGEST_BLOCKED_SLEEP_MILLISECONDS : Number.POSITIVE_INFINITY;
-  return Math.max(now, Math.min(Math.max(alone, forfeited, Math.min(calendar.blockedUntil, lifted)), lifted));
+  const blockedUntil = blockOfKind(calendar, request.kind);
+  const lifted = blockedUntil > now ? now + LONGEST_BLOCKED_SLEEP_MILLISECONDS : Number.POSITIVE_INFINITY;
+  return Math.max(now, Math.min(Math.max(alone, forfeited, Math.min(blockedUntil, lifted)), lifted));
 }
 
 /** Lifts a block before its time: the next one to look sends, and blocks begin small again. */
@@ -262,7 +285,10 @@ export function openTurn(
   if (current.open) {
     return waiting(current, request, moment, expectedEnd(current.open, moment) + CHANGEOVER_MILLISECONDS);
   }
-  const first = Math.max(current.blockedUntil, earliest(current.past, limitsOf(quota, request.kind), 1, now, clock));
+  const first = Math.max(
+    blockOfKind(current, request.kind),
+    earliest(current.past, limitsOf(quota, request.kind), 1, now, clock),
+  );
   if (first > now + LONGEST_PAUSE_MILLISECONDS) return waiting(current, request, moment, now);
   const next = Math.min(
     ...current.booked
@@ -285,6 +311,10 @@ export interface TurnReport {
   blockedUntil?: number;
   /** Why, in words for a person. */
   blockedBy?: string;
+  /** Whether it asked for nothing, but gave no usable answers: that holds for requests of this kind alone. */
+  isSilence?: boolean;
+  /** The last request without a usable answer. */
+  failed?: FailedRead;
   /** When the API last gave a usable answer in this turn; absent when it gave none. */
   answeredAt?: number;
   /** Whether the API answered anything after it last asked us to stay away. */
@@ -306,8 +336,9 @@ export function closeTurn(
 ): QuotaCalendar {
   const isOurs = calendar.open?.id === turn.id && calendar.open.openedAt === turn.openedAt;
   const { open, blockedBy, noAnswerSince, ...rest } = calendar;
-  const isBlockedByTurn = (report.blockedUntil ?? 0) > calendar.blockedUntil;
-  const said = isBlockedByTurn ? report.blockedBy : blockedBy;
+  const isOfReads = turn.kind === 'status' && report.isSilence;
+  const blockedUntil = isOfReads ? 0 : (report.blockedUntil ?? 0);
+  const said = blockedUntil > calendar.blockedUntil ? report.blockedBy : blockedBy;
   const answeredAt = report.answeredAt ?? calendar.answeredAt;
   const before = healthOf(calendar, turn.kind);
   const health = {
@@ -320,11 +351,11 @@ export function closeTurn(
     ...rest,
     ...(open && !isOurs ? { open } : {}),
     past: compacted([...calendar.past, ...report.sent], moment.quota, moment.now),
-    blockedUntil: Math.max(calendar.blockedUntil, report.blockedUntil ?? 0),
+    blockedUntil: Math.max(calendar.blockedUntil, blockedUntil),
     ...(said === undefined ? {} : { blockedBy: said }),
     ...(answeredAt === undefined ? {} : { answeredAt }),
     ...(turn.kind === 'status'
-      ? { ...(noAnswerSince === undefined ? {} : { noAnswerSince }), reads: health }
+      ? { ...(noAnswerSince === undefined ? {} : { noAnswerSince }), reads: { ...health, ...heardOfReads(report) } }
       : { ...health, ...heardOfSends(calendar, report) }),
   };
 }
@@ -333,6 +364,14 @@ export function closeTurn(
 function unansweredSince(before: KindHealth, turn: OpenTurn, report: TurnReport): { noAnswerSince?: number } {
   if (report.failuresInARow === 0) return {};
   return { noAnswerSince: report.answeredAt ?? before.noAnswerSince ?? turn.openedAt };
+}
+
+/** Stored as it is, so nothing is undefined in it. */
+function heardOfReads({ isSilence, blockedUntil, failed }: TurnReport) {
+  return {
+    ...(isSilence && blockedUntil !== undefined ? { blockedUntil } : {}),
+    ...(failed === undefined ? {} : { failed }),
+  };
 }
 
 /** Stored as it is, so nothing is undefined in it: an empty text stands for no package. */

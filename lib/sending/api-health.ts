@@ -1,5 +1,5 @@
 import type { Exchange } from '../invoice-api/invoice-api.ts';
-import { type KindHealth, LONGEST_PAUSE_MILLISECONDS, type QuotaCalendar } from '../quota/calendar.ts';
+import { type FailedRead, type KindHealth, LONGEST_PAUSE_MILLISECONDS, type QuotaCalendar } from '../quota/calendar.ts';
 import type { Clock, Pacer } from '../quota/pacer.ts';
 import { limitsOf, type Quota } from '../quota/quota.ts';
 
@@ -26,6 +26,8 @@ const UNAVAILABLE_IN_A_ROW = 2;
 const FAILURES_IN_A_ROW = 5;
 /** So many answers in a row that nothing is there, when the API never answered anything else, are a wrong address. */
 const WRONG_ADDRESSES_IN_A_ROW = 3;
+/** The calendar is one small item. */
+const LONGEST_REASON = 500;
 /** Failures that are of no package in particular. */
 const SEVERAL = '*';
 /**
@@ -51,6 +53,8 @@ export class ApiHealth {
   #wrongAddresses = 0;
   #wrongAddress: string | undefined;
   #answered = false;
+  #isSilence = true;
+  #failed: FailedRead | undefined;
   #lastAnsweredAt: number | undefined;
   /** The packages that have had the failures in a row. */
   readonly #failing = new Set<string>();
@@ -92,6 +96,16 @@ export class ApiHealth {
   /** Who said so, in words for a person. */
   get blockedBy(): string | undefined {
     return this.#blockedBy;
+  }
+
+  /** Whether nobody asked for the block: there were only no usable answers. */
+  get isSilence(): boolean {
+    return this.#isSilence;
+  }
+
+  /** The last request of this turn without a usable answer. */
+  get failed(): FailedRead | undefined {
+    return this.#failed;
   }
 
   /**
@@ -151,6 +165,7 @@ export class ApiHealth {
       this.#lastAnsweredAt = this.#answeredAt;
       return;
     }
+    this.#failed = { at: this.#clock.now(), reason: (reason ?? 'it said nothing').slice(0, LONGEST_REASON) };
     // A rate limit is everybody's, whichever package meets it.
     const isLimit = kind === 'throttled' && exchange.httpStatus !== 503;
     if (isSuspect && !isLimit) return;
@@ -183,6 +198,7 @@ export class ApiHealth {
 
   #block(kind: string, asked: number | undefined, reason = 'it said nothing'): void {
     const now = this.#clock.now();
+    if (kind === 'throttled' || asked !== undefined) this.#isSilence = false;
     // Requests that were under way when the first one was refused are refused too; that is one block, not many.
     const isNew = (this.#blockedUntil ?? 0) <= now;
     const grown = this.#grownBlock(kind);

@@ -14,6 +14,7 @@ import {
   UNLEASED,
 } from '../packages/submission.ts';
 import type { HeadChange, Transition } from '../packages/transitions.ts';
+import type { Unread } from './status-reader.ts';
 import { isOutageLike } from './suspicion.ts';
 
 const FIRST_UNPROCESSED_PAUSE_MILLISECONDS = 2_000;
@@ -171,6 +172,32 @@ export function afterStatus(
 ): ExchangeTransition | undefined {
   const outcome = reported(head, report, exchange, limits, now);
   return outcome && { name: 'report', ...outcome };
+}
+
+/** What a remark begins with while no status read tells anything of a package. */
+const UNREAD = 'Its status cannot be read: ';
+
+/**
+ * What a status read that told nothing of a submitted package comes to; undefined when nothing changes. After the
+ * processing deadline a package waits for a person when two such answers in a row were about it alone; what is wrong
+ * with all reads is only told.
+ */
+export function afterUnread(
+  head: PackageHead,
+  { reason, exchange, isOwn }: Unread,
+  limits: OutcomeLimits,
+  now: number,
+): ExchangeTransition | undefined {
+  const isOverdue = now - (head.submittedAt ?? 0) >= limits.processingDeadlineMilliseconds;
+  const wasUnread = head.remark?.startsWith(UNREAD) ?? false;
+  const remark = `${UNREAD}${reason}`;
+  const attempt = attemptOf(head, 'check', 'unread', now, exchange, reason);
+  if (isOverdue && isOwn && wasUnread) {
+    const parked = { ...UNLEASED, state: 'parked', reason: `The processing deadline is over. ${remark}` } as const;
+    return { name: 'report', change: parked, attempt };
+  }
+  const isTold = isOwn ? head.remark === remark : wasUnread || !isOverdue;
+  return isTold ? undefined : { name: 'report', change: { state: 'submitted', remark }, attempt };
 }
 
 function reported(

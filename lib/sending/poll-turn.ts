@@ -1,18 +1,12 @@
 import pLimit from 'p-limit';
-import { HalfmonthError } from '../errors/halfmonth-error.ts';
-import type { Exchange, PackageReport, StatusOutcome, UnreadableReport } from '../invoice-api/invoice-api.ts';
 import { statusBatches } from '../invoice-api/invoice-api.ts';
 import type { PackageHead } from '../packages/package.ts';
 import type { Pacer } from '../quota/pacer.ts';
 import type { OutstandingPackage, PackageSelection } from '../store/outstanding-packages.ts';
 import type { ApiHealth } from './api-health.ts';
-import { afterStatus } from './outcomes.ts';
+import { afterStatus, afterUnread, type ExchangeTransition } from './outcomes.ts';
 import { keyRetention, type SendingWithApi } from './sending.ts';
-
-/** The API refuses a question that the contract allows. */
-export class StatusReadRefused extends HalfmonthError {
-  readonly code = 'STATUS_READ_REFUSED';
-}
+import { type StatusAnswer, StatusReader, type Unread } from './status-reader.ts';
 
 /** What one turn of status reads saw. */
 export interface PollTurnResult {
@@ -39,15 +33,11 @@ export interface PollTurnResult {
 const READ_TOGETHER = 100;
 /** Several answers of a hundred come together; more writes than connections would only wait in line. */
 const RECORDED_AT_ONCE = 40;
-
-/** What the pages of one answer say together. */
-interface StatusAnswer {
-  packages: PackageReport[];
-  unreadable: UnreadableReport[];
-  /** Whether what it leaves out is not there. */
-  isWhole: boolean;
-  exchange: Exchange;
-}
+/**
+ * Reads of one turn that look for the package that an answer was refused for: halving a hundred takes two reads for
+ * each of seven steps.
+ */
+export const NARROWING_READS = 14;
 
 /** Asks for the status of submitted packages in one turn, a hundred a request, and records what became known. */
 export class PollTurn {
@@ -64,7 +54,8 @@ export class PollTurn {
   };
   readonly #recording = pLimit(RECORDED_AT_ONCE);
   readonly #lastRoundAt: number;
-  #waiting = 0;
+  readonly #reader: StatusReader;
+  #narrowing = NARROWING_READS;
 
   /** @param lastRoundAt when packages were last asked for, in milliseconds since the epoch; 0 when they never were */
   constructor(
@@ -79,6 +70,7 @@ export class PollTurn {
     this.#pacer = pacer;
     this.#health = health;
     this.#lastRoundAt = lastRoundAt;
+    this.#reader = new StatusReader(sending, pacer, health);
   }
 
   /** @param after the `cursor` of the turn before */
@@ -88,8 +80,8 @@ export class PollTurn {
     let last = after;
     for await (const batch of this.#batches(after)) {
       while (underWay.size >= this.#sending.settings.maximumConcurrency) await Promise.race(underWay);
-      const isOver = failure !== undefined || this.#result.credentialsRefused !== undefined || this.#health.isDown;
-      if (isOver || !this.#pacer.hasRoomFor(this.#waiting + 1)) {
+      const isOver = failure !== undefined || this.#reader.credentialsRefused !== undefined || this.#health.isDown;
+      if (isOver || !this.#pacer.hasRoomFor(this.#reader.waiting + 1)) {
         // An empty cursor stands for the beginning.
         this.#result.cursor = last ?? '';
         break;
@@ -106,7 +98,8 @@ export class PollTurn {
     // The compiler does not see that a task may have set it.
     const failed = failure as { error: unknown } | undefined;
     if (failed) throw failed.error;
-    return this.#result;
+    const { credentialsRefused } = this.#reader;
+    return { ...this.#result, ...(credentialsRefused === undefined ? {} : { credentialsRefused }) };
   }
 
   async *#batches(after: string | undefined): AsyncGenerator<OutstandingPackage[]> {
@@ -122,75 +115,76 @@ export class PollTurn {
   }
 
   async #read(batch: OutstandingPackage[]): Promise<void> {
-    const answer = await this.#ask(batch.map(({ packageId }) => packageId));
-    if (answer) await this.#record(batch, answer);
-    else this.#result.pending += batch.length;
+    let doubtful = await this.#readOnce([batch]);
+    // An answer that fails for one package says nothing of the others, so each half is asked for by itself.
+    while (doubtful.length > 0) {
+      const halves = doubtful.flatMap((part) => {
+        const middle = Math.ceil(part.length / 2);
+        return [part.slice(0, middle), part.slice(middle)];
+      });
+      doubtful = await this.#readOnce(halves);
+    }
   }
 
-  /** An answer in pages is read to its end, each page a request; undefined when there is no usable one. */
-  async #ask(packageIds: string[]): Promise<StatusAnswer | undefined> {
-    let answer: StatusAnswer | undefined;
-    let cursor: string | undefined;
-    // An API that goes on for longer than there are packages would go on for ever.
-    for (let pages = 0; pages <= packageIds.length; pages++) {
-      const outcome = await this.#request(packageIds, cursor);
-      if (outcome === undefined) return answer;
-      if (outcome.kind === 'credentials-refused') this.#result.credentialsRefused = outcome.reason;
-      if (outcome.kind === 'invalid' && pages === 0) {
-        throw new StatusReadRefused(`The invoice API refuses to say what became of packages: ${outcome.reason}`);
-      }
-      if (outcome.kind !== 'listed') return answer;
-      const { packages, unreadable = [], nextCursor, exchange } = outcome;
-      answer = {
-        exchange,
-        packages: [...(answer?.packages ?? []), ...packages],
-        unreadable: [...(answer?.unreadable ?? []), ...unreadable],
-        isWhole: nextCursor === undefined,
-      };
-      if (nextCursor === undefined || nextCursor === cursor) return answer;
-      cursor = nextCursor;
+  /** Those of the batches of which a part may be answered though the whole is not. */
+  async #readOnce(batches: OutstandingPackage[][]): Promise<OutstandingPackage[][]> {
+    const doubtful: OutstandingPackage[][] = [];
+    for (const batch of batches) {
+      const answer = await this.#reader.ask(batch.map(({ packageId }) => packageId));
+      if (answer === undefined) this.#notePending(batch);
+      else if ('packages' in answer) await this.#record(batch, answer);
+      else if (answer.isOwn && batch.length > 1 && this.#mayNarrow()) doubtful.push(batch);
+      else await this.#recordUnread(batch, answer);
     }
-    return answer;
+    return doubtful;
   }
 
-  /** One request, when its time has come; undefined when its time does not come in this turn. */
-  async #request(packageIds: string[], cursor: string | undefined): Promise<StatusOutcome | undefined> {
-    this.#waiting += 1;
-    const departure = await this.#pacer.next();
-    this.#waiting -= 1;
-    if (typeof departure === 'string') return undefined;
-    let outcome: StatusOutcome;
-    try {
-      const page = cursor === undefined ? {} : { cursor };
-      outcome = await this.#sending.api.statusOf(packageIds, { onLeft: departure.left, ...page });
-    } finally {
-      departure.answered();
-    }
-    this.#health.heard(outcome);
-    this.#sending.metrics.milliseconds('InvoiceApiLatency', outcome.exchange.latencyMilliseconds);
-    return outcome;
+  #mayNarrow(): boolean {
+    if (this.#narrowing < 2 || this.#health.isDown) return false;
+    this.#narrowing -= 2;
+    return true;
   }
 
   async #record(batch: OutstandingPackage[], answer: StatusAnswer): Promise<void> {
     const reports = new Map(answer.packages.map((report) => [report.id, report]));
-    // Only what a whole answer leaves out is not there.
-    const isThere = new Set(answer.unreadable.map(({ id }) => id));
-    const isAbsent = (id: string): boolean => answer.isWhole && !isThere.has(undefined) && !isThere.has(id);
-    const heads = await this.#sending.outstanding.heads(this.#selection.periodId, batch);
-    await Promise.all(
-      heads
-        .filter(({ state }) => state === 'submitted')
-        .map((head) => {
-          const report = reports.get(head.packageId);
-          if (report === undefined && !isAbsent(head.packageId)) return this.#notePending(head);
-          return this.#recording(() => this.#recordOne(head, report, answer.exchange));
-        }),
-    );
+    await this.#recordEach(batch, (head) => {
+      const report = reports.get(head.packageId);
+      const unread = report === undefined ? unreadOf(head, answer) : undefined;
+      if (unread) return this.#afterUnread(head, unread);
+      // Only what a whole answer leaves out is not there.
+      if (report === undefined && !answer.isWhole) return undefined;
+      return afterStatus(head, report, answer.exchange, this.#limits(), this.#sending.clock.now());
+    });
   }
 
-  #notePending({ submittedAt = 0 }: PackageHead): void {
-    this.#result.pending += 1;
-    this.#result.youngestSubmittedAt = Math.max(this.#result.youngestSubmittedAt ?? 0, submittedAt);
+  async #recordUnread(batch: OutstandingPackage[], unread: Unread): Promise<void> {
+    const isOwn = batch.length === 1 && unread.isOwn && this.#reader.hasAnswered;
+    const { processingDeadlineMilliseconds } = this.#sending.settings;
+    const from = this.#sending.clock.now() - processingDeadlineMilliseconds;
+    // Before the deadline, a read that fails for several is told once for all, in the calendar.
+    const isDue = ({ submittedAt = 0 }: OutstandingPackage): boolean => isOwn || submittedAt <= from;
+    this.#notePending(batch.filter((found) => !isDue(found)));
+    await this.#recordEach(batch.filter(isDue), (head) => this.#afterUnread(head, { ...unread, isOwn }));
+  }
+
+  #afterUnread(head: PackageHead, unread: Unread): ExchangeTransition | undefined {
+    return afterUnread(head, unread, this.#limits(), this.#sending.clock.now());
+  }
+
+  async #recordEach(
+    batch: OutstandingPackage[],
+    transitionOf: (head: PackageHead) => ExchangeTransition | undefined,
+  ): Promise<void> {
+    if (batch.length === 0) return;
+    const heads = await this.#sending.outstanding.heads(this.#selection.periodId, batch);
+    const submitted = heads.filter(({ state }) => state === 'submitted');
+    await Promise.all(submitted.map((head) => this.#recording(() => this.#recordOne(head, transitionOf(head)))));
+  }
+
+  #notePending(packages: readonly Pick<OutstandingPackage, 'submittedAt'>[]): void {
+    this.#result.pending += packages.length;
+    const submittedAt = packages.map(({ submittedAt = 0 }) => submittedAt);
+    this.#result.youngestSubmittedAt = Math.max(this.#result.youngestSubmittedAt ?? 0, ...submittedAt);
   }
 
   #noteAge({ submittedAt }: PackageHead): void {
@@ -204,27 +198,34 @@ export class PollTurn {
     this.#result.againFrom = Math.min(this.#result.againFrom ?? from, from);
   }
 
-  async #recordOne(
-    head: PackageHead,
-    report: Parameters<typeof afterStatus>[1],
-    exchange: Parameters<typeof afterStatus>[2],
-  ): Promise<void> {
-    const { settings, clock, transitions } = this.#sending;
-    const limits = {
-      attemptsLimit: settings.attemptsLimit,
-      processingDeadlineMilliseconds: settings.processingDeadlineMilliseconds,
+  #limits() {
+    const { settings } = this.#sending;
+    return {
+      ...settings,
       missingAfterMilliseconds: 2 * settings.pollStartMilliseconds,
       keyRetentionMilliseconds: keyRetention(this.#sending),
     };
-    const transition = afterStatus(head, report, exchange, limits, clock.now());
+  }
+
+  async #recordOne(head: PackageHead, transition: ExchangeTransition | undefined): Promise<void> {
+    const { transitions } = this.#sending;
     if (transition) await transitions.apply(head, transition);
-    if (!transition || transition.change.state === 'submitted') return this.#notePending(head);
+    if (!transition || transition.change.state === 'submitted') return this.#notePending([head]);
     const { change } = transition;
     this.#result.finished += 1;
     this.#noteAge(head);
     if (change.state === 'ready') this.#noteAgain(change.dueAt ?? 0);
     if (change.state === 'rejected' || change.state === 'parked') this.#result.rejected += 1;
   }
+}
+
+/** Why an answer that leaves a package out does not say that it is not there; undefined when it does say so. */
+function unreadOf({ packageId }: PackageHead, { unreadable, isEndless, exchange }: StatusAnswer): Unread | undefined {
+  const own = unreadable.find(({ id }) => id === packageId);
+  // One that names no package may be about any of them.
+  const found = own ?? unreadable.find(({ id }) => id === undefined);
+  const reason = found?.reason ?? (isEndless ? 'the answer names a next page and has no end' : undefined);
+  return reason === undefined ? undefined : { reason, exchange, isOwn: own !== undefined };
 }
 
 /** One request a batch; long ids make batches of fewer than a hundred. */

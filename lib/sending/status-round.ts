@@ -4,7 +4,7 @@ import { turnIdOfRun } from '../quota/turn-ids.ts';
 import type { RunContext } from '../runs/run.ts';
 import type { PackageSelection } from '../store/outstanding-packages.ts';
 import { InvoiceApiRefusedCredentials } from './errors.ts';
-import { PollTurn, type PollTurnResult } from './poll-turn.ts';
+import { NARROWING_READS, PollTurn, type PollTurnResult } from './poll-turn.ts';
 import type { SendingWithApi } from './sending.ts';
 import { inTurn } from './turns.ts';
 
@@ -45,7 +45,6 @@ export function dropBooking(run: RunContext, chunk: string, { calendar }: Sendin
 /**
  * Asks in one turn for the status of a chunk's submitted packages.
  * @throws InvoiceApiRefusedCredentials when the API answers 401 or 403
- * @throws StatusReadRefused when the API answers 400
  */
 export async function readStatuses(
   { run, chunk, rounds }: { run: RunContext; chunk: string; rounds: StatusRounds },
@@ -62,7 +61,7 @@ export async function readStatuses(
   const request = {
     id: turnIdOfRun(run.runId, 'status', chunk),
     kind: 'status' as const,
-    requests: Math.ceil(submitted / 50) + 2,
+    requests: Math.ceil(submitted / 50) + 2 + NARROWING_READS,
   };
   const answer = await inTurn(sending, request, ({ pacer, health }) =>
     new PollTurn(sending, selection, pacer, health, rounds.lastRoundAt ?? 0).poll(rounds.cursor),

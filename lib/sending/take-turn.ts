@@ -53,7 +53,6 @@ const LONGEST_SLEEP_MILLISECONDS = 900_000;
  * Reading comes first, when the windows that both share have just become free.
  * @throws InvoiceApiRefusedCredentials when the API answers 401 or 403, also with a token read anew
  * @throws InvoiceApiNotThere when it answers 404, 405, 410 or a redirect and never answered anything else
- * @throws StatusReadRefused when the API answers 400 to a status read
  * @throws InvalidTaskInput
  */
 export async function takeTurn(input: unknown, sending: SendingWithApi): Promise<TurnState> {

@@ -1,4 +1,5 @@
 import {
+  blockOfKind,
   type CalendarMoment,
   cancelTurn,
   closeTurn,
@@ -11,6 +12,7 @@ import {
   type TurnRequest,
 } from '../quota/calendar.ts';
 import { Pacer } from '../quota/pacer.ts';
+import type { RequestKind } from '../quota/quota.ts';
 import { ApiHealth } from './api-health.ts';
 import type { Sending, SendingSettings, SendingWithApi } from './sending.ts';
 
@@ -71,7 +73,7 @@ export async function inTurn<Result>(
     return opened;
   }
   const pacer = new Pacer(opened.turn, opened.calendar.past, settings.quota, clock);
-  pacer.holdUntil(opened.calendar.blockedUntil);
+  pacer.holdUntil(blockOfKind(opened.calendar, request.kind));
   const health = new ApiHealth(pacer, clock, settings.quota, {
     ...opened.calendar,
     ...healthOf(opened.calendar, request.kind),
@@ -86,11 +88,13 @@ export async function inTurn<Result>(
 
 async function close(sending: TurnTaker, turn: OpenTurn, { pacer, health }: TurnUnderWay): Promise<void> {
   const { calendar, metrics } = sending;
-  const { blockedUntil, blockedBy, answered, answeredAt, failuresInARow, onlyFailing } = health;
+  const { blockedUntil, blockedBy, answered, answeredAt, failuresInARow, onlyFailing, isSilence, failed } = health;
   const report = {
     sent: pacer.sent,
     answered,
     failuresInARow,
+    isSilence,
+    ...(failed === undefined ? {} : { failed }),
     ...(blockedUntil === undefined ? {} : { blockedUntil }),
     ...(blockedBy === undefined ? {} : { blockedBy }),
     ...(answeredAt === undefined ? {} : { answeredAt }),
@@ -144,7 +148,7 @@ export async function inTurnAfterWaiting<Result>(
   for (;;) {
     const answer = await inTurn(taker, request, work);
     if ('result' in answer) return answer;
-    const wait = waitOf(answer, taker.clock.now());
+    const wait = waitOf(answer, request.kind, taker.clock.now());
     if (!mayWait(wait)) {
       // Booked by inTurn for a later moment.
       await taker.calendar.change((current) => ({ calendar: cancelTurn(current, request.id) }));
@@ -154,8 +158,13 @@ export async function inTurnAfterWaiting<Result>(
   }
 }
 
-function waitOf({ waitUntil, calendar }: Extract<TurnAnswer<never>, { waitUntil: number }>, now: number): TurnWait {
-  if (calendar.blockedUntil > now) return { reason: 'blocked', until: Math.max(waitUntil, calendar.blockedUntil) };
+function waitOf(
+  { waitUntil, calendar }: Extract<TurnAnswer<never>, { waitUntil: number }>,
+  kind: RequestKind,
+  now: number,
+): TurnWait {
+  const blockedUntil = blockOfKind(calendar, kind);
+  if (blockedUntil > now) return { reason: 'blocked', until: Math.max(waitUntil, blockedUntil) };
   if (calendar.open) return { reason: 'turn', until: waitUntil, open: calendar.open };
   return { reason: 'quota', until: waitUntil };
 }

@@ -70,7 +70,7 @@ describe('the errors of a failed run', () => {
 
   test('the state machine and its functions are read', () => {
     expect(matchedErrors()).toEqual(expect.arrayContaining(['AccountUnbalanced', 'ChunkTooLarge']));
-    expect(errorsOfTasks()).toEqual(expect.arrayContaining(['StatusReadRefused', 'ChunkMissing']));
+    expect(errorsOfTasks()).toEqual(expect.arrayContaining(['InvoiceApiNotThere', 'ChunkMissing']));
   });
 
   test.each(['AccountUnbalanced', 'TooManyRounds', 'ChunkTooLarge', 'ChunkMissing'])(

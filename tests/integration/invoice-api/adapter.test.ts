@@ -313,7 +313,7 @@ describe('status reads and listings', () => {
       exchange: expect.anything(),
       packages: [{ id: 'b', status: 'processed', revision: 1 }],
       unreadable: [
-        { id: 'a', reason: expect.stringMatching(/against the contract: \/packages\/0\/status .*\("done"\)/) },
+        { id: 'a', reason: expect.stringMatching(/against the contract: \/status .*\("done"\)/) },
         { reason: expect.stringContaining('/packages/2/') },
       ],
     });

@@ -89,6 +89,17 @@ describe('why is a client not done?', () => {
     expect(explained.headline).toContain(words);
   });
 
+  test('the API has it, and its status cannot be read', () => {
+    const remark = 'Its status cannot be read: the API says "paid"';
+    const odd = explainClient(facts({ heads: [head({ state: 'submitted', remark })] }));
+    expect(odd.headline).toMatch(/not done there\. Its status cannot be read: the API says "paid"$/);
+    expect(odd.details.join('\n')).toContain(`remark: ${remark}`);
+
+    const failedRead = { at: Date.parse('2026-11-17T03:00:00Z'), reason: 'HTTP 400: ids is unknown' };
+    const all = explainClient(facts({ heads: [head({ state: 'submitted' })], failedRead }));
+    expect(all.headline).toMatch(/its status could not be read at .*: HTTP 400: ids is unknown$/);
+  });
+
   test('events came after its package was made', () => {
     const recorded = { events: 2, totals: { api_calls: '10' } };
     const counted = { events: 3, totals: { api_calls: '11' } };

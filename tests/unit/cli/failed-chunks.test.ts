@@ -45,7 +45,7 @@ test('a run that failed at a Map tells the errors of the children', async () => 
 });
 
 test('a Map that failed again after a redrive is told, one that came through is not', async () => {
-  const error = { error: 'StatusReadRefused', cause: 'HTTP 400' };
+  const error = { error: 'ChunkTooLarge', cause: 'HTTP 400' };
   const { client } = stepFunctions({ [MAP_RUN]: [error] });
   const failed = [started(MAP_RUN), event('MapRunFailed'), event('ExecutionFailed'), event('ExecutionRedriven')];
   const redriven = event('MapRunRedriven', { mapRunRedrivenEventDetails: { mapRunArn: MAP_RUN, redriveCount: 1 } });
