@@ -126,7 +126,7 @@ function show(context: Context, cloud: Cloud, period: Period, status: Awaited<Re
     );
   }
   // A forecast made before the wait says nothing any more.
-  if (run?.status === 'RUNNING' && run.forecast && blockedUntil === undefined) {
+  if (run?.status === 'RUNNING' && run.forecast && Date.parse(run.forecast.expectedEndAt) > (blockedUntil ?? 0)) {
     const { expectedEndAt, deadline, isBeforeDeadline } = run.forecast;
     const verdict = deadline ? `, ${isBeforeDeadline ? 'before' : 'AFTER'} the deadline ${deadline}` : '';
     output.line(`forecast   sending ends about ${expectedEndAt}${verdict}`);

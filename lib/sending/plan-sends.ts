@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
-import { forecastEnd } from '../quota/forecast.ts';
 import type { RunContext } from '../runs/run.ts';
 import { tell } from './assess.ts';
 import { OutstandingIndexBehind } from './errors.ts';
+import { forecastOf, keepForecast, loadForecast } from './run-forecast.ts';
 import { CANARY_CHUNK, EVERYTHING, loadCanary, parseTaskInput, runContext, saveCanary, wholeRun } from './selection.ts';
 import type { Deciding } from './sending.ts';
 
@@ -54,32 +54,12 @@ async function canaryIsNext(run: RunContext, ready: number, deciding: Deciding):
 }
 
 async function forecast(run: RunContext, packages: number, deciding: Deciding): Promise<string> {
-  const { settings, clock, calendar, runs } = deciding;
-  const now = clock.now();
-  const end = forecastEnd({
-    // For the forecast a request is a package, and these take several.
-    packages: packages * (settings.requestsPerSubmission ?? 1),
-    quota: settings.quota,
-    past: (await calendar.load()).past,
-    concurrency: settings.maximumConcurrency,
-    now,
-  });
-  const expectedEndAt = new Date(end).toISOString();
+  const before = await loadForecast(run, deciding);
+  const made = await forecastOf(run, packages, before?.latencyMilliseconds, deciding);
+  const { expectedEndAt, deadline, isBeforeDeadline } = made;
   // What was said of sending stands while the run only asks.
   if (packages === 0) return expectedEndAt;
-  const { deadline } = run;
-  const isBeforeDeadline = deadline === undefined ? undefined : end <= Date.parse(deadline);
-  await runs.updateRunRecord(run.period.id, {
-    runId: run.runId,
-    startedAt: run.startedAt,
-    forecast: {
-      at: new Date(now).toISOString(),
-      packages,
-      quota: settings.quota,
-      expectedEndAt,
-      ...(deadline === undefined ? {} : { deadline, isBeforeDeadline }),
-    },
-  });
+  await keepForecast(run, made, deciding);
   if (deadline !== undefined && !isBeforeDeadline) {
     const detail = { periodId: run.period.id, runId: run.runId, packages, expectedEndAt, deadline };
     await tell(deciding, { type: 'Forecast Past Deadline', detail });

@@ -27,6 +27,8 @@ export interface SendTurnResult {
   remaining: boolean;
   /** Milliseconds since the epoch: not before then is it worth going on, quota aside. */
   notBefore: number;
+  /** Requests that were answered, and how long they took together. */
+  answered: { requests: number; milliseconds: number };
   /** 401 or 403, in the API's words. */
   credentialsRefused?: string;
   /** Nothing is there at the API's address, and never was, in the API's words. */
@@ -66,7 +68,14 @@ export class SendTurn {
   readonly #retries: { at: number; candidate: OutstandingPackage }[] = [];
   /** Packages leased in this turn: while their requests are under way, the index lists them as left behind. */
   readonly #taken = new Set<string>();
-  readonly #result: SendTurnResult = { settled: 0, rejected: 0, submitted: 0, remaining: false, notBefore: 0 };
+  readonly #result: SendTurnResult = {
+    settled: 0,
+    rejected: 0,
+    submitted: 0,
+    remaining: false,
+    notBefore: 0,
+    answered: { requests: 0, milliseconds: 0 },
+  };
   /** What packages were told since anything was answered: that we have no right to ask. */
   readonly #refusals = new Map<string, string>();
   #notYetLeft = 0;
@@ -311,6 +320,8 @@ export class SendTurn {
         throw error;
       });
       this.#health.heard(outcome, prepared.leased.packageId, this.#isSuspect(prepared.leased, outcome));
+      this.#result.answered.requests += 1;
+      this.#result.answered.milliseconds += outcome.exchange.latencyMilliseconds;
       this.#tuner.completed({
         latencyMilliseconds: outcome.exchange.latencyMilliseconds,
         failed: outcome.kind === 'unknown' || outcome.kind === 'throttled',

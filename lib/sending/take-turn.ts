@@ -3,6 +3,7 @@ import { bookTurn, type TurnRequest } from '../quota/calendar.ts';
 import { turnIdOfRun } from '../quota/turn-ids.ts';
 import type { PackageSelection } from '../store/outstanding-packages.ts';
 import { InvoiceApiNotThere, InvoiceApiRefusedCredentials } from './errors.ts';
+import { forecastOf, keepForecast, loadForecast } from './run-forecast.ts';
 import { parseTaskInput, runContext, selectionOf, wholeSecond } from './selection.ts';
 import { SendTurn, type SendTurnResult } from './send-turn.ts';
 import type { Sending, SendingWithApi } from './sending.ts';
@@ -29,6 +30,10 @@ const turnInput = z.object({
   rejected: z._default(z.number(), 0),
   /** What came of reading since then: packages that were found finished, and those that had failed. */
   found: z._default(z.object({ finished: z.number(), rejected: z.number() }), { finished: 0, rejected: 0 }),
+  /** Requests of this chunk that were answered, and how long they took together. */
+  answered: z._default(z.object({ requests: z.number(), milliseconds: z.number() }), { requests: 0, milliseconds: 0 }),
+  /** Milliseconds since the epoch: when the end was forecast last. Absent before the first turn. */
+  forecastAt: z.exactOptional(z.number()),
   ...statusRounds,
   done: z._default(z.boolean(), false),
 });
@@ -47,6 +52,8 @@ const FAILURES_WORTH_A_LOOK = 20;
 const TURN_TO_READING = 50;
 /** Nobody sleeps longer before something that is to be sent. */
 const LONGEST_SLEEP_MILLISECONDS = 900_000;
+/** How long a forecast stands while there is something to be sent. */
+const FORECAST_MILLISECONDS = 900_000;
 
 /**
  * Takes a turn: reads what is due, sends what is due, and says when to come again, or that nothing is left to be done.
@@ -63,7 +70,26 @@ export async function takeTurn(input: unknown, sending: SendingWithApi): Promise
   if (isForAssess(read, sending)) return ended(read, sending);
   const sent = await sendWhatIsDue(read, selection, sending);
   if (isForAssess(sent, sending)) return ended(sent, sending);
-  return comingAgain(sent, sending);
+  return forecastAnew(sent, sending);
+}
+
+/** A deadline that will be missed after all is for those who can tell of it, so the chunk ends before its time. */
+async function forecastAnew(state: TurnState, sending: SendingWithApi): Promise<TurnState> {
+  const { run, remaining, answered } = state;
+  const now = sending.clock.now();
+  const forecastAt = state.forecastAt ?? now;
+  if (remaining === 0 || now - forecastAt < FORECAST_MILLISECONDS)
+    return comingAgain({ ...state, forecastAt }, sending);
+  const before = await loadForecast(run, sending);
+  const latency = answered.requests > 0 ? answered.milliseconds / answered.requests : before?.latencyMilliseconds;
+  const forecast = await forecastOf(run, remaining, latency, sending);
+  if (before?.isBeforeDeadline && forecast.isBeforeDeadline === false) {
+    // The next plan makes this forecast again, at this latency, and tells of it.
+    await keepForecast(run, { ...before, ...(latency === undefined ? {} : { latencyMilliseconds: latency }) }, sending);
+    return ended(state, sending);
+  }
+  await keepForecast(run, forecast, sending);
+  return comingAgain({ ...state, forecastAt: now }, sending);
 }
 
 async function readWhatIsDue(
@@ -136,9 +162,13 @@ async function countToSend(selection: PackageSelection, { outstanding, metrics }
   return ready + abandoned;
 }
 
-function withTurn(state: TurnState, { settled, rejected, submitted }: SendTurnResult): TurnState {
+function withTurn(state: TurnState, { settled, rejected, submitted, answered }: SendTurnResult): TurnState {
   return {
     ...state,
+    answered: {
+      requests: state.answered.requests + answered.requests,
+      milliseconds: state.answered.milliseconds + answered.milliseconds,
+    },
     settled: state.settled + settled,
     rejected: state.rejected + rejected,
     pending: state.pending + submitted,

@@ -5,9 +5,11 @@ import { alarmsOf } from '../../../resources/alarms.ts';
 import { type Datum, stateOf } from '../../fixtures/alarm-states.ts';
 import { decisionOfPerson } from '../../fixtures/decisions.ts';
 import { type DrivenSending, type ScriptedApi, startDrivenSending } from '../../fixtures/driven-sending.ts';
+import { testRun } from '../../fixtures/sending.ts';
 
 const ALARMS = alarmsOf('halfmonth-prod', readSettings('prod'), []);
 const POISON = 'client-0003';
+const HOUR = 3_600_000;
 
 let world: DrivenSending | undefined;
 afterEach(() => world?.stop());
@@ -81,4 +83,33 @@ test('a package that is turned away while others are answered rings once', async
 
   expect(await drive(48)).toBe('PackagesParked');
   expect(ringing()).toContain('PackagesSetAsideAlarm');
+});
+
+test('a deadline that a block in mid-run puts out of reach is told when the forecast is made anew', async () => {
+  let blockedAt: number | undefined;
+  let submitted = 0;
+  const api: ScriptedApi = {
+    submitted({ packageId }, reply, now) {
+      submitted += 1;
+      if (submitted > 25) blockedAt ??= now;
+      if (blockedAt !== undefined && now - blockedAt < 3 * HOUR) return reply(429, {}, { 'retry-after': '10800' });
+      reply(202, { id: packageId, status: 'processed' });
+    },
+  };
+  const quota = { send: [{ requests: 10, seconds: 60 }], status: [], shared: [] };
+  world = await startDrivenSending(60, api, { quota });
+  const { sending, drive } = world;
+  const deadline = new Date(sending.clock.now() + HOUR).toISOString();
+  const run = testRun({ deadline });
+  const late = () => sending.notified.filter(({ type }) => type === 'Forecast Past Deadline');
+
+  await drive(0.02, run);
+  expect(late()).toEqual([]);
+  await drive(0.9, run);
+  expect(late()).toHaveLength(1);
+
+  const record = await sending.runs.loadRunRecord(run.period.id, run.startedAt, run.runId);
+  const expectedEndAt = Date.parse(String((record?.forecast as { expectedEndAt: string }).expectedEndAt));
+  expect(expectedEndAt).toBeGreaterThan((blockedAt ?? 0) + 3 * HOUR);
+  expect(expectedEndAt).toBeLessThan((blockedAt ?? 0) + 3.5 * HOUR);
 });
