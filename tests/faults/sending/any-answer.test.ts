@@ -190,7 +190,7 @@ function anything(response: ServerResponse, { status, wait, body, form, asked }:
     case 'endless':
       response.writeHead(status, headers);
       if (bodiless) return void response.end();
-      return endless(response);
+      return void endless(response);
     case 'endless header':
       return void response.socket?.end(`HTTP/1.1 200 OK\r\nx-long: ${'a'.repeat(200_000)}\r\n\r\n{}`);
     case 'wrong length':

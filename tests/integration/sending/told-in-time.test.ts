@@ -109,7 +109,8 @@ test('a deadline that a block in mid-run puts out of reach is told when the fore
   expect(late()).toHaveLength(1);
 
   const record = await sending.runs.loadRunRecord(run.period.id, run.startedAt, run.runId);
-  const expectedEndAt = Date.parse(String((record?.forecast as { expectedEndAt: string }).expectedEndAt));
+  const { expectedEndAt: said } = (record?.forecast ?? {}) as { expectedEndAt?: string };
+  const expectedEndAt = Date.parse(String(said));
   expect(expectedEndAt).toBeGreaterThan((blockedAt ?? 0) + 3 * HOUR);
   expect(expectedEndAt).toBeLessThan((blockedAt ?? 0) + 3.5 * HOUR);
 });
