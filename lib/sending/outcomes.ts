@@ -73,10 +73,10 @@ function settled(
     case 'invalid':
       return refused(head, { state: 'rejected', reason: outcome.reason }, attempt('rejected', outcome.reason), now);
     case 'key-reused': {
+      const key = idempotencyKeyOf(head.packageId, head.revision, head.submission);
       const reason =
-        `The API holds another body under the key ${idempotencyKeyOf(head.packageId, head.revision, head.submission)}. ` +
-        `Ours: content ${head.contentHash}, body sha-256 ${createHash('sha256').update(body).digest('hex')}. ` +
-        `The API: ${outcome.reason}`;
+        `${outcome.reason} (Either the API holds another body under the key ${key}, or it takes ours for invalid. ` +
+        `Ours: content ${head.contentHash}, body sha-256 ${createHash('sha256').update(body).digest('hex')}.)`;
       return refused(head, { state: 'parked', reason }, attempt('key-reused', outcome.reason), now);
     }
     case 'throttled':

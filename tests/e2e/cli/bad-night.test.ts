@@ -49,7 +49,7 @@ function isUnblock(words: readonly string[]): boolean {
 class Night {
   readonly called: string[] = [];
   #outage = 'token';
-  #isParked = false;
+  #unblocks = 0;
 
   /** Calls what was proposed; where nobody can be asked, the tool says how to say yes. */
   async call(words: readonly string[]): Promise<CommandResult> {
@@ -57,14 +57,14 @@ class Night {
     const stdin = words[0] === 'token' ? `${RIGHT_TOKEN}\n` : '';
     const patience = words[0] === 'watch' ? { patienceMilliseconds: PATIENCE_MILLISECONDS } : {};
     const first = await world.halfmonth(words, { stdin, ...patience });
-    this.#isParked ||= /^ +parked +\d/m.test(first.stdout);
     if (first.exitCode !== 2 || !first.stderr.includes('give --yes')) return first;
     return world.halfmonth([...words, '--yes'], { stdin });
   }
 
-  /** Hasty operators lift the block before the cause is mended; it is mended once a package was parked over it. */
+  /** Hasty operators lift the block before the cause is mended; it is mended when they have to do so again. */
   #isMendedBefore(words: readonly string[]): boolean {
-    return (isUnblock(words) && this.#isParked) || words.join(' ').startsWith('parked release');
+    if (isUnblock(words)) this.#unblocks += 1;
+    return this.#unblocks > 1 || words.join(' ').startsWith('parked release');
   }
 
   /** The wrong token is found first, then the API hangs up, then it does not know some customers, then all is well. */

@@ -82,8 +82,10 @@ test('refused credentials stop the run, mark nothing as failed, and leave it red
 
 test('attempts that are spent park the package, and only parked ones left stop the run', async () => {
   const { api } = await apiWith({ profile: 'perfect', faults: { serverError: 1 } });
-  await makePackage(tables, 'acme', { attemptCount: 7 });
+  await makePackage(tables, 'acme', { attemptCount: 7, turnedAway: { times: 9, since: 1, at: 2 } });
   const sending = sendingOn(tables, api, FAST);
+  // Others have been answered since it failed last.
+  await sending.calendar.change((calendar) => ({ calendar: { ...calendar, sendsAnsweredAt: Date.now() } }));
 
   const failure = await assessAfterSending(sending);
 
