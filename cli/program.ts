@@ -82,7 +82,7 @@ export function buildProgram(): Command {
   listing(program, 'packages [PERIOD]', 'List packages', ['halfmonth packages 2026-11-H1 --status parked,rejected'])
     .option(
       '--status <states>',
-      'only these, with commas between: ready, sending, submitted, processed, rejected, parked',
+      'only these, with commas between: held, ready, sending, submitted, processed, rejected, parked',
     )
     .addOption(new Option('--state <states>', 'the same as --status').hideHelp())
     .option('--client <id>', 'only this client')
@@ -128,6 +128,22 @@ export function buildProgram(): Command {
     .option('--limit <messages>', 'look at no more than so many', positive, 1_000)
     .addOption(yes())
     .action(lazily(() => import('./commands/rejected.ts'), FORMS.list));
+
+  command(program, 'approve <PERIOD>', 'Let packages be sent that a run holds', [
+    'halfmonth approve 2026-11-H1 --client acme --reason "new data centre, ticket 4711"',
+    'halfmonth approve 2026-11-H1 --reason "looked at all of them"',
+  ])
+    .option('--client <id>', 'only what is held of this client; may be repeated', collect)
+    .requiredOption('--reason <text>', 'why; kept with the package and in the certificate')
+    .addOption(yes())
+    .action(lazily(() => import('./commands/approve.ts')));
+  command(program, 'refuse <PERIOD>', 'Keep packages from being sent that a run holds: they are not billed', [
+    'halfmonth refuse 2026-11-H1 --client acme --reason "test system counted as production"',
+  ])
+    .option('--client <id>', 'only what is held of this client; may be repeated', collect)
+    .requiredOption('--reason <text>', 'why; kept with the package and in the certificate')
+    .addOption(yes())
+    .action(lazily(() => import('./commands/refuse.ts')));
 
   const parked = listing(program, 'parked [PERIOD]', 'Packages that wait for a person', [
     'halfmonth parked 2026-11-H1',

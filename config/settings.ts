@@ -6,11 +6,22 @@ import { z } from 'zod';
 
 const timeZone = z.string().refine(isTimeZone, 'must be an IANA time zone such as "Europe/Rome"');
 const count = z.int().positive();
+
+/** 60 days: a stopped execution can be redriven for 14 days more, and its items in the runs table live 90. */
+const LONGEST_APPROVAL_HOURS = 60 * 24;
 const quota = z
   .string()
   .regex(
     /^[1-9]\d{0,8}\/[1-9]\d{0,8}(,[1-9]\d{0,8}\/[1-9]\d{0,8})*$|^[a-z][a-z0-9-]*$/,
     'must be windows as "requests/seconds", such as "60/60,5000/86400", a preset of the adapter, or "none"',
+  );
+
+/** An IAM user, a role, or one session of a role. */
+const principal = z
+  .string()
+  .regex(
+    /^arn:aws[a-z-]*:(iam::\d{12}:(user|role)\/[^\s,]+|sts::\d{12}:assumed-role\/[^\s,]+\/[^\s,]+)$/,
+    'must be the ARN of an IAM user, of a role, or of one session of a role',
   );
 
 /** A larger batch has to be waited for. */
@@ -104,6 +115,19 @@ export const settingsSchema = z
       canary: z.int().nonnegative(),
       failureShareLimit: z.number().min(0).max(1),
     }),
+    /** Packages that wait for a person before they are sent; absent: none do. */
+    gate: z
+      .strictObject({
+        /** `variance`: those of clients unlike their own past; `always`: all. */
+        mode: z.enum(['off', 'variance', 'always']),
+        /** Clients are compared with so many closed periods before, at most; a year has 24. */
+        periods: count.max(24).optional(),
+        /** How long a run waits for a decision before it fails; a redrive asks anew. */
+        approvalHours: count.max(LONGEST_APPROVAL_HOURS).optional(),
+        /** Who may approve and refuse; absent: whoever may call the command. */
+        approvers: z.array(principal).min(1).max(50).optional(),
+      })
+      .optional(),
     operations: z.strictObject({
       scheduleEnabled: z.boolean(),
       logRetentionDays: z.literal(LOG_RETENTION_DAYS),
@@ -211,6 +235,30 @@ export interface DerivedSettings {
   deletionPolicy: 'Retain' | 'Delete';
   /** SHA-256, in hex, of the settings as canonical JSON: a closing certificate says by which settings its run went. */
   configurationHash: string;
+  gate: DerivedGate;
+}
+
+/** The gate as the template needs it, with what a stage does not say. */
+export interface DerivedGate {
+  mode: 'off' | 'variance' | 'always';
+  periods: number;
+  approvalSeconds: number;
+  /** ARNs with commas between; `anybody` where the stage names none. */
+  approvers: string;
+}
+
+/** Three months tell what is usual. */
+const USUAL_PERIODS = 6;
+/** Over a weekend and a day. */
+const USUAL_APPROVAL_HOURS = 72;
+
+function derivedGate({ gate }: Settings): DerivedGate {
+  return {
+    mode: gate?.mode ?? 'off',
+    periods: gate?.periods ?? USUAL_PERIODS,
+    approvalSeconds: (gate?.approvalHours ?? USUAL_APPROVAL_HOURS) * 3_600,
+    approvers: gate?.approvers?.join(',') ?? 'anybody',
+  };
 }
 
 /** Works out what follows from the settings (see {@link DerivedSettings}). */
@@ -222,6 +270,7 @@ export function derivedFrom(settings: Settings): DerivedSettings {
     configurationHash: createHash('sha256')
       .update(canonicalize(settings) ?? '')
       .digest('hex'),
+    gate: derivedGate(settings),
   };
 }
 

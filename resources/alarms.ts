@@ -1,4 +1,4 @@
-import type { Settings } from '../config/settings.ts';
+import { derivedFrom, type Settings } from '../config/settings.ts';
 
 type Intrinsic = { Ref: string } | { 'Fn::GetAtt': [string, string] };
 
@@ -68,6 +68,7 @@ export function alarmsOf(names: string, settings: Settings, functions: readonly 
     ...eventWatches(names, settings),
     ...executionWatches(),
     ...periodWatches(names, settings),
+    ...gateWatch(names, settings),
     ...sendingWatches(names),
     ...tableWatches(),
     ...rehearsalWatch(names),
@@ -232,6 +233,22 @@ function periodWatches(names: string, { operations }: Settings): Record<string, 
       ),
       periodSeconds: 2 * HOUR,
       whenMissing: settingsWatch(operations.scheduleEnabled),
+    },
+  };
+}
+
+/** Nobody is waited for where the gate is off. */
+function gateWatch(names: string, settings: Settings): Record<string, Watch> {
+  if (derivedFrom(settings).gate.mode === 'off') return {};
+  return {
+    ApprovalAwaited: {
+      description: 'Packages wait for approval before they are sent. See why they are held, then approve or refuse.',
+      namespace: 'Halfmonth',
+      metric: 'PackagesHeld',
+      dimensions: [{ Name: 'service', Value: names }],
+      statistic: 'Maximum',
+      periodSeconds: HOUR,
+      above: 0,
     },
   };
 }

@@ -100,6 +100,7 @@ async function measure(measured: Measured, tables: SendTables): Promise<SendMeas
     api,
     remainingMilliseconds: () => LAMBDA_SECONDS * 1000,
     countPackages: (selection, since) => countPackages(tables, selection, since === undefined ? {} : { since }),
+    decisions: async () => 0,
     notifications: { notify: async () => {} },
   };
   const lambda = { milliseconds: 0, calls: 0 };

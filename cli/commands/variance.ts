@@ -1,3 +1,4 @@
+import { LONGEST_LOOK_BACK_PERIODS } from '../../lib/runs/closed-periods.ts';
 import type { Context } from '../connection/context.ts';
 import { periodOrLast } from '../periods/period-of.ts';
 import { type ClientVariance, varianceOfPeriod } from '../periods/period-variance.ts';
@@ -5,7 +6,6 @@ import { WrongUsage } from '../terminal/errors.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
 import { plural } from '../terminal/words.ts';
 
-const MOST_PERIODS = 24;
 const CLIENTS_BETWEEN_WORDS = 100;
 
 /** Names the clients and meters whose usage in a period is unlike that of their own periods before. */
@@ -14,7 +14,8 @@ export async function run(
   given: string | undefined,
   { periods }: { periods: number },
 ): Promise<ExitCode> {
-  if (periods > MOST_PERIODS) throw new WrongUsage(`--periods ${periods}: at most ${MOST_PERIODS}, which are a year.`);
+  if (periods > LONGEST_LOOK_BACK_PERIODS)
+    throw new WrongUsage(`--periods ${periods}: at most ${LONGEST_LOOK_BACK_PERIODS}, which are a year.`);
   const cloud = await context.cloud();
   const { output } = context;
   const period = periodOrLast(given, cloud, output);

@@ -20,6 +20,8 @@ const outputsSchema = z.object({
   StatusQuota: z.string(),
   SharedQuota: z.string(),
   ConfigurationHash: z.string(),
+  GateMode: z.optional(z.string()),
+  GateApprovers: z.optional(z.string()),
   InvoiceApiAdapter: z.optional(z.string()),
   InvoiceApiSettings: z.optional(z.string()),
   CertificateKeyId: z.optional(z.string()),

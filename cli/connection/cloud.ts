@@ -35,6 +35,10 @@ export interface CloudOutputs {
   StatusQuota: string;
   SharedQuota: string;
   ConfigurationHash: string;
+  /** Which packages wait for a person; absent in stacks of earlier versions. */
+  GateMode?: string | undefined;
+  /** ARNs with commas between, or `anybody`; absent in stacks of earlier versions. */
+  GateApprovers?: string | undefined;
   /** The adapter that the functions reach the invoice API through; absent in stacks of earlier versions. */
   InvoiceApiAdapter?: string | undefined;
   /** Its settings as JSON; absent in stacks of earlier versions. */
@@ -101,6 +105,12 @@ export class Cloud {
     return this.#documents;
   }
 
+  /** Who calls, asked once. @throws CommandFailed when nobody says it */
+  caller(): Promise<Caller> {
+    this.#caller ??= import('./caller.ts').then(({ callerOf }) => callerOf(this.target.kind, this.#configuration));
+    return this.#caller;
+  }
+
   /**
    * Writes down who is about to do what. To be called before it is done, so that nothing is done that nobody stands
    * for; what is written down may have been left undone.
@@ -108,12 +118,8 @@ export class Cloud {
    * @throws CommandFailed when nobody says who calls
    */
   async intervene({ kind, subjects, reason = '' }: PlannedIntervention): Promise<Caller> {
-    const [{ callerOf }, { InterventionStore }] = await Promise.all([
-      import('./caller.ts'),
-      import('../../lib/store/intervention-store.ts'),
-    ]);
-    this.#caller ??= callerOf(this.target.kind, this.#configuration);
-    const by = await this.#caller;
+    const { InterventionStore } = await import('../../lib/store/intervention-store.ts');
+    const by = await this.caller();
     const store = new InterventionStore(this.tables);
     const now = Date.now();
     for (const [periodId, named] of subjects)

@@ -17,6 +17,7 @@ const OUTPUT_OF_VARIABLE: Record<string, keyof CloudOutputs> = {
   SEND_QUOTA: 'SendQuota',
   STATUS_QUOTA: 'StatusQuota',
   SHARED_QUOTA: 'SharedQuota',
+  GATE_MODE: 'GateMode',
 };
 
 /** The stage that is meant where neither --stage nor --local is given. */

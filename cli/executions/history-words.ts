@@ -19,6 +19,7 @@ const STATES: Record<string, string> = {
   PackageChunks: 'works on the chunks: packages, then the account',
   PackageChunk: 'works on the clients of one chunk',
   Assess: 'counts the packages and decides what comes next',
+  AwaitApproval: 'waits until a person approves or refuses what is held',
   PlanSends: 'plans what to send and forecasts the end',
   TakeTurns: 'sends what is ready and asks what became of it, at the pace of the quota',
   TakeTurn: 'takes its turn: asks what is due, sends what is due',
@@ -76,6 +77,10 @@ function wordsOf(event: HistoryEvent): string | undefined {
       return `  a try failed. ${failureWords(event.lambdaFunctionFailedEventDetails ?? {})}`;
     case 'LambdaFunctionTimedOut':
       return `  a try took too long. ${failureWords(event.lambdaFunctionTimedOutEventDetails ?? {})}`;
+    case 'TaskFailed':
+      return `  a try failed. ${failureWords(event.taskFailedEventDetails ?? {})}`;
+    case 'TaskTimedOut':
+      return '  nobody has decided in time';
     default: {
       const name = type.endsWith('StateEntered') ? stateEnteredEventDetails?.name : undefined;
       const meaning = name === undefined ? undefined : STATES[name];

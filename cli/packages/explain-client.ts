@@ -118,6 +118,13 @@ function verdictOf(facts: ClientFacts): Verdict {
 function verdictOfPackage(head: PackageHead, facts: ClientFacts): Verdict {
   const { packageId, state, reason, attemptCount } = head;
   switch (state) {
+    case 'held':
+      return {
+        isDone: false,
+        needsPerson: true,
+        headline: `${packageId} revision ${head.revision} is held and waits for approval${because(reason)}`,
+        next: `Look at it, then: ${command('approve')} ${facts.period.id} --client ${head.clientId} --reason TEXT (or refuse).`,
+      };
     case 'parked':
       return {
         isDone: false,

@@ -14,7 +14,7 @@ export interface PeriodStanding {
   periodId: string;
   hasEnded: boolean;
   run: { runId: string; status: string; failure?: string | undefined } | undefined;
-  packages: { ready: number; sending: number; submitted: number; rejected: number; parked: number };
+  packages: { held: number; ready: number; sending: number; submitted: number; rejected: number; parked: number };
   /** What the rejected packages of the certified period hold, by meter. */
   rejectedTotals?: MeterTotals | undefined;
   late: { events: number; totals: MeterTotals };
@@ -29,12 +29,13 @@ const ENDED_BADLY = ['FAILED', 'TIMED_OUT', 'ABORTED'];
 
 /** What to do next in a period, the most urgent first; there always is something. */
 export function nextSteps(standing: PeriodStanding): NextStep[] {
-  const { periodId, hasEnded, run, block } = standing;
+  const { periodId, hasEnded, run, block, packages } = standing;
   if (run?.status === 'RUNNING' || run?.status === 'PENDING_REDRIVE') {
     return [
       ...(block === undefined
         ? []
         : [{ why: `nothing is sent ${block}: see it, and how to lift it`, command: command('quota') }]),
+      ...stepsOfHeld(periodId, packages.held),
       { why: 'it runs', command: `${command('watch')} ${periodId}` },
     ];
   }
@@ -56,6 +57,7 @@ export function stepsAfterFailure(
 ): NextStep[] {
   const { periodId, run, tokenParameter } = standing;
   const redrive = (why: string): NextStep => ({ why, command: `${command('redrive')} ${run.runId}` });
+  const seeWhat = (): NextStep => ({ why: 'what happened', command: `${command('execution')} ${run.runId}` });
   const anew = (why: string): NextStep => ({ why, command: `${command('run')} ${periodId}` });
   switch (run.failure?.split(':')[0]) {
     case 'InvoiceApiRefusedCredentials':
@@ -84,14 +86,28 @@ export function stepsAfterFailure(
     case 'InvalidPeriod':
     case 'TooManyRounds':
       return [anew('it cannot go on itself: start another')];
+    case 'States.Timeout':
+      if (standing.packages.held === 0) return [seeWhat(), redrive('when the cause is mended, let it go on')];
+      return [
+        redrive('nobody has decided in time on what is held: let it ask again'),
+        ...stepsOfHeld(periodId, standing.packages.held),
+      ];
     default:
       return run.status === 'ABORTED'
         ? [redrive('it was stopped: let it go on'), anew('or start another, which does what is left')]
-        : [
-            { why: 'what happened', command: `${command('execution')} ${run.runId}` },
-            redrive('when the cause is mended, let it go on'),
-          ];
+        : [seeWhat(), redrive('when the cause is mended, let it go on')];
   }
+}
+
+function stepsOfHeld(periodId: string, held: number): NextStep[] {
+  if (held === 0) return [];
+  return [
+    {
+      why: `${plural(held, 'package')} held, for approval: see why`,
+      command: `${command('packages')} ${periodId} --status held`,
+    },
+    { why: 'then approve (or refuse)', command: `${command('approve')} ${periodId} --client CLIENT --reason TEXT` },
+  ];
 }
 
 function stepsOfPackages({
@@ -121,8 +137,8 @@ function stepsOfPackages({
   ];
 }
 
-function stepsOfOpen({ periodId, late, packages: { ready, sending, submitted } }: PeriodStanding): NextStep[] {
-  const open = ready + sending + submitted;
+function stepsOfOpen({ periodId, late, packages: { held, ready, sending, submitted } }: PeriodStanding): NextStep[] {
+  const open = held + ready + sending + submitted;
   const whys = [
     ...(open > 0 ? [`${plural(open, 'package')} not done and no run sees to it`] : []),
     ...(late.events > 0 ? [`${plural(late.events, 'late event')} not billed yet (${totalsWords(late.totals)})`] : []),

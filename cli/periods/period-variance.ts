@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
-import { type Period, type PeriodId, previousPeriod } from '../../lib/periods/periods.ts';
+import type { Period, PeriodId } from '../../lib/periods/periods.ts';
+import { closedPeriodsBefore } from '../../lib/runs/closed-periods.ts';
 import type { ClientTables } from '../../lib/store/client-reader.ts';
 import { BUCKETS } from '../../lib/store/keys.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
@@ -8,8 +9,6 @@ import { readUsageHistory } from '../../lib/store/usage-history.ts';
 import { type Variance, variancesOf } from '../../lib/variance/variance.ts';
 
 const BUCKETS_AT_ONCE = 4;
-/** A year of half months: what is older says little of how a client uses now. */
-const LONGEST_LOOK_BACK_PERIODS = 24;
 
 /** A client whose usage is unlike before. */
 export interface ClientVariance extends Variance {
@@ -36,7 +35,7 @@ export async function varianceOfPeriod(
   most: number,
   onRead: (clients: number) => void = () => {},
 ): Promise<PeriodVariance> {
-  const before = await closedBefore(tables, period, most);
+  const before = await closedPeriodsBefore(new RunStore(tables), period.id, most);
   const variances: ClientVariance[] = [];
   let clients = 0;
   await pLimit(BUCKETS_AT_ONCE).map(Array.from({ length: BUCKETS }), async (_, bucket) => {
@@ -51,15 +50,4 @@ export async function varianceOfPeriod(
   });
   variances.sort((one, other) => (one.clientId < other.clientId ? -1 : one.clientId > other.clientId ? 1 : 0));
   return { before, clients, variances };
-}
-
-async function closedBefore(tables: TablesWith<'runs'>, period: Period, most: number): Promise<PeriodId[]> {
-  const runs = new RunStore(tables);
-  const closed: PeriodId[] = [];
-  let earlier = previousPeriod(period.id);
-  for (let looked = 0; looked < LONGEST_LOOK_BACK_PERIODS && closed.length < most; looked++) {
-    if ((await runs.loadPeriodState(earlier.id))?.lastClosedAt !== undefined) closed.push(earlier.id);
-    earlier = previousPeriod(earlier.id);
-  }
-  return closed;
 }

@@ -23,6 +23,7 @@ type Status = Awaited<ReturnType<typeof statusOf>>;
 
 /** What a state means, for those who have never read the docs. */
 export const STATE_WORDS: Record<PackageState, string> = {
+  held: 'waits for approval; a person decides',
   ready: 'waits to be sent',
   sending: 'is being sent',
   submitted: 'is with the invoice API',
@@ -140,6 +141,11 @@ function needsPerson(status: Status, period: Period, open: readonly OpenPeriod[]
     ...(run && ['FAILED', 'ABORTED', 'TIMED_OUT'].includes(run.status)
       ? [
           html`<li>The run ${run.status.toLowerCase()}${run.failure ? html`: ${run.failure}` : ''}. <a href="/run/${run.runId}">Look at it</a></li>`,
+        ]
+      : []),
+    ...(packages.held > 0
+      ? [
+          html`<li><a href="/packages/${period.id}?state=held">${plural(packages.held, 'package')} held</a>: <code>npx halfmonth approve ${period.id} --client CLIENT --reason TEXT</code>, or refuse.</li>`,
         ]
       : []),
     ...(packages.parked > 0

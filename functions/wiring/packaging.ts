@@ -1,4 +1,5 @@
 import { BillingCalendar } from '../../lib/periods/days.ts';
+import { Gate } from '../../lib/runs/gate.ts';
 import type { PackageChunkDependencies } from '../../lib/runs/package-chunk.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { DailyRecordWriter } from '../../lib/store/daily-records.ts';
@@ -24,13 +25,18 @@ export function packagingDependencies(
     'DAILY_RECORDS_TABLE',
     'PACKAGES_TABLE',
     'RUNS_TABLE',
+    'GATE_MODE',
+    'GATE_PERIODS',
   );
   const tables = tablesOf(variables);
+  const runs = new RunStore(tables);
+  const settings = { mode: variables.GATE_MODE, periods: variables.GATE_PERIODS };
   return {
     calendar: new BillingCalendar(variables.BILLING_TIME_ZONE, variables.SLICE_MINUTES),
     eventMaxAgeDays: variables.EVENT_MAX_AGE_DAYS,
     tables,
-    runs: new RunStore(tables),
+    runs,
+    ...(settings.mode === 'off' ? {} : { gate: new Gate(settings, { tables, runs }) }),
     packages: new PackageStore(tables),
     certificates: new CertificateStore(tables),
     dailyRecords: new DailyRecordWriter(tables),

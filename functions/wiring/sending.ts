@@ -3,6 +3,7 @@ import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { SYSTEM_CLOCK } from '../../lib/quota/pacer.ts';
 import { parseQuotaWindows } from '../../lib/quota/quota.ts';
 import type { Deciding, Sending, SendingMetrics, SendingSettings } from '../../lib/sending/sending.ts';
+import { ApprovalStore } from '../../lib/store/approval-store.ts';
 import { OutstandingPackages } from '../../lib/store/outstanding-packages.ts';
 import { countPackages } from '../../lib/store/package-reader.ts';
 import { PackageStore, PackageTransitions } from '../../lib/store/package-store.ts';
@@ -40,7 +41,7 @@ const CLOCK_ID = randomUUID().slice(0, 8);
 export function sendingFrom(
   environment: Environment,
   metrics: SendingMetrics,
-): Sending & Pick<Deciding, 'countPackages'> {
+): Sending & Pick<Deciding, 'countPackages' | 'decisions'> {
   const read = readVariables(environment, ...NAMES);
   const tables = tablesOf(read);
   return {
@@ -54,6 +55,7 @@ export function sendingFrom(
     transitions: new PackageTransitions(tables),
     runs: new RunStore(tables),
     metrics,
+    decisions: (periodId) => new ApprovalStore(tables).decisions(periodId),
     countPackages: (selection, since) => countPackages(tables, selection, since === undefined ? {} : { since }),
   };
 }

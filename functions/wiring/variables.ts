@@ -1,5 +1,7 @@
 import * as z from 'zod/mini';
 import { parseQuotaWindows } from '../../lib/quota/quota.ts';
+import { LONGEST_LOOK_BACK_PERIODS } from '../../lib/runs/closed-periods.ts';
+import { GATE_MODES } from '../../lib/runs/gate-mode.ts';
 import { readEnvironment, requiredText, timeZoneName, webAddress, wholeNumber, yesOrNo } from './environment.ts';
 
 const quotaWindows = () =>
@@ -60,6 +62,8 @@ const VARIABLES = {
   CANARY: wholeNumber(0),
   FAILURE_SHARE_LIMIT: share(),
   REQUESTS_PER_SUBMISSION: wholeNumber(1, 1_000),
+  GATE_MODE: z.enum(GATE_MODES, `must be one of ${GATE_MODES.join(', ')}`),
+  GATE_PERIODS: wholeNumber(1, LONGEST_LOOK_BACK_PERIODS),
 };
 type VariableName = keyof typeof VARIABLES;
 

@@ -46,9 +46,11 @@ export function watchingDependencies(
  * @returns the health, unchanged
  */
 export function healthMetrics(metrics: Metrics, health: PeriodHealth): PeriodHealth {
-  const { hoursSinceSchedule, packagesParked, lateUsageUnbilled } = health;
+  const { hoursSinceSchedule, packagesParked, packagesHeld, lateUsageUnbilled } = health;
   if (hoursSinceSchedule !== undefined) metrics.addMetric('HoursSinceSchedule', MetricUnit.Count, hoursSinceSchedule);
   metrics.addMetric('PackagesParked', MetricUnit.Count, packagesParked);
+  // Silence means none, so that a stage without a gate pays for no metric.
+  if (packagesHeld > 0) metrics.addMetric('PackagesHeld', MetricUnit.Count, packagesHeld);
   if (lateUsageUnbilled !== undefined) metrics.addMetric('LateUsageUnbilled', MetricUnit.Count, lateUsageUnbilled);
   return health;
 }

@@ -91,7 +91,7 @@ export function abandoned(head: PackageHead, now: number): Transition {
 /**
  * A person wants it tried again: attempts begin anew, under the same key, since an earlier one may have arrived. Under
  * a new key only if that person knows that the API billed nothing under the old one: nothing else would keep it from
- * billing twice.
+ * billing twice. What a person refused before it was ever sent is held again instead.
  */
 export function released(
   head: PackageHead,
@@ -99,6 +99,7 @@ export function released(
   now: number,
   isNewKey = false,
 ): Transition {
+  if (isRefused(head)) return recalled(head, { reason, by }, now);
   const key = isNewKey
     ? { ...FRESH_SUBMISSION, submission: head.submission + 1 }
     : { submission: head.submission, ...LISTED, turnedAway: undefined };
@@ -109,9 +110,41 @@ export function released(
   };
 }
 
+/** A person who may lets a held package be sent. */
+export function approved(head: PackageHead, { reason, by }: DecisionOfPerson, now: number): Transition {
+  return {
+    name: 'approve',
+    change: { state: 'ready', reason: undefined },
+    attempt: { ...attemptOf(head, 'approve', 'ready', now, undefined, reason), by },
+  };
+}
+
+/** A person who may wants a held package not to be billed as it is; another revision may be. */
+export function refused(head: PackageHead, { reason, by }: DecisionOfPerson, now: number): Transition {
+  return {
+    name: 'refuse',
+    change: { state: 'rejected', reason: `refused: ${reason} (${callerWords(by)})` },
+    attempt: { ...attemptOf(head, 'refuse', 'rejected', now, undefined, reason), by },
+  };
+}
+
+/** A refusal is taken back: who may approve decides anew. */
+function recalled(head: PackageHead, { reason, by }: DecisionOfPerson, now: number): Transition {
+  return {
+    name: 'recall',
+    change: { state: 'held', reason: `refused before, recalled: ${reason}` },
+    attempt: { ...attemptOf(head, 'release', 'held', now, undefined, reason), by },
+  };
+}
+
+/** Whether a person refused a package that was held. */
+export function isRefused({ state, attempts }: PackageHead): boolean {
+  return state === 'rejected' && attempts.at(-1)?.action === 'refuse';
+}
+
 /** Whether the API said no to a package, and not a person, who cannot know whether an earlier send has arrived. */
-export function isRejectedByApi({ state, attempts }: PackageHead): boolean {
-  return state === 'rejected' && attempts.at(-1)?.action !== 'give-up';
+export function isRejectedByApi(head: PackageHead): boolean {
+  return head.state === 'rejected' && head.attempts.at(-1)?.action !== 'give-up' && !isRefused(head);
 }
 
 /**

@@ -2,21 +2,21 @@ import type { Caller } from '../interventions/intervention.ts';
 import type { PeriodId } from '../periods/periods.ts';
 
 /**
- * `ready` waits to be sent; `sending` is leased by a sender; `submitted` was accepted and is being worked on;
+ * `held` waits for a person's approval before it may be sent at all; `ready` waits to be sent; `sending` is leased by a sender; `submitted` was accepted and is being worked on;
  * `processed` is final for the revision; `rejected` too, unless a person releases it; `parked` waits for a person.
  * An `unprocessed` answer makes it `ready` again with the next submission number.
  */
-export const PACKAGE_STATES = ['ready', 'sending', 'submitted', 'processed', 'rejected', 'parked'] as const;
+export const PACKAGE_STATES = ['held', 'ready', 'sending', 'submitted', 'processed', 'rejected', 'parked'] as const;
 export type PackageState = (typeof PACKAGE_STATES)[number];
 
 /** The states in which something remains to be done, by us or by a person: those that the `outstanding` index holds. */
-export const OUTSTANDING_STATES = ['ready', 'sending', 'submitted', 'parked'] as const satisfies PackageState[];
+export const OUTSTANDING_STATES = ['held', 'ready', 'sending', 'submitted', 'parked'] as const satisfies PackageState[];
 
 /** One exchange with the invoice API about a package, or one decision of a person. */
 export interface PackageAttempt {
   /** RFC 3339, UTC. */
   at: string;
-  action: 'send' | 'check' | 'release' | 'give-up';
+  action: 'send' | 'check' | 'release' | 'give-up' | 'approve' | 'refuse';
   revision: number;
   submission: number;
   /** What it came to, such as `submitted`, `unknown`, `unprocessed`, `throttled`. */
@@ -104,7 +104,7 @@ export interface PackageHead {
   progress?: SubmissionProgress;
   /** Milliseconds since the epoch: when the current submission was first accepted. */
   submittedAt?: number;
-  /** Why it is parked or rejected. */
+  /** Why it is held, parked or rejected. */
   reason?: string;
   /** The run that made the current revision. */
   runId: string;

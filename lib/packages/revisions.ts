@@ -30,14 +30,17 @@ export function lastProcessedOf(head: PackageHead): LastProcessed | undefined {
 
 /**
  * The head of a package that is to be sent in this revision, after whatever went before.
+ * @param heldBecause why a person has to approve it first; absent where nobody has to
  * @throws IllegalTransition
  */
 export function revisedHead(
   name: RevisionDecision,
   revised: RevisedPackage,
   before: PackageHead | undefined,
+  heldBecause?: string,
 ): PackageHead {
-  assertLegal(name, before, 'ready', revised.packageId);
+  const state = heldBecause === undefined ? 'ready' : 'held';
+  assertLegal(name, before, state, revised.packageId);
   const processed = before && lastProcessedOf(before);
   const { packageId, periodId, clientId, part, parts, revision, contentHash, runId, events } = revised;
   return {
@@ -46,7 +49,8 @@ export function revisedHead(
     clientId,
     part,
     parts,
-    state: 'ready',
+    state,
+    ...(heldBecause === undefined ? {} : { reason: heldBecause }),
     revision,
     submission: 1,
     contentHash,

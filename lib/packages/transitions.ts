@@ -19,15 +19,15 @@ const isUnseen = ({ everSent }: PackageHead): boolean => !everSent;
 /** Every legal change of a package. Whatever is not here is refused before it is written. */
 export const TRANSITIONS = {
   /** The first revision. */
-  create: { by: 'run', from: ['absent'], to: ['ready'] },
+  create: { by: 'run', from: ['absent'], to: ['ready', 'held'] },
   /** The next revision, since this one was processed or rejected with other content. */
-  revise: { by: 'run', from: ['processed', 'rejected'], to: ['ready'] },
+  revise: { by: 'run', from: ['processed', 'rejected'], to: ['ready', 'held'] },
   /** The same revision with new content. */
-  replace: { by: 'run', from: ['ready', 'parked'], to: ['ready'], when: isUnseen },
+  replace: { by: 'run', from: ['held', 'ready', 'parked'], to: ['ready', 'held'], when: isUnseen },
   /** A correction is taken back, since what was last processed is right again. */
-  withdraw: { by: 'run', from: ['ready', 'parked'], to: ['processed'], when: isUnseen },
+  withdraw: { by: 'run', from: ['held', 'ready', 'parked'], to: ['processed'], when: isUnseen },
   /** Nothing is left to bill, and nothing ever was. */
-  discard: { by: 'run', from: ['ready', 'parked'], to: ['absent'], when: isUnseen },
+  discard: { by: 'run', from: ['held', 'ready', 'parked'], to: ['absent'], when: isUnseen },
   /** A sender has it to itself until the lease ends; from then on any sender may take it. */
   lease: { by: 'sender', from: ['ready', 'sending'], to: ['sending'] },
   /** The lease grows, or one request of several is done. */
@@ -44,6 +44,12 @@ export const TRANSITIONS = {
   abandon: { by: 'sender', from: ['sending'], to: ['parked'] },
   /** What a status read says. */
   report: { by: 'checker', from: ['submitted'], to: ['submitted', 'processed', 'rejected', 'ready', 'parked'] },
+  /** A person who may lets it be sent. */
+  approve: { by: 'person', from: ['held'], to: ['ready'], when: isUnseen },
+  /** A person who may wants it not to be billed as it is. */
+  refuse: { by: 'person', from: ['held'], to: ['rejected'], when: isUnseen },
+  /** A refusal is taken back: it waits for approval again. */
+  recall: { by: 'person', from: ['rejected'], to: ['held'], when: isUnseen },
   /** A person wants it tried again. */
   release: { by: 'person', from: ['parked', 'rejected'], to: ['ready'] },
   /** A person wants it not to be billed. */

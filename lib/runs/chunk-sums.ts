@@ -18,7 +18,7 @@ export interface ChunkSums {
   clientsByChange: { new: number; changed: number; unchanged: number };
   /** What the revisions made now add to what was processed before. */
   difference: MeterTotals;
-  /** Packages by state, when the worker looked. */
+  /** Packages by state, when the worker looked; an earlier version knew fewer states. */
   states: Record<PackageState, number>;
   /** Revisions after the first among the current ones. */
   corrections: number;
@@ -85,7 +85,7 @@ export class SumsFold {
       this.addDecision(decision as PackageDecision, count);
     }
     for (const change of ['new', 'changed', 'unchanged'] as const) this.addClient(change, sums.clientsByChange[change]);
-    for (const state of PACKAGE_STATES) this.addState(state, sums.states[state]);
+    for (const state of PACKAGE_STATES) this.addState(state, sums.states[state] ?? 0);
   }
 
   result(): ChunkSums {

@@ -7,6 +7,7 @@ import { COMPLETE_MARGIN_DAYS } from '../usage/usage-slices.ts';
 import type { PreviewEntry } from './chunk-steps.ts';
 import { SumsFold } from './chunk-sums.ts';
 import type { PackagingFrame } from './client-packages.ts';
+import type { Gate } from './gate.ts';
 import { LeftClients } from './left-clients.ts';
 import type { RunContext } from './run.ts';
 
@@ -20,6 +21,8 @@ export interface ChunkWorkDependencies {
   lateLedger: LateLedger;
   /** What keeps a package from being sent at all; absent where nothing can. */
   obstacleOf?: PackagingFrame['obstacleOf'];
+  /** Says which packages wait for a person; absent where none does. */
+  gate?: Pick<Gate, 'reasonToHold'> | undefined;
   /** Milliseconds since the epoch. */
   now: () => number;
 }
@@ -52,8 +55,10 @@ export class ChunkWork {
   constructor(run: RunContext, dependencies: ChunkWorkDependencies, isFirstClose: boolean) {
     const { calendar, eventMaxAgeDays, packages, dailyRecords, lateLedger, now } = dependencies;
     this.runId = run.runId;
-    const { obstacleOf } = dependencies;
-    this.frame = { period: run.period, timeZone: calendar.timeZone, packages, obstacleOf };
+    const { obstacleOf, gate } = dependencies;
+    const reasonToHold: PackagingFrame['reasonToHold'] =
+      gate && ((clientId, totals) => gate.reasonToHold(run.period.id, clientId, totals));
+    this.frame = { period: run.period, timeZone: calendar.timeZone, packages, obstacleOf, reasonToHold };
     this.dailyRecords = dailyRecords;
     this.lateLedger = lateLedger;
     this.isFirstClose = isFirstClose;

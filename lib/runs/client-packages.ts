@@ -22,6 +22,7 @@ import { type PackageHead, packageIdOf } from '../packages/package.ts';
 import { lastProcessedOf } from '../packages/revisions.ts';
 import type { Period } from '../periods/periods.ts';
 import type { PackageStore } from '../store/package-store.ts';
+import type { MeterTotals } from '../usage/records.ts';
 
 /** What is to become of one package. */
 export interface PlannedPackage {
@@ -42,6 +43,8 @@ export interface ClientToPackage {
   clientId: string;
   usage: ClientUsage;
   heads: readonly PackageHead[];
+  /** What the client used, by meter; undefined where that is nothing. */
+  totals?: MeterTotals | undefined;
 }
 
 /** What is the same for all clients of a run. */
@@ -51,6 +54,8 @@ export interface PackagingFrame {
   packages: PackageStore;
   /** What keeps a package from being sent at all, such as a client without a customer; absent where nothing can. */
   obstacleOf?: ((request: { body: string }) => Promise<string | undefined>) | undefined;
+  /** Why a client's packages wait for a person's approval; absent where none ever does. */
+  reasonToHold?: ((clientId: string, totals: MeterTotals | undefined) => Promise<string | undefined>) | undefined;
 }
 
 /**

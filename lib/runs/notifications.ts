@@ -17,6 +17,7 @@ export type Notification =
   /** At least so much, where there was more than an hourly look has time to read; `totals` names 200 meters at most. */
   | { type: 'Late Usage'; detail: { periodId: string; events: number; totals: MeterTotals } }
   | { type: 'Packages Parked'; detail: { periodId: string; runId: string; parked: number } }
+  | { type: 'Approval Awaited'; detail: { periodId: string; runId: string; held: number } }
   | { type: 'Canary Stopped'; detail: { periodId: string; runId: string; failed: number; size: number } }
   | { type: 'Failure Share Exceeded'; detail: { periodId: string; runId: string; failed: number; finished: number } }
   | {

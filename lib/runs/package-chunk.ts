@@ -18,6 +18,8 @@ export interface PackageChunkEvent {
   /** The number of the chunk, from 1. */
   chunk: number;
   purpose: PlanPurpose;
+  /** The state machine waits for approval; that of an earlier version does not, so that nothing may be held for it. */
+  canHold?: boolean;
   /** Counts the calls for this chunk, from 0. */
   step?: number;
   cursor?: ChunkCursor;
@@ -92,7 +94,8 @@ export async function packageChunk(
   const stored = await runs.loadChunk(run.runId, chunk);
   if (!stored) throw new ChunkMissing(run.runId, chunk);
   const period = await runs.loadPeriodState(run.period.id);
-  const work = new ChunkWork(run, dependencies, period?.lastClosedAt === undefined);
+  const { gate, ...others } = dependencies;
+  const work = new ChunkWork(run, event.canHold ? { ...others, gate } : others, period?.lastClosedAt === undefined);
   const progress = await visitClients(event, stored, work, dependencies);
   const value: ChunkStep = { sums: work.sums.result(), isLast: progress === undefined };
   if (work.left.found.count > 0) value.left = work.left.found;
@@ -105,6 +108,7 @@ export async function packageChunk(
     run,
     chunk,
     purpose,
+    ...(event.canHold === undefined ? {} : { canHold: event.canHold }),
     done: false,
     step: step + 1,
     ...(cursor ? { cursor } : {}),

@@ -2,6 +2,7 @@ import type { PackageDocument } from '../packages/document.ts';
 import { partOfMeter } from '../packages/lines.ts';
 import type { ClientRecords } from '../store/client-reader.ts';
 import { clientPartition, dayOfKey } from '../store/keys.ts';
+import { totalsOfClient } from '../store/usage-history.ts';
 import type { SumsFold } from './chunk-sums.ts';
 import type { ChunkWork } from './chunk-work.ts';
 import { type PackagingFrame, type PlannedPackage, planPackages } from './client-packages.ts';
@@ -33,7 +34,8 @@ export function packageClient(records: ClientRecords, work: ChunkWork): Promise<
   return (async () => {
     const decided = await planned;
     for (const { day, folded } of settled.changedDays) await work.dailyRecords.write(clientId, day, folded);
-    await writePackages(client, decided, frame, runId);
+    const totals = frame.reasonToHold && totalsOfClient(records, frame.period.id);
+    await writePackages({ ...client, totals }, decided, frame, runId);
     await recordLate(records, settled, decided, work);
     const counted = await Promise.all(decided.map((each) => madeByRun(each, clientId, frame, runId)));
     // Counted once everything is written: a client that fails on the way is in no sum.

@@ -26,6 +26,8 @@ export interface PeriodHealth {
   hoursSinceSchedule?: number;
   /** Packages that wait for a person. */
   packagesParked: number;
+  /** Packages that wait for a person's approval. */
+  packagesHeld: number;
   /**
    * Late events of closed periods that no package holds yet: at least so many, where time ran short. Absent where it
    * ran short before any was found, since it is not known then.
@@ -65,6 +67,7 @@ export async function watchPeriods(dependencies: WatchDependencies): Promise<Per
   return {
     ...(dependencies.isScheduled ? { hoursSinceSchedule: Math.max(0, ...periods.map(({ overdue }) => overdue)) } : {}),
     packagesParked: periods.reduce((sum, { parked }) => sum + parked, 0),
+    packagesHeld: periods.reduce((sum, { held }) => sum + held, 0),
     ...(late === undefined ? {} : { lateUsageUnbilled: late }),
   };
 }
@@ -92,6 +95,7 @@ interface HealthOfPeriod {
   /** Hours since its schedule, 0 if it is closed. */
   overdue: number;
   parked: number;
+  held: number;
 }
 
 async function healthOf(period: Period, dependencies: WatchDependencies): Promise<HealthOfPeriod> {
@@ -102,6 +106,7 @@ async function healthOf(period: Period, dependencies: WatchDependencies): Promis
     isClosed,
     overdue: isClosed ? 0 : await hoursOverdue(period, dependencies),
     parked: await outstanding.count({ periodId: period.id, buckets: ALL_BUCKETS }, 'parked'),
+    held: await outstanding.count({ periodId: period.id, buckets: ALL_BUCKETS }, 'held'),
   };
 }
 

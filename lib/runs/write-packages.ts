@@ -33,8 +33,11 @@ export async function writePackages(
   frame: PackagingFrame,
   runId: string,
 ): Promise<void> {
+  const isRevised = planned.some(({ revision }) => revision !== undefined);
+  // Asked once for all parts, so that a client waits as a whole or not at all.
+  const held = isRevised ? await frame.reasonToHold?.(client.clientId, client.totals) : undefined;
   await pLimit(PARTS_AT_ONCE).map(planned, async (plannedPackage) => {
-    if (await writePackage(client, plannedPackage, frame, runId)) return;
+    if (await writePackage(client, plannedPackage, frame, { runId, held })) return;
     throw new PackageContended(packageIdOf(frame.period.id, client.clientId, plannedPackage.part));
   });
 }
@@ -43,7 +46,7 @@ async function writePackage(
   { clientId, usage }: ClientToPackage,
   planned: PlannedPackage,
   { packages, period, obstacleOf }: PackagingFrame,
-  runId: string,
+  { runId, held }: { runId: string; held: string | undefined },
 ): Promise<boolean> {
   const { decision, head, part, parts, contentHash, revision } = planned;
   if (decision === 'discard' && head) {
@@ -64,9 +67,11 @@ async function writePackage(
   };
   const events = usage.reduce((sum, day) => sum + day.events, 0);
   const stored = { ...identity, document: revision.document, madeAt: new Date().toISOString() };
-  const made = revisedHead(revision.by, { ...identity, events }, head);
-  // Found here, a package that cannot go is parked before the run's first request leaves.
-  const obstacle = await obstacleOf?.({ body: bodyOf(revision.document, made.submission) });
+  const made = revisedHead(revision.by, { ...identity, events }, head, held);
+  // Found here, a package that cannot go is parked before the run's first request leaves; one that is held, once it is
+  // approved: released from where it is parked, it would pass by the gate.
+  const obstacle =
+    held !== undefined ? undefined : await obstacleOf?.({ body: bodyOf(revision.document, made.submission) });
   const written = obstacle === undefined ? made : changedHead(made, obstructed(made, obstacle, Date.now()));
   return packages.putRevision(written, stored, head?.version);
 }

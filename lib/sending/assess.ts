@@ -25,8 +25,13 @@ const assessInput = z.object({
 
 /** What a run does next. */
 export interface Assessment extends ReturnType<typeof assessmentOfVersion1> {
-  /** `send`: turns are taken until nothing is left to be sent or asked for. */
-  next: 'send' | 'done';
+  /**
+   * `send`: turns are taken until nothing is left to be sent or asked for. `approve`: a person has to decide on what is
+   * held.
+   */
+  next: 'send' | 'approve' | 'done';
+  /** How often people had decided in the period before the packages were counted; only where they are asked. */
+  decisions?: number;
   /** How often the run has been assessed. */
   round: number;
   counts: PackageCounts['states'];
@@ -61,10 +66,13 @@ export async function assess(input: unknown, deciding: Deciding): Promise<Assess
     if (ready + sending + submitted > 0) return nextStep(deciding, round, counts, CANARY_CHUNK);
     await judgeCanary(run, canary, counts, deciding);
   }
-  const counts = await deciding.countPackages(wholeRun(run), startOf(run));
+  const { decisions, ...counts } = await countWithDecisions(run, deciding);
   await keepCounts(run, counts.states, deciding);
   await judgeFailures(run, counts, deciding);
-  const { ready, sending, submitted, parked } = counts.states;
+  const { held, ready, sending, submitted, parked } = counts.states;
+  // Parked packages would end the run, and nobody could be asked any more.
+  if (ready + sending + submitted === 0 && held > 0)
+    return { ...nextStep(deciding, round, counts, EVERYTHING), next: 'approve', decisions: decisions ?? 0 };
   if (ready + sending + submitted === 0 && parked > 0) {
     await tell(deciding, { type: 'Packages Parked', detail: { ...named(run), parked } });
     throw new PackagesParked(run.period.id, parked);
@@ -75,6 +83,21 @@ export async function assess(input: unknown, deciding: Deciding): Promise<Assess
 /** When the run was started, in the form in which attempts say when they were made. */
 function startOf({ startedAt }: RunContext): string {
   return new Date(startedAt).toISOString();
+}
+
+/**
+ * Where packages are held, people may decide at any moment, so they are counted once more after it is known how often
+ * people had decided.
+ */
+async function countWithDecisions(
+  run: RunContext,
+  deciding: Deciding,
+): Promise<PackageCounts & Pick<Assessment, 'decisions'>> {
+  const count = () => deciding.countPackages(wholeRun(run), startOf(run));
+  const counts = await count();
+  if (counts.states.held === 0) return counts;
+  const decisions = await deciding.decisions(run.period.id);
+  return { ...(await count()), decisions };
 }
 
 function nextStep({ clock }: Deciding, round: number, { states }: PackageCounts, chunk: string): Assessment {

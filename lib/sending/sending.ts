@@ -1,4 +1,5 @@
 import type { InvoiceApi } from '../invoice-api/invoice-api.ts';
+import type { PeriodId } from '../periods/periods.ts';
 import type { Clock } from '../quota/pacer.ts';
 import type { Quota } from '../quota/quota.ts';
 import type { Notifications } from '../runs/notifications.ts';
@@ -82,4 +83,6 @@ export interface Deciding extends Sending {
   notifications: Notifications;
   /** @param since when the run was started, in RFC 3339, UTC */
   countPackages(selection: PackageSelection, since?: string): Promise<PackageCounts>;
+  /** How often people have decided on held packages of a period. */
+  decisions(periodId: PeriodId): Promise<number>;
 }

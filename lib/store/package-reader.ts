@@ -117,7 +117,7 @@ export async function countPackages(
   { signal, since = '' }: { signal?: AbortSignal; since?: string } = {},
 ): Promise<PackageCounts> {
   const counts: PackageCounts = {
-    states: { ready: 0, sending: 0, submitted: 0, processed: 0, rejected: 0, parked: 0 },
+    states: { held: 0, ready: 0, sending: 0, submitted: 0, processed: 0, rejected: 0, parked: 0 },
     dueLater: [],
     ofRun: { processed: 0, failed: 0 },
   };
@@ -163,6 +163,9 @@ async function countRange(
   }
 }
 
+/** A person decided, and the API did not. */
+const DECISIONS_AGAINST: readonly string[] = ['give-up', 'refuse'];
+
 type CountedHead = Pick<PackageHead, 'state' | 'leaseUntil' | 'dueAt' | 'attempts'>;
 
 function countOne({ state, leaseUntil, dueAt, attempts }: CountedHead, since: string, counts: PackageCounts): void {
@@ -171,7 +174,7 @@ function countOne({ state, leaseUntil, dueAt, attempts }: CountedHead, since: st
     counts.firstLeaseEndsAt = Math.min(counts.firstLeaseEndsAt ?? leaseUntil, leaseUntil);
   if (state === 'ready' && dueAt !== undefined) counts.dueLater.push(dueAt);
   const last = attempts?.at(-1);
-  if (!last || last.at < since || last.action === 'give-up') return;
+  if (!last || last.at < since || DECISIONS_AGAINST.includes(last.action)) return;
   if (state === 'processed') counts.ofRun.processed += 1;
   if (state === 'rejected' || state === 'parked') counts.ofRun.failed += 1;
 }
@@ -199,7 +202,7 @@ export async function summarizeOutstanding(
   tables: TablesWith<'packages'>,
   periodId: PeriodId,
 ): Promise<OutstandingSummary> {
-  const summary: OutstandingSummary = { states: { ready: 0, sending: 0, submitted: 0, parked: 0 } };
+  const summary: OutstandingSummary = { states: { held: 0, ready: 0, sending: 0, submitted: 0, parked: 0 } };
   const addBucket = async (bucket: number): Promise<void> => {
     for await (const entry of entriesOf(tables, periodPartition(periodId, bucket))) add(summary, entry);
   };

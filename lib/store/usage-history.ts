@@ -2,6 +2,7 @@ import type { PeriodId } from '../periods/periods.ts';
 import type { MeterTotals } from '../usage/records.ts';
 import { usageSoFarOf } from '../usage/usage-so-far.ts';
 import { type ClientRecords, type ClientTables, readClientsInTime } from './client-reader.ts';
+import { bucketOf } from './keys.ts';
 
 /** A client's usage in a period and in those before it. */
 export interface UsageHistory {
@@ -32,6 +33,35 @@ export async function* readUsageHistory(
   }
 }
 
+/**
+ * One client's usage in several periods, from their daily records.
+ * @returns in the order of the periods; undefined where the client used nothing
+ */
+export function readUsageOfClient(
+  tables: ClientTables,
+  clientId: string,
+  periods: readonly PeriodId[],
+): Promise<(MeterTotals | undefined)[]> {
+  const range = { bucket: bucketOf(clientId), only: clientId };
+  return Promise.all(
+    periods.map(async (periodId) => {
+      for await (const read of readClientsInTime(tables, periodId, range, { withoutSlices: true })) {
+        if (!('records' in read)) continue;
+        if (read.records.failure) throw read.records.failure.error;
+        return totalsOfClient(read.records, periodId);
+      }
+      return undefined;
+    }),
+  );
+}
+
+/** What a client has used in a period, as its records say; undefined where that is nothing. */
+export function totalsOfClient({ clientId, days, folded }: ClientRecords, periodId: PeriodId): MeterTotals | undefined {
+  const kept = new Map(days.map(({ day, ...rest }) => [day, rest]));
+  const { totals, events } = usageSoFarOf(clientId, periodId, kept, folded);
+  return events > 0 ? totals : undefined;
+}
+
 /** The clients of one period, in the order of their ids. */
 class ClientStream {
   clientId: string | undefined;
@@ -54,11 +84,9 @@ class ClientStream {
   /** What a client used, if the stream has come to it; undefined too where that is nothing. */
   async take(clientId: string): Promise<MeterTotals | undefined> {
     if (!this.#records || this.clientId !== clientId) return undefined;
-    const { days, folded } = this.#records;
-    const kept = new Map(days.map(({ day, ...rest }) => [day, rest]));
-    const { totals, events } = usageSoFarOf(clientId, this.#periodId, kept, folded);
+    const totals = totalsOfClient(this.#records, this.#periodId);
     await this.next();
-    return events > 0 ? totals : undefined;
+    return totals;
   }
 }
 

@@ -22,7 +22,7 @@ import {
 } from '../fixtures/iam.ts';
 import { packagedTemplate, type Template } from '../fixtures/packaged-service.ts';
 import { resolved } from '../fixtures/resolved-template.ts';
-import { allStates, packagedStateMachine } from '../fixtures/state-machine.ts';
+import { allStates, functionOf as functionOfTask, packagedStateMachine } from '../fixtures/state-machine.ts';
 import { until } from '../fixtures/until.ts';
 
 const STAGE = 'local';
@@ -64,6 +64,8 @@ const UNUSED_BY_FUNCTION: Record<string, string> = {
     'takes back a package that nobody has seen and that has nothing left to bill',
   [`packageChunk dynamodb:DeleteItem table/halfmonth-${STAGE}-runs`]:
     'a step that is taken again may leave fewer parts of its account',
+  [`aggregateEvents sqs:ChangeMessageVisibility halfmonth-${STAGE}-events`]:
+    'messages that failed while many are in flight',
   'assess events:PutEvents event-bus/default': 'only when packages are parked or too many have failed',
 };
 
@@ -89,8 +91,10 @@ beforeAll(async () => {
   });
   await goThroughAPeriod(cloud);
   const machine = await packagedStateMachine(STAGE);
-  const invoked = allStates(machine).flatMap(([, { Resource }]) =>
-    Resource ? [{ caller: 'state-machine', action: 'lambda:InvokeFunction', resource: Resource }] : [],
+  const invoked = allStates(machine).flatMap(([, state]) =>
+    state.Resource
+      ? [{ caller: 'state-machine', action: 'lambda:InvokeFunction', resource: functionOfTask(state) }]
+      : [],
   );
   requests = distinct([...calls.flatMap(accessRequestsOf), ...invoked]);
 }, 300_000);
@@ -126,6 +130,14 @@ async function goThroughAPeriod({ endpoints, outputs, region, credentials, funct
   };
   const usageOf = (subject: string) => JSON.stringify(consumptionEvent({ subject, time: `${period.to}T12:00:00Z` }));
   const watch = async () => functionOf(`halfmonth-${STAGE}-watchPeriods`)?.invoke('{}');
+  // Somebody decided since, or nobody did; Step Functions knows the token in neither case.
+  const awaitApproval = (decisions: number) => {
+    const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:gate`;
+    const startedAt = new Date().toISOString();
+    const waiting = { schemaVersion: 1, runId: 'gate', executionArn, startedAt, period, mode: 'close' };
+    const event = { run: waiting, taskToken: 'token', held: 1, decisions };
+    return functionOf(`halfmonth-${STAGE}-awaitApproval`)?.invoke(JSON.stringify(event));
+  };
   try {
     await count(usageOf('client-a'), usageOf('client-b'), 'no JSON');
     await watch();
@@ -136,6 +148,8 @@ async function goThroughAPeriod({ endpoints, outputs, region, credentials, funct
     await watch();
     await run({ mode: 'preview' });
     await run({});
+    await awaitApproval(0);
+    await awaitApproval(1);
   } finally {
     sqs.destroy();
     sfn.destroy();
@@ -187,10 +201,13 @@ describe('least privilege', () => {
     expect(statements.filter(({ Action }) => [Action].flat().some((action) => action.includes('*')))).toEqual([]);
     const everywhere = statements.filter(({ Resource }) => [Resource].flat().includes('*'));
     const services = new Set(everywhere.flatMap(({ Action }) => [Action].flat()).map((action) => action.split(':')[0]));
-    // X-Ray and the delivery of Step Functions' log.
-    expect([...services].sort()).toEqual(['logs', 'xray']);
+    // X-Ray, the delivery of Step Functions' log, and what says that a waiting Task may go on.
+    expect([...services].sort()).toEqual(['logs', 'states', 'xray']);
     for (const { caller, Action } of everywhere) {
       if ([Action].flat().some((action) => action.startsWith('logs:'))) expect(caller).toBe('state-machine');
+      if ([Action].flat().some((action) => action.startsWith('states:'))) {
+        expect([shortName(caller), Action]).toEqual(['awaitApproval', 'states:SendTaskSuccess']);
+      }
     }
   });
 

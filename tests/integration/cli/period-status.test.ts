@@ -12,7 +12,7 @@ import { startTestTables, type TestTables } from '../../fixtures/tables.ts';
 const PERIOD = periodOf('2026-10-H1');
 const NOON = Date.parse('2026-10-17T12:00:00Z');
 const BEFORE = '2026-10-17T11:00:00.000Z';
-const NOW: StateCounts = { ready: 1, sending: 1, submitted: 2, processed: 3, rejected: 1, parked: 1 };
+const NOW: StateCounts = { held: 0, ready: 1, sending: 1, submitted: 2, processed: 3, rejected: 1, parked: 1 };
 
 let tables: TestTables;
 let cloud: Cloud;

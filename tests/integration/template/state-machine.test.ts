@@ -6,10 +6,12 @@ import { resolved } from '../../fixtures/resolved-template.ts';
 import {
   allStates,
   executionsOf,
+  functionOf,
   packagedStateMachine,
   type Retrier,
   reachableFrom,
   type StateGraph,
+  waitsForToken,
 } from '../../fixtures/state-machine.ts';
 
 let machine: StateGraph;
@@ -80,8 +82,9 @@ describe('a redrive is always right', () => {
 
 describe('Tasks', () => {
   test('wait longer for the function than the function runs', () => {
-    for (const [name, { Resource: resource = '', TimeoutSeconds: timeout = 0 }] of ofType('Task')) {
-      const functionTimeout = functionTimeouts.get(resource);
+    for (const [name, state] of ofType('Task')) {
+      const { TimeoutSeconds: timeout = 0 } = state;
+      const functionTimeout = functionTimeouts.get(functionOf(state));
       expect({ name, functionTimeout }).toEqual({ name, functionTimeout: expect.any(Number) });
       expect({ name, longer: timeout > Number(functionTimeout) }).toEqual({ name, longer: true });
     }
@@ -91,8 +94,16 @@ describe('Tasks', () => {
     for (const [name, { Retry: retriers = [] }] of ofType('Task')) {
       expect({ name, last: retriers.at(-1)?.ErrorEquals }).toEqual({ name, last: ['States.ALL'] });
       expect({ name, never: retriers[0]?.MaxAttempts }).toEqual({ name, never: 0 });
-      expect(retriers[0]?.ErrorEquals).toContain('PackagesParked');
+      const never = retriers.filter(({ MaxAttempts }) => MaxAttempts === 0).flatMap(({ ErrorEquals }) => ErrorEquals);
+      expect(never).toContain('PackagesParked');
     }
+  });
+
+  test('that wait for a person give up when their time is over: nobody is asked twice without a redrive', () => {
+    const waiting = ofType('Task').filter(([, state]) => waitsForToken(state));
+    expect(waiting.map(([name, { TimeoutSeconds, Retry = [] }]) => [name, TimeoutSeconds, Retry[0]])).toEqual([
+      ['AwaitApproval', 72 * 3_600, { ErrorEquals: ['States.Timeout'], MaxAttempts: 0 }],
+    ]);
   });
 });
 
@@ -114,9 +125,10 @@ describe('a fault of the region that lasts ten minutes', () => {
   });
 
   test('that shows as functions which run out of time is outlasted by their own time', () => {
-    for (const [name, { Resource: resource = '', Retry: retriers = [] }] of ofType('Task')) {
+    for (const [name, state] of ofType('Task')) {
+      const { Retry: retriers = [] } = state;
       const retrier = retriers.find(({ ErrorEquals }) => ErrorEquals.includes('Sandbox.Timedout'));
-      const seconds = (retrier?.MaxAttempts ?? 0) * Number(functionTimeouts.get(resource));
+      const seconds = (retrier?.MaxAttempts ?? 0) * Number(functionTimeouts.get(functionOf(state)));
       expect({ name, lasts: seconds > 600 }).toEqual({ name, lasts: true });
     }
   });
@@ -141,7 +153,7 @@ test('the role may invoke exactly the functions that the machine and those of th
   };
   const statements = role.Policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
   const invocable = statements.filter(({ Action }) => [Action].flat().includes('lambda:InvokeFunction'));
-  const called = new Set(ofType('Task').map(([, { Resource }]) => Resource));
+  const called = new Set(ofType('Task').map(([, state]) => functionOf(state)));
   expect(new Set(invocable.flatMap(({ Resource }) => [Resource].flat()))).toEqual(
     new Set([...called, ...CALLED_BY_EARLIER_VERSIONS]),
   );
