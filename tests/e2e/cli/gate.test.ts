@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { previousPeriod } from '../../../lib/periods/periods.ts';
 import { type CommandLineWorld, startCommandLineWorld } from '../../fixtures/command-line.ts';
+import { deviations, documentedShapes } from '../../fixtures/documented-shapes.ts';
 import { until } from '../../fixtures/until.ts';
 
 let world: CommandLineWorld;
@@ -67,11 +68,12 @@ test('a spike and a new client are held while the rest is billed, and the run sa
 
 test('what is approved is billed once; approved again it is told by whom it was decided', async () => {
   const approval = ['approve', id, '--client', 'globex', '--reason', 'new data centre', '--yes'];
-  const approved = await world.halfmonth(approval);
+  const { schemaVersion: _version, command: _command, target: _target, ...answer } = await world.json(approval);
   const again = await world.halfmonth(approval);
   await asking(2);
 
-  expect(approved.stdout).toContain('1 package approved.');
+  expect(answer).toEqual({ period: id, reason: 'new data centre', packages: [`${id}.globex`] });
+  expect(deviations(answer, documentedShapes().get('approve') ?? new Map())).toEqual([]);
   expect(billed()).toEqual([`${id}.acme`, `${id}.globex`]);
   expect(again.exitCode).not.toBe(0);
   expect(again.stderr).toMatch(/globex is \w+, not held\. It was decided at .* \(approve: new data centre\)/);

@@ -55,7 +55,7 @@ test('what remains is summed up by state, with the package that has been with th
   const summary = await summarizeOutstanding(tables, PERIOD.id);
 
   expect(summary).toEqual({
-    states: { ready: 1, sending: 1, submitted: 2, parked: 1 },
+    states: { held: 0, ready: 1, sending: 1, submitted: 2, parked: 1 },
     oldestSubmitted: { packageId: '2026-10-H1.client-4', submittedAt: NOON - 4 * 60_000 },
   });
 });

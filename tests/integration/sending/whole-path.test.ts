@@ -25,7 +25,7 @@ test('sends every package, sends again what was lost or unprocessed, and ends wi
   const { transitions } = await runSending(sending);
 
   const { states } = await sending.countPackages(wholeRun(testRun()));
-  expect(states).toEqual({ ready: 0, sending: 0, submitted: 0, processed: 120, rejected: 0, parked: 0 });
+  expect(states).toEqual({ held: 0, ready: 0, sending: 0, submitted: 0, processed: 120, rejected: 0, parked: 0 });
   const report = invoiceApi.simulator.report();
   expect(report.packages).toMatchObject({ total: 120, processed: 120 });
   expect({ violations: report.violations, acceptedTwice: report.acceptedTwice }).toEqual({
