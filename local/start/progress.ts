@@ -34,6 +34,7 @@ export function progressOn(output: NodeJS.WriteStream): Progress {
 class TerminalProgress implements Progress {
   readonly #output: NodeJS.WriteStream;
   #line: LiveLine | undefined;
+  #passing: NodeJS.Timeout | undefined;
 
   constructor(output: NodeJS.WriteStream) {
     this.#output = output;
@@ -44,14 +45,18 @@ class TerminalProgress implements Progress {
     this.close();
     const line = new LiveLine(this.#output);
     this.#line = line;
-    const draw = (share: number, note: string) =>
-      line.show(() => ` ${title.padEnd(TITLE_WIDTH)} ${bar(share, BAR_WIDTH)} ${Math.floor(share * 100)}%  ${note}`);
-    draw(0, '');
+    const titled = ` ${title.padEnd(TITLE_WIDTH)} `;
+    // Of what is not counted only the time is known.
+    this.#passing = setInterval(() => line.show(() => `${titled}${wholeSecondsSince(startedAt)}`), 1_000);
+    line.show(() => titled);
     return {
-      update: (done, total, note = '') => draw(Math.min(1, done / Math.max(total, 1)), note),
+      update: (done, total, note = '') => {
+        clearInterval(this.#passing);
+        const share = Math.min(1, done / Math.max(total, 1));
+        line.show(() => `${titled}${bar(share, BAR_WIDTH)} ${Math.floor(share * 100)}%  ${note}`);
+      },
       end: (note) => {
-        line.end();
-        this.#line = undefined;
+        this.close();
         const seconds = styleText('dim', secondsSince(startedAt), { stream: this.#output });
         this.say(
           ` ${styleText('green', '✓', { stream: this.#output })} ${title.padEnd(TITLE_WIDTH)} ${note}  ${seconds}`,
@@ -67,6 +72,7 @@ class TerminalProgress implements Progress {
   }
 
   close(): void {
+    clearInterval(this.#passing);
     this.#line?.end();
     this.#line = undefined;
   }
@@ -101,6 +107,10 @@ class PlainProgress implements Progress {
   }
 
   close(): void {}
+}
+
+function wholeSecondsSince(startedAt: number): string {
+  return `${Math.floor((Date.now() - startedAt) / 1000)} s`;
 }
 
 function secondsSince(startedAt: number): string {
