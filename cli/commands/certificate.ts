@@ -150,7 +150,7 @@ async function verify(
     if (output.isLive) void output.live([`Reading ${words}.`], '');
   };
   const evidence = await gatherEvidence(cloud, store, certificate, { withApi, output, onReading });
-  output.endLive();
+  output.clearLive();
   const disagreement = verifyCertificate(certificate, evidence);
   const { hash, run: certified, period } = certificate;
   const against = { tables: evidence.isLatest, api: withApi };

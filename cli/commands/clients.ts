@@ -25,7 +25,7 @@ export async function run(
     if (output.isLive && clients.length % 100 === 0)
       void output.live([`${plural(clients.length, 'client')} read.`], '');
   }
-  output.endLive();
+  output.clearLive();
   clients.sort((one, other) => (one.clientId < other.clientId ? -1 : 1));
   output.result({ command: 'clients', target: cloud.target, period: period.id, clients, isCut });
   output.table(

@@ -1,7 +1,7 @@
 import { ListExecutionsCommand } from '@aws-sdk/client-sfn';
 import type { Context } from '../connection/context.ts';
 import { command } from '../terminal/next-command.ts';
-import { durationWords } from '../terminal/words.ts';
+import { durationWords, timeWords } from '../terminal/words.ts';
 
 /** Lists the executions of the state machine, the latest first. */
 export async function run(context: Context, options: { limit: number }): Promise<undefined> {
@@ -33,7 +33,7 @@ export async function run(context: Context, options: { limit: number }): Promise
     executions.map(({ name = '', status = '', startedAt = '', endedAt, redrives }) => [
       name,
       status.toLowerCase(),
-      startedAt,
+      startedAt && timeWords(Date.parse(startedAt)),
       durationWords((endedAt ? Date.parse(endedAt) : Date.now()) - Date.parse(startedAt)),
       String(redrives),
     ]),

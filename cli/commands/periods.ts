@@ -14,17 +14,13 @@ export async function run(context: Context): Promise<undefined> {
   output.table(
     [
       { heading: 'period' },
-      { heading: 'from' },
-      { heading: 'to' },
       { heading: 'closed' },
       { heading: 'parked', align: 'right' },
       { heading: 'rejected', align: 'right' },
       { heading: 'late events', align: 'right' },
     ],
-    periods.map(({ period, from, to, lastClosedAt, packagesParked, packagesRejected, lateEventsNotYetBilled }) => [
+    periods.map(({ period, lastClosedAt, packagesParked, packagesRejected, lateEventsNotYetBilled }) => [
       period,
-      from,
-      to,
       lastClosedAt ?? 'not yet',
       ...[packagesParked, packagesRejected, lateEventsNotYetBilled].map(String),
     ]),

@@ -38,7 +38,7 @@ export async function run(
             void output.live([`${plural(read, 'client')} read.`], '');
         })
       : { clients: 1, days: await usageOf(cloud, clientId, from, to) };
-  output.endLive();
+  output.clearLive();
   const days = all.filter(({ day }) => day >= from && day <= to);
   const totals = days.reduce((sums, each) => sums.addAll(each.totals), new MeterSums()).totals();
   const events = days.reduce((sum, each) => sum + each.events, 0);

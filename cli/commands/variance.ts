@@ -22,7 +22,7 @@ export async function run(
   const { before, clients, variances } = await varianceOfPeriod(cloud.tables, period, periods, (read) => {
     if (output.isLive && read % CLIENTS_BETWEEN_WORDS === 0) void output.live([`${plural(read, 'client')} read.`], '');
   });
-  output.endLive();
+  output.clearLive();
   output.result({ command: 'variance', target: cloud.target, period: period.id, before, clients, variances });
   if (before.length === 0) {
     output.line(`No period before ${period.id} is closed: there is nothing to compare it with.`);

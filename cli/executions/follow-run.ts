@@ -16,6 +16,7 @@ import {
   watchStates,
 } from '../periods/period-status.ts';
 import { bar } from '../terminal/bar.ts';
+import type { Output } from '../terminal/output.ts';
 import { durationWords } from '../terminal/words.ts';
 import { findExecution } from './executions.ts';
 
@@ -54,6 +55,7 @@ export async function followRun(
       startedAt,
       picture,
       standstill,
+      isOver,
     });
     if (!output.isLive && standstill !== told) {
       // In a pipe it stands once for each block, not with every count.
@@ -91,23 +93,36 @@ interface Look {
   picture: CalendarPicture;
   /** Why nothing is sent; absent where something is. */
   standstill: string | undefined;
+  isOver: boolean;
 }
 
 function linesOf(
   { output }: Context,
   period: Period,
   run: LatestRun | undefined,
-  { status, states, finishedSince, startedAt, picture, standstill }: Look,
+  { status, states, finishedSince, startedAt, picture, standstill, isOver }: Look,
 ): string[] {
   if (!output.isLive) return [];
   const total = finishedSince + Object.values(states).reduce((sum, count) => sum + count, 0);
   const since = run ? Date.parse(run.startedAt) : startedAt;
   return [
-    `${output.style('bold', period.id)}  ${status.toLowerCase()} for ${durationWords(Date.now() - since)}`,
+    `${output.style('bold', period.id)}  ${status.toLowerCase()} ${isOver ? 'after' : 'for'} ${durationWords(Date.now() - since)}`,
     ...PACKAGE_STATES.filter((state) => states[state] > 0).map(
       (state) => `  ${state.padEnd(10)}${String(states[state]).padStart(8)}  ${bar(states[state] / total, BAR_WIDTH)}`,
     ),
     ...(finishedSince > 0 ? [`  finished meanwhile ${finishedSince}`] : []),
+    ...(isOver ? [] : underWayLines(output, run, picture, standstill)),
+  ];
+}
+
+/** What says something only while the run goes on. */
+function underWayLines(
+  output: Output,
+  run: LatestRun | undefined,
+  picture: CalendarPicture,
+  standstill: string | undefined,
+): string[] {
+  return [
     ...picture.windows.map(
       ({ kinds, requests, seconds, used }) =>
         `  quota     ${`${used} of ${requests}`.padStart(12)}  ${kinds.join(' and ')} in ${durationWords(seconds * 1000)}`,

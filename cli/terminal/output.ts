@@ -90,6 +90,12 @@ export class Output {
     }
   }
 
+  /** Takes the live lines away: the answer says what they were about. */
+  clearLive(): void {
+    this.#live?.clear();
+    this.endLive();
+  }
+
   /** Leaves the live lines as they are. */
   endLive(): void {
     this.#live?.done();
