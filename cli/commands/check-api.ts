@@ -60,6 +60,7 @@ export async function run(context: Context, { client }: CheckApiOptions): Promis
       packages: [first, second] as const,
       periodId: period.id,
       paced: <Outcome>(ask: () => Promise<Outcome>) => inOwnTurn(cloud, ask),
+      settingChecks: 'settingChecks' in api ? api.settingChecks : [],
       lists: !adapter || adapter.list !== undefined,
     };
     for await (const found of checkApi(subject)) {

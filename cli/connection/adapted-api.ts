@@ -1,4 +1,5 @@
 import {
+  type AdaptedInvoiceApi,
   type AdaptedInvoiceApiOptions,
   adaptedInvoiceApi,
 } from '../../lib/invoice-api/adapters/adapted-invoice-api.ts';
@@ -6,7 +7,7 @@ import type { InvoiceApiAdapter } from '../../lib/invoice-api/adapters/adapter.t
 import { authorizationOf } from '../../lib/invoice-api/adapters/authorization.ts';
 import type { Customers } from '../../lib/invoice-api/adapters/obstacles.ts';
 import { parameterAccessToken } from '../../lib/invoice-api/adapters/parameter-access-token.ts';
-import type { HttpInvoiceApi } from '../../lib/invoice-api/http-invoice-api.ts';
+
 import { parameterToken } from '../../lib/invoice-api/parameter-token.ts';
 import { AccessTokenClaim } from '../../lib/store/access-token-store.ts';
 import { ClientStore } from '../../lib/store/client-store.ts';
@@ -19,7 +20,7 @@ export function adaptedApiOf(
   tables: Tables,
   options: Pick<AdaptedInvoiceApiOptions, 'timeoutMilliseconds' | 'timeoutSignal'> & { customers?: Customers },
   configuration: { region?: string },
-): HttpInvoiceApi {
+): AdaptedInvoiceApi {
   const { provide } = parameterToken(InvoiceApiTokenParameter, configuration);
   const claim = new AccessTokenClaim(tables);
   const keeper = parameterAccessToken(

@@ -1,6 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { type Caller, type InterventionKind, interventionOf } from '../../lib/interventions/intervention.ts';
+import type { AdaptedInvoiceApi } from '../../lib/invoice-api/adapters/adapted-invoice-api.ts';
 import type { InvoiceApiAdapter } from '../../lib/invoice-api/adapters/adapter.ts';
 import type { Customers } from '../../lib/invoice-api/adapters/obstacles.ts';
 import type { HttpInvoiceApi } from '../../lib/invoice-api/http-invoice-api.ts';
@@ -181,7 +182,7 @@ export class Cloud {
   }
 
   /** The invoice API itself, to read from. */
-  async invoiceApi({ customers, timeoutSignal }: InvoiceApiOptions = {}): Promise<HttpInvoiceApi> {
+  async invoiceApi({ customers, timeoutSignal }: InvoiceApiOptions = {}): Promise<HttpInvoiceApi | AdaptedInvoiceApi> {
     const signal = timeoutSignal ? { timeoutSignal } : {};
     const adapter = await this.adapter();
     if (adapter) {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { AdaptedInvoiceApi } from '../../lib/invoice-api/adapters/adapted-invoice-api.ts';
 import type {
   InvoiceApi,
   PackageReport,
@@ -26,6 +27,8 @@ export interface ApiUnderCheck {
   periodId: string;
   /** Lets one request go when the quota has room. */
   paced<Outcome>(ask: () => Promise<Outcome>): Promise<Outcome>;
+  /** Ask the API about what settings name; none for an API of the contract. */
+  settingChecks: AdaptedInvoiceApi['settingChecks'];
   /** Whether the API can be asked what it holds of a period. */
   lists: boolean;
 }
@@ -57,6 +60,11 @@ export async function* checkApi(subject: ApiUnderCheck): AsyncGenerator<CheckedP
     yield { point: 'what it takes is mapped', result: 'fails', words: obstacle };
     return;
   }
+  if (subject.settingChecks.length > 0) {
+    const settings = await pointOfSettings(subject);
+    yield settings;
+    if (settings.result === 'fails') return;
+  }
   const taken = await submitted(subject, first.request);
   const takes = taken.kind === 'accepted';
   yield { point: 'it takes a package', result: takes ? 'holds' : 'fails', words: wordsOf(taken) };
@@ -66,6 +74,18 @@ export async function* checkApi(subject: ApiUnderCheck): AsyncGenerator<CheckedP
   yield await pointOfBreakingOff(subject, second);
   if (api.facts.looksUp !== true) yield await pointOfStatus(subject, first.id);
   yield await pointOfListing(subject);
+}
+
+async function pointOfSettings({ settingChecks, paced }: ApiUnderCheck): Promise<CheckedPoint> {
+  const point = 'what the settings name is there';
+  const faults: string[] = [];
+  for (const { setting, ask } of settingChecks) {
+    const outcome = await paced(ask);
+    if (outcome.kind !== 'asked') return { point, result: 'not-tried', words: `${outcome.kind}: ${outcome.reason}` };
+    if (outcome.fault !== undefined) faults.push(`${setting}: ${outcome.fault}`);
+  }
+  if (faults.length > 0) return { point, result: 'fails', words: faults.join('; ') };
+  return { point, result: 'holds', words: `${settingChecks.length} meters, each as the settings have it` };
 }
 
 function pointOfRepetition(again: SubmitOutcome): CheckedPoint {

@@ -5,6 +5,9 @@ import type { VendorAnswer, VendorRules } from './vendor-api.ts';
 /** Events in a page of a listing unless another number is asked for. */
 const PAGE_SIZE = 100;
 
+/** The billable metrics of the organisation, each with the field that it sums. */
+const METRICS = { calls: 'count', storage: 'gb_hours', egress: 'gb', compute: 'seconds', points: 'count' };
+
 interface LagoEvent {
   transaction_id?: unknown;
   external_subscription_id?: unknown;
@@ -23,7 +26,10 @@ interface Kept {
 }
 
 /** Lago's events as its documentation says they behave (https://getlago.com/docs/api-reference/events/batch). */
-export function lagoRules(closedSubscriptions: readonly string[] = []): VendorRules {
+export function lagoRules(
+  closedSubscriptions: readonly string[] = [],
+  metrics: Readonly<Record<string, string>> = METRICS,
+): VendorRules {
   const newName = namesOf('lago');
   const events = new Map<string, Kept>();
 
@@ -89,6 +95,11 @@ export function lagoRules(closedSubscriptions: readonly string[] = []): VendorRu
     answer: ({ method, path, query, text }) => {
       if (method === 'POST' && path === '/api/v1/events/batch') return batch(text);
       if (method === 'GET' && path === '/api/v1/events') return listed(query);
+      const [, code] = /^\/api\/v1\/billable_metrics\/(.+)$/.exec(path) ?? [];
+      const field = code && metrics[code];
+      if (method === 'GET' && field) {
+        return { status: 200, body: { billable_metric: { code, aggregation_type: 'sum_agg', field_name: field } } };
+      }
       return { status: 404, body: { status: 404, error: 'Not Found', code: 'object_not_found' } };
     },
     throttled: (seconds) => ({

@@ -195,6 +195,11 @@ export function stripeRules(account: StripeAccount = {}): VendorRules {
     if (method === 'POST' && path === '/v1/credit_notes') return createNote(formOf(text), now);
     if (method === 'POST' && path === '/v1/invoiceitems') return createItem(formOf(text), now);
     if (method === 'POST' && path === '/v1/invoices') return create(formOf(text), now);
+    const [, price] = /^\/v1\/prices\/(price_\w+)$/.exec(path) ?? [];
+    if (method === 'GET' && price) {
+      const currency = account.priceCurrencies?.[price] ?? 'eur';
+      return ok({ id: price, object: 'price', active: true, billing_scheme: 'per_unit', currency });
+    }
     const [, id, action] = /^\/v1\/invoices\/([^/]+)(?:\/(\w+))?$/.exec(path) ?? [];
     const invoice = invoiceOf(id);
     if (!invoice) return missing(`No such invoice: '${id}'`);

@@ -8,10 +8,14 @@ import { openConnections } from '../http-exchange.ts';
 import type { HttpInvoiceApi } from '../http-invoice-api.ts';
 import type {
   CredentialsRefused,
+  Exchange,
+  Invalid,
   PeriodOutcome,
   RequestOptions,
   SubmitOutcome,
   SubmitRequest,
+  Throttled,
+  Unknown,
 } from '../invoice-api.ts';
 import { type Answer, exchangeOf, refusal, withoutAnswer } from '../outcomes.ts';
 import type { AdapterAnswer, AdapterRequest, InvoiceApiAdapter, Submission, Verdict } from './adapter.ts';
@@ -33,6 +37,20 @@ export interface AdaptedInvoiceApiOptions {
   now?: () => number;
 }
 
+/** What an API says of one setting. */
+export type SettingOutcome =
+  | { kind: 'asked'; exchange: Exchange; fault: string | undefined }
+  | CredentialsRefused
+  | Invalid
+  | Throttled
+  | Unknown;
+
+/** An invoice API behind an adapter, which can be asked about the settings besides. */
+export interface AdaptedInvoiceApi extends HttpInvoiceApi {
+  /** Each asks in one request about what one setting names. */
+  settingChecks: readonly { setting: string; ask(): Promise<SettingOutcome> }[];
+}
+
 /** The API cannot be asked for this. Nothing was sent. */
 export class NotOfferedByInvoiceApi extends HalfmonthError {
   readonly code = 'NOT_OFFERED_BY_INVOICE_API';
@@ -45,7 +63,7 @@ const IDLE_MILLISECONDS = 4_000;
  * An invoice API behind an adapter: each call is one request of the adapter's, and its answer one outcome.
  * @throws InvoiceApiMisconfigured when a secret could be read on its way to the address
  */
-export function adaptedInvoiceApi(adapter: InvoiceApiAdapter, options: AdaptedInvoiceApiOptions): HttpInvoiceApi {
+export function adaptedInvoiceApi(adapter: InvoiceApiAdapter, options: AdaptedInvoiceApiOptions): AdaptedInvoiceApi {
   const baseUrl = safeUrlOf(options.baseUrl).href.replace(/\/+$/, '');
   const connections = openConnections({
     ...options,
@@ -98,6 +116,18 @@ export function adaptedInvoiceApi(adapter: InvoiceApiAdapter, options: AdaptedIn
     close: () => connections.close(),
 
     obstacle: obstaclesOf(adapter, options.customers),
+
+    settingChecks: (adapter.settingChecks ?? []).map(({ setting, request, fault }) => ({
+      setting,
+      async ask() {
+        const answered = await exchange(request);
+        if ('kind' in answered) return answered;
+        const { result, url } = answered;
+        if (result.kind === 'no-answer') return withoutAnswer(result, url);
+        if (result.status !== 200 && result.status !== 404) return usual(result, url);
+        return { kind: 'asked', exchange: exchangeOf(result), fault: fault(answerOf(result)) };
+      },
+    })),
 
     async submit(request, requestOptions) {
       const submission = await submissionOf(request);

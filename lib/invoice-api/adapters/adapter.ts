@@ -85,6 +85,15 @@ export interface Listing {
   reports(answer: AdapterAnswer): { packages: DocumentReport[]; nextCursor?: string } | undefined;
 }
 
+/** One request that asks whether what a setting names is there, and what its answer says. */
+export interface SettingCheck {
+  /** The path of the setting: `invoiceApi.settings.meters.api_calls`. */
+  setting: string;
+  request: AdapterRequest;
+  /** What is wrong with it, in words for a person; undefined for an answer of 200 or 404 that says that all is well. */
+  fault(answer: AdapterAnswer): string | undefined;
+}
+
 /** How an API wants to be signed in to. The secret itself is in Parameter Store alone. */
 export type Authentication =
   | { kind: 'bearer' }
@@ -111,6 +120,8 @@ export interface InvoiceApiAdapter {
   toldQuantity?(meter: string, quantity: string): string;
   /** What else keeps lines from being sent, in words for a person; undefined when nothing does. */
   obstacle?(lines: readonly PackageLine[]): string | undefined;
+  /** What can be asked of the settings before anything is billed; absent where an API cannot say. */
+  settingChecks?: readonly SettingCheck[];
   /** The next request of a submission. */
   step(submission: Submission): Step;
   /** One page of what the API holds of a period; absent where an API cannot say it by our names. */

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { defineAdapter, type InvoiceApiAdapter } from '../adapter.ts';
+import { at, textAt } from '../json-paths.ts';
 import { listedEvents } from './listing.ts';
 import { BATCH_SIZE, nextBatch } from './steps.ts';
 
@@ -36,5 +37,18 @@ export default defineAdapter({
     meters: new Set(Object.keys(chosen.meters)),
     step: (submission) => nextBatch(submission, chosen.meters),
     list: listedEvents,
+    settingChecks: Object.entries(chosen.meters).map(([name, { code, field }]) => ({
+      setting: `invoiceApi.settings.meters.${name}`,
+      request: { method: 'GET', path: `/api/v1/billable_metrics/${encodeURIComponent(code)}` },
+      fault: ({ status, json }) => faultOfMetric(status, at(json, 'billable_metric'), { code, field }),
+    })),
   }),
 });
+
+/** An event with a code that Lago does not know is taken and never billed, so a wrong one must be seen before. */
+function faultOfMetric(status: number, metric: unknown, asked: { code: string; field: string }): string | undefined {
+  if (status === 404) return `Lago knows no billable metric ${asked.code}: its events would be taken and not billed`;
+  const [aggregation, field] = [textAt(metric, 'aggregation_type'), textAt(metric, 'field_name')];
+  if (aggregation !== 'sum_agg') return `the billable metric ${asked.code} does not sum (it is a ${aggregation})`;
+  return field === asked.field ? undefined : `the billable metric ${asked.code} sums ${field}, not ${asked.field}`;
+}

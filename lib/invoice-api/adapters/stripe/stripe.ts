@@ -1,4 +1,5 @@
 import { defineAdapter, type InvoiceApiAdapter, type Step, type Submission } from '../adapter.ts';
+import { at, textAt } from '../json-paths.ts';
 import { nextOfCorrection } from './credit-notes.ts';
 import { linesBeyondCredit } from './invoice-lines.ts';
 import { listedDocuments, listedItems } from './listing.ts';
@@ -33,6 +34,11 @@ export default defineAdapter({
     headers: { 'stripe-version': STRIPE_VERSION },
     meters: new Set(Object.keys(chosen.meters)),
     obstacle: (lines) => linesBeyondCredit(lines, chosen),
+    settingChecks: Object.entries(chosen.meters).map(([name, { price }]) => ({
+      setting: `invoiceApi.settings.meters.${name}`,
+      request: { method: 'GET', path: `/v1/prices/${encodeURIComponent(price)}` },
+      fault: ({ status, json }) => (status === 404 ? `Stripe knows no price ${price}` : faultOfPrice(json, chosen)),
+    })),
     step: (submission) => wayOf(chosen)(submission, chosen),
     list: (periodId, cursor) =>
       chosen.becomes === 'invoice' ? listedDocuments(periodId, cursor, chosen) : listedItems(periodId, cursor),
@@ -48,4 +54,12 @@ function wayOf({ becomes, takenBack }: StripeSettings): (submission: Submission,
 function requestsOf({ becomes, finalize, meters }: StripeSettings): number {
   if (becomes === 'pending-items') return Math.max(1, Object.keys(meters).length);
   return finalize ? 3 : 2;
+}
+
+/** https://docs.stripe.com/api/prices/object */
+function faultOfPrice(price: unknown, { currency }: StripeSettings): string | undefined {
+  const [id, given, scheme] = ['id', 'currency', 'billing_scheme'].map((name) => textAt(price, name));
+  if (given !== currency) return `the price ${id} is in ${given}, and invoiceApi.settings.currency is ${currency}`;
+  if (at(price, 'active') !== true) return `the price ${id} is not active`;
+  return scheme === 'per_unit' ? undefined : `the price ${id} is ${scheme}, and only one per unit can be billed so`;
 }
