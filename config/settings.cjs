@@ -8,7 +8,10 @@ module.exports = async ({ resolveVariable }) => {
     const written = readSettings(stage);
     const chosen = await chosenAdapter(written, file);
     const settings = withQuotaPresets(written, chosen, file);
-    const derived = { ...derivedFrom(settings), adapter: adapterPackaging(settings, chosen) };
+    const fromSettings = derivedFrom(settings);
+    const adapter = adapterPackaging(settings, chosen);
+    const alias = { ...adapter.alias, ...fromSettings.archive.alias };
+    const derived = { ...fromSettings, adapter, alias };
     return { ...settings, schedule: scheduleOf(settings), derived };
   } catch (error) {
     // The framework prints the stack; whoever wrote the settings needs the message alone.

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import canonicalize from 'canonicalize';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -23,6 +24,8 @@ const principal = z
     /^arn:aws[a-z-]*:(iam::\d{12}:(user|role)\/[^\s,]+|sts::\d{12}:assumed-role\/[^\s,]+\/[^\s,]+)$/,
     'must be the ARN of an IAM user, of a role, or of one session of a role',
   );
+
+const ROOT = new URL('../', import.meta.url);
 
 /** A larger batch has to be waited for. */
 const LARGEST_BATCH_AT_ONCE = 10;
@@ -79,6 +82,16 @@ export const settingsSchema = z
       /** Instances kept warm; each costs money by the hour. 0: none, Lambda starts them as needed. */
       provisionedConcurrency: z.int().min(0).max(1000),
     }),
+    /** What was counted, event by event, in S3 (docs/evidence.md); absent: no archive. */
+    archive: z
+      .strictObject({
+        enabled: z.boolean(),
+        /** Objects are deleted after so many days. */
+        retentionDays: z.int().min(60).max(3653),
+        /** A counted batch waits no longer for S3. */
+        waitSeconds: z.int().min(1).max(5),
+      })
+      .optional(),
     packaging: z.strictObject({
       recordsPerSecond: count,
       targetSeconds: count.max(600),
@@ -228,11 +241,21 @@ export function scheduleOf(settings: Settings): { expression: string; state: 'EN
   };
 }
 
+/** What packaging needs to know of the archive; without one it changes no bundle. */
+export interface ArchivePackaging {
+  enabled: boolean;
+  retentionDays: number;
+  waitSeconds: number;
+  /** esbuild's option of this name. */
+  alias: Record<string, string>;
+}
+
 /** What the template needs and a person should not have to work out. */
 export interface DerivedSettings {
   /** Six times the function's time-out plus the batching window, as AWS advises for a queue that feeds a Lambda. */
   eventsVisibilitySeconds: number;
   deletionPolicy: 'Retain' | 'Delete';
+  archive: ArchivePackaging;
   /** SHA-256, in hex, of the settings as canonical JSON: a closing certificate says by which settings its run went. */
   configurationHash: string;
   gate: DerivedGate;
@@ -265,6 +288,7 @@ function derivedGate({ gate }: Settings): DerivedGate {
 export function derivedFrom(settings: Settings): DerivedSettings {
   const { ingest, operations } = settings;
   return {
+    archive: archivePackaging(settings),
     eventsVisibilitySeconds: 6 * ingest.timeoutSeconds + ingest.batchWindowSeconds,
     deletionPolicy: operations.retainData ? 'Retain' : 'Delete',
     configurationHash: createHash('sha256')
@@ -272,6 +296,11 @@ export function derivedFrom(settings: Settings): DerivedSettings {
       .digest('hex'),
     gate: derivedGate(settings),
   };
+}
+
+function archivePackaging({ archive }: Settings): ArchivePackaging {
+  if (!archive?.enabled) return { enabled: false, retentionDays: 0, waitSeconds: 0, alias: {} };
+  return { ...archive, alias: { '#event-archive': fileURLToPath(new URL('functions/wiring/s3-archive.ts', ROOT)) } };
 }
 
 /** By its name: an offset knows no daylight saving, and EventBridge Scheduler refuses it when it is deployed. */

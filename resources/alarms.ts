@@ -66,6 +66,7 @@ export function alarmsOf(names: string, settings: Settings, functions: readonly 
   const watches = {
     ...queueWatches(settings),
     ...eventWatches(names, settings),
+    ...archiveWatches(names, settings),
     ...executionWatches(),
     ...periodWatches(names, settings),
     ...gateWatch(names, settings),
@@ -137,6 +138,22 @@ function eventWatches(names: string, { operations }: Settings): Record<string, H
       deviations: 3,
       periods: 3,
       whenMissing: 'breaching',
+    },
+  };
+}
+
+/** Counting goes on without evidence, so somebody has to hear of it. */
+function archiveWatches(names: string, { archive }: Settings): Record<string, Watch> {
+  if (!archive?.enabled) return {};
+  return {
+    EventsWithoutEvidence: {
+      description: 'Events were counted whose evidence could not be written to the archive in time.',
+      namespace: 'Halfmonth',
+      metric: 'EventsWithoutEvidence',
+      dimensions: [{ Name: 'service', Value: names }],
+      statistic: 'Sum',
+      periodSeconds: 15 * MINUTE,
+      above: 0,
     },
   };
 }

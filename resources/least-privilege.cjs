@@ -23,9 +23,10 @@ class LeastPrivilege {
     for (const { Type: type, Properties: properties } of Object.values(resources)) {
       if (type !== 'AWS::IAM::Role') continue;
       properties.Policies.forEach(withoutLogGroupCreation);
-      if (!this.serverless.service.custom.settings.derived.adapter.keepsAccessToken) {
-        properties.Policies.forEach(withoutAccessToken);
-      }
+      const { adapter, archive } = this.serverless.service.custom.settings.derived;
+      // Only an adapter that signs in with access tokens keeps one.
+      if (!adapter.keepsAccessToken) properties.Policies.forEach(without('KeepAccessToken'));
+      if (!archive.enabled) properties.Policies.forEach(without('KeepEvidence'));
     }
   }
 }
@@ -42,9 +43,10 @@ function withoutLogGroupCreation({ PolicyDocument: { Statement: statements } }) 
   }
 }
 
-/** Only an adapter that signs in with access tokens keeps one. */
-function withoutAccessToken({ PolicyDocument: document }) {
-  document.Statement = document.Statement.filter(({ Sid }) => Sid !== 'KeepAccessToken');
+function without(statementId) {
+  return ({ PolicyDocument: document }) => {
+    document.Statement = document.Statement.filter(({ Sid }) => Sid !== statementId);
+  };
 }
 
 module.exports = LeastPrivilege;

@@ -25,6 +25,7 @@ const outputsSchema = z.object({
   InvoiceApiAdapter: z.optional(z.string()),
   InvoiceApiSettings: z.optional(z.string()),
   CertificateKeyId: z.optional(z.string()),
+  ArchiveBucketName: z.optional(z.string()),
   AlarmTopicArn: z.optional(z.string()),
 }) satisfies z.ZodMiniType<CloudOutputs>;
 

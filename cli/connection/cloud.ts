@@ -46,6 +46,8 @@ export interface CloudOutputs {
   InvoiceApiSettings?: string | undefined;
   /** The key that signs certificates, or `none`; absent in stacks of earlier versions. */
   CertificateKeyId?: string | undefined;
+  /** The bucket of what was counted, or `none`; absent in stacks of earlier versions. */
+  ArchiveBucketName?: string | undefined;
   /** Where alarms go; absent in stacks of earlier versions. */
   AlarmTopicArn?: string | undefined;
 }
@@ -162,6 +164,14 @@ export class Cloud {
   async topics() {
     const { SNSClient } = await import('@aws-sdk/client-sns');
     return new SNSClient(this.#configuration);
+  }
+
+  /** The archive of what was counted: its client and bucket; nothing where the stage keeps none. */
+  async archive() {
+    const { ArchiveBucketName: bucket = 'none' } = this.outputs;
+    if (bucket === 'none') return undefined;
+    const { S3Client } = await import('@aws-sdk/client-s3');
+    return { s3: new S3Client(this.#configuration), bucket };
   }
 
   async queues() {

@@ -2,6 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
+import { archiveFrom } from '#event-archive';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import { EventsQueue } from '../../lib/queues/events-queue.ts';
@@ -67,15 +68,17 @@ export function createIngestion(environment: Environment, client: DynamoDBClient
   const foundation = { billingTimeZone: BILLING_TIME_ZONE, sliceMinutes: SLICE_MINUTES };
   const startCounter = async () => {
     const { wideSlicesFrom } = await ensureFoundation(tables, foundation, calendar.dayOf(Date.now()));
+    const control = new ControlTotalStore(tables);
     return new UsageCounter({
       slices,
       marks,
       closings: new PeriodClosingStore(tables),
-      control: new ControlTotalStore(tables),
+      control,
       calendar,
       concurrency: variables.WRITE_CONCURRENCY,
       wideSlicesFrom,
       cacheBytes: memoryBytes * SLICES_SHARE_OF_MEMORY,
+      evidence: archiveFrom(environment, tables, control.instance),
     });
   };
   const rejectedEvents = new RejectedQueue(sqs, variables.REJECTED_QUEUE_URL);
@@ -231,6 +234,7 @@ export class CountingMetrics {
     count('CountingWriteUnits', consumed.writeUnits);
     count('CountingReadUnits', consumed.readUnits);
     count('MessagesFailed', outcome.failedMessageIds.length);
+    if (outcome.withoutEvidence !== undefined) count('EventsWithoutEvidence', outcome.withoutEvidence);
     if (outcome.oldestEventAt !== undefined) {
       this.#metrics.addMetric('OldestEventAge', MetricUnit.Seconds, Math.max(0, (now - outcome.oldestEventAt) / 1000));
     }

@@ -114,6 +114,26 @@ export const certificateSchema = z.strictObject({
    * period, and those of no single period since it began. Absent where an earlier version certified, which kept none.
    */
   interventions: z.optional(z.array(interventionSchema)),
+  /** What the archive holds of the period; absent where the stage keeps none. */
+  evidence: z.optional(
+    z.strictObject({
+      /** The archive's objects that hold events of the period, one for each batch. */
+      objects: count,
+      /** Counted events that stand in them. */
+      counted: count,
+      /** Dropped duplicates that stand in them. */
+      duplicates: count,
+      /** When the last of them was written. */
+      until: z.optional(instant),
+      /** SHA-256 over the manifest: a line for each object. */
+      digest: hash,
+      /** What was counted and is in no object, by what ingestion itself has counted. */
+      withoutEvidence: z.strictObject({
+        events: count,
+        sums: z.array(z.strictObject({ meters: z.array(z.string()), quantity: decimal })),
+      }),
+    }),
+  ),
   /** The place in the chain of all certificates of the stage, from 1; absent where the chain went period by period. */
   number: z.optional(z.int().check(z.gte(1))),
   /**

@@ -8,11 +8,19 @@ import { type Rejection, rejection, shown } from './rejection.ts';
 /** An event that can be counted: checked, and reduced to what counting needs. */
 export interface ConsumptionEvent {
   identity: Identity;
+  /** What the identity is made of, for the archive: nothing else of an event is looked up by it. */
+  origin: EventOrigin;
   clientId: string;
   /** Milliseconds since the epoch. */
   instant: number;
   meter: string;
   quantity: Decimal;
+}
+
+/** Who sent an event, and what the sender calls it. */
+export interface EventOrigin {
+  source: string;
+  id: string;
 }
 
 /** Which instants are accepted, in milliseconds since the epoch, both ends included. */
@@ -83,7 +91,7 @@ export function readEvent(element: JsonElement, window: AcceptanceWindow): Consu
   if (!isMeter(meter)) return invalidMeter(meter);
   const quantity = readQuantity(given, quantityText);
   if (typeof quantity !== 'string') return quantity;
-  return { identity: identityOf(source, id), clientId: subject, instant, meter, quantity };
+  return { identity: identityOf(source, id), origin: { source, id }, clientId: subject, instant, meter, quantity };
 }
 
 function dataOf({ data, data_base64 }: Readonly<Record<string, unknown>>): { of: Record<string, unknown> } | Rejection {

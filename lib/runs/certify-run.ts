@@ -6,6 +6,7 @@ import { type Signer, sign } from '../certificate/signature.ts';
 import { MeterSums, sumOfTotals } from '../decimal/meter-sums.ts';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import type { Intervention } from '../interventions/intervention.ts';
+import type { PeriodId } from '../periods/periods.ts';
 import type { CertificateStore } from '../store/certificate-store.ts';
 import type { InterventionStore } from '../store/intervention-store.ts';
 import type { LateLedger, OpenLateUsage } from '../store/late-ledger.ts';
@@ -17,6 +18,7 @@ import type { RunAccount } from './chunk-steps.ts';
 import type { ChunkSums } from './chunk-sums.ts';
 import { loadControl, type ReadControlTotal } from './control.ts';
 import type { QueueLook } from './look-at-queue.ts';
+import type { PeriodEvidence } from './period-evidence.ts';
 import type { RunContext } from './run.ts';
 
 /** Only runs of other periods that are certified in the same moment take a link away. */
@@ -41,6 +43,8 @@ export interface CertifyDependencies {
   late: Pick<LateLedger, 'notYetBilled'>;
   interventions: Pick<InterventionStore, 'list'>;
   controlTotal: ReadControlTotal;
+  /** Absent where the stage keeps no archive. */
+  evidence?: ((periodId: PeriodId, meters: Iterable<string>) => Promise<PeriodEvidence>) | undefined;
   timeZone: string;
   configurationHash: string;
   /** Absent where the stage has no key. */
@@ -88,6 +92,7 @@ export async function certifyRun(
       await lateAndControl(run, findings, dependencies),
     ),
     interventions: await interventionsOf(run, dependencies.interventions),
+    ...(await archivedOf(run, findings, dependencies)),
   };
   for (let attempt = 1; attempt <= LINK_ATTEMPTS; attempt++) {
     const link = await nextLink(run, certificates);
@@ -132,6 +137,15 @@ async function queueOf(run: RunContext, runs: RunStore): Promise<Pick<Certificat
   if (!queue) return {};
   const { lookedAt, waiting, inFlight, deadLetters } = queue;
   return { queue: { lookedAt, waiting, inFlight, deadLetters } };
+}
+
+/** What the archive holds of the period. */
+async function archivedOf(
+  { period }: RunContext,
+  { account }: RunFindings,
+  { evidence }: CertifyDependencies,
+): Promise<Pick<Certificate, 'evidence'>> {
+  return evidence ? { evidence: await evidence(period.id, Object.keys(account.days)) } : {};
 }
 
 /** Late usage that is in no package, and what ingestion counted; no control where it counted nothing of the period. */

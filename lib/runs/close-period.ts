@@ -10,7 +10,7 @@ import type { ObservationStore } from '../store/period-closing-store.ts';
 import type { QuotaCalendarStore } from '../store/quota-calendar-store.ts';
 import type { RunStore } from '../store/run-store.ts';
 import type { MeterTotals } from '../usage/records.ts';
-import { certifyRun } from './certify-run.ts';
+import { type CertifyDependencies, certifyRun } from './certify-run.ts';
 import { ChunkSteps } from './chunk-steps.ts';
 import type { ChunkSums } from './chunk-sums.ts';
 import type { ReadControlTotal } from './control.ts';
@@ -31,6 +31,8 @@ export interface ClosePeriodDependencies {
   late: Pick<LateLedger, 'notYetBilled'>;
   interventions: Pick<InterventionStore, 'list'>;
   controlTotal: ReadControlTotal;
+  /** What the archive holds of a period; absent where the stage keeps none. */
+  evidence?: CertifyDependencies['evidence'];
   timeZone: string;
   /** SHA-256, in hex, of the stage's settings. */
   configurationHash: string;
@@ -66,6 +68,8 @@ export interface RunSummary {
   clientsByChange?: ChunkSums['clientsByChange'];
   /** How long a preview's packages would take to send. */
   forecast?: SendingForecast;
+  /** Counted events that are not in the archive; absent when there are none. */
+  eventsWithoutEvidence?: number;
   /** The hash of the run's closing certificate; absent for a preview. */
   certificateHash?: string;
   /** What to look at, in words; absent when there is nothing. */
@@ -108,6 +112,7 @@ export async function closePeriod(event: ClosePeriodEvent, dependencies: ClosePe
   const summary = summaryOf(run, finishedAt, made, { ...account, usage }, certificate, left);
   const rejected = rejectedIn(found?.account);
   if (rejected) summary.rejected = rejected;
+  tellOfEvidence(summary, certificate);
   if (run.mode === 'preview') summary.forecast = await dependencies.forecastSending(packagesToSend(made), now());
   await runs.updateRunRecord(run.period.id, {
     runId: run.runId,
@@ -131,6 +136,15 @@ async function balanced(steps: ChunkSteps, chunkCount: number, leftBefore: LeftC
   left.addAll(account.left);
   if (left.found.count > 0) throw new ClientsLeft(run.period.id, left.found);
   return account;
+}
+
+/** What has no evidence is billed all the same; whoever is asked for it later should not be the first to know. */
+function tellOfEvidence(summary: RunSummary, certificate: Certificate | undefined): void {
+  const events = certificate?.evidence?.withoutEvidence.events ?? 0;
+  if (events === 0) return;
+  summary.eventsWithoutEvidence = events;
+  const warning = `${events} counted events are not in the archive: the certificate says of which meters.`;
+  summary.warnings = [...(summary.warnings ?? []), warning];
 }
 
 function summaryOf(

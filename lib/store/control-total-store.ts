@@ -17,23 +17,25 @@ import {
 } from '../usage/control-total.ts';
 import { isControlled, readFoundation } from './foundation-store.ts';
 import { AFTER_EVERYTHING, controlTotalPrefix, periodKey } from './keys.ts';
-import { numberOf, queryPages, type RawItem } from './pages.ts';
+import { numberOf, queryPages, type RawItem, textOf } from './pages.ts';
 import type { TablesWith } from './tables.ts';
 
 /** Keeps one instance's control totals in the runs table, an item a period, each rewritten as a whole. */
 export class ControlTotalStore implements ControlTotals {
   readonly #client: DynamoDBClient;
   readonly #table: string;
-  readonly #instance = randomUUID();
+  /** Names this instance. */
+  readonly instance: string;
   #sequence = 0;
 
   constructor({ client, runs }: TablesWith<'runs'>) {
     this.#client = client;
     this.#table = runs;
+    this.instance = randomUUID();
   }
 
   async put(period: PeriodId, { events, unsureEvents, groups }: ControlTotal): Promise<void> {
-    const { pk, sk } = periodKey(period, controlTotalPrefix() + this.#instance);
+    const { pk, sk } = periodKey(period, controlTotalPrefix() + this.instance);
     this.#sequence += 1;
     const sequence = this.#sequence;
     const values = {
@@ -83,7 +85,16 @@ export async function hasControlTotal({ client, runs }: TablesWith<'runs'>, peri
 
 /** The control total of a period as it is now: what all instances together say, dead ones included. */
 export async function readControlTotal(tables: TablesWith<'runs'>, period: PeriodId): Promise<PeriodControl> {
-  const { client, runs } = tables;
+  const totals = await readControlTotals(tables, period);
+  const laid = await readFoundation(tables);
+  return { ...sumOfControlTotals(totals.values()), isWhole: laid !== undefined && isControlled(laid, period) };
+}
+
+/** The same by instance. */
+export async function readControlTotals(
+  { client, runs }: TablesWith<'runs'>,
+  period: PeriodId,
+): Promise<Map<string, ControlTotal>> {
   const { pk, sk } = periodKey(period, controlTotalPrefix());
   const query = {
     TableName: runs,
@@ -91,10 +102,11 @@ export async function readControlTotal(tables: TablesWith<'runs'>, period: Perio
     KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
     ExpressionAttributeValues: { ':pk': { S: pk }, ':from': { S: sk }, ':to': { S: sk + AFTER_EVERYTHING } },
   };
-  const totals: ControlTotal[] = [];
-  for await (const items of queryPages(client, query)) totals.push(...items.map(totalOf));
-  const laid = await readFoundation(tables);
-  return { ...sumOfControlTotals(totals), isWhole: laid !== undefined && isControlled(laid, period) };
+  const totals = new Map<string, ControlTotal>();
+  for await (const items of queryPages(client, query)) {
+    for (const item of items) totals.set(textOf(item, 'sk').slice(sk.length), totalOf(item));
+  }
+  return totals;
 }
 
 function attributeOf({ counted, unsure }: ControlSum): AttributeValue {

@@ -172,6 +172,11 @@ export function controlTotalPrefix(): string {
   return prefixOf('control-total', undefined);
 }
 
+/** Runs: one object of the archive, by the instance that wrote it and its number there. */
+export function archiveEntryKey(periodId: PeriodId, instance: string, sequence: number): PrimaryKey {
+  return { pk: `archive${SEPARATOR}${periodId}`, sk: [instance, pad(sequence, 8)].join(SEPARATOR) };
+}
+
 /**
  * Runs: the certificate of a run. In a partition of its own: the functions' roles may add to partitions that begin with
  * `certificate#`, and neither change nor delete what is there (`serverless.yml`).

@@ -16,7 +16,7 @@ export interface SliceGroup extends SliceId {
   key: string;
   entries: DistinctEvent[];
   /** Events left out because the batch holds them already. */
-  repeated: number;
+  repeated: ConsumptionEvent[];
 }
 
 /** An event and the number of its message. */
@@ -39,13 +39,13 @@ export function groupBySlice(
     const key = `${clientId}#${position.day}#${slice}`;
     let known = groups.get(key);
     if (!known) {
-      known = { group: { key, clientId, day: position.day, slice, entries: [], repeated: 0 }, byIdentity: new Map() };
+      known = { group: { key, clientId, day: position.day, slice, entries: [], repeated: [] }, byIdentity: new Map() };
       groups.set(key, known);
     }
     const same = known.byIdentity.get(entry.event.identity);
     if (same) {
       same.messages.push(...entry.messages);
-      known.group.repeated += 1;
+      known.group.repeated.push(entry.event);
     } else {
       known.byIdentity.set(entry.event.identity, entry);
       known.group.entries.push(entry);

@@ -5,6 +5,7 @@ import type { BillingCalendar, Day } from '../periods/days.ts';
 import { endOfPeriod, type PeriodId, periodIdOfDay, periodOf } from '../periods/periods.ts';
 import { ControlTally } from './control-tally.ts';
 import type { ControlTotals } from './control-total.ts';
+import type { BatchEvidence, EvidenceKeeper } from './evidence.ts';
 import { markMissedLateEvents } from './late-marking.ts';
 import { SliceCounter, type WrittenEvents } from './slice-counter.ts';
 import {
@@ -36,6 +37,8 @@ export interface BatchOutcome {
   failedMessages: Set<number>;
   /** Why groups failed. */
   failures: Error[];
+  /** Counted events whose evidence could not be kept yet; absent where none is kept. */
+  withoutEvidence?: number;
 }
 
 /** What counting works with. */
@@ -53,6 +56,8 @@ export interface UsageCounterOptions {
   wideSlicesFrom?: Day;
   /** What is remembered of slices takes so many bytes at most. */
   cacheBytes?: number;
+  /** Where evidence of what is counted is kept; without, none is. */
+  evidence?: EvidenceKeeper | undefined;
 }
 
 /** A period counts as ended this long before its end: no clock is so far off, and no write takes so long. */
@@ -67,14 +72,16 @@ const GROUPS_IN_PORTION = 200;
  * unchecked.
  */
 export class UsageCounter {
-  readonly #options: Required<UsageCounterOptions>;
+  readonly #options: Required<Omit<UsageCounterOptions, 'evidence'>>;
+  readonly #evidence: EvidenceKeeper | undefined;
   readonly #slices: SliceCounter;
   readonly #cache: SliceCache;
   readonly #control: ControlTally;
   readonly #staleness = new Staleness();
 
-  constructor(options: UsageCounterOptions) {
+  constructor({ evidence, ...options }: UsageCounterOptions) {
     this.#options = { now: Date.now, wideSlicesFrom: FIRST_DAY, cacheBytes: DEFAULT_CACHE_BYTES, ...options };
+    this.#evidence = evidence;
     const { slices, marks, control, calendar, now, cacheBytes } = this.#options;
     this.#slices = new SliceCounter({ slices, marks, sliceMinutes: calendar.sliceMinutes, now });
     this.#cache = new SliceCache(cacheBytes);
@@ -92,6 +99,8 @@ export class UsageCounter {
     try {
       const begun = await this.#control.begin(this.#byPeriod(delivered));
       await this.#countAll(entries, batch);
+      // Before it is settled: whatever the control total calls counted has had its chance of evidence.
+      if (this.#evidence) batch.outcome.withoutEvidence = await this.#evidence.keep(batch.evidence());
       await begun.settle(batch.written);
     } catch (error) {
       // A batch that the control total was not told of is not counted: it would not be missed if it were lost later.
@@ -175,7 +184,7 @@ export class UsageCounter {
       this.#cache.keep(group.key, view);
       // A full page says nothing of how often others write.
       if (!isFresh && !wasFull) this.#staleness.observe(conflicts > 0);
-      batch.addDuplicates(group, duplicates.length);
+      batch.addDuplicates(group, duplicates);
       batch.outcome.conflicts += conflicts;
       if (!isLate) return { left, unmarked: period === undefined ? undefined : group };
       batch.outcome.late += written.counted.length;
@@ -319,6 +328,7 @@ interface Attempt {
 /** A batch on its way, and what has become of it so far. */
 class Batch {
   readonly deadline: number;
+  readonly #dropped = new Map<PeriodId, ConsumptionEvent[]>();
   readonly written = new Map<PeriodId, WrittenEvents>();
   readonly outcome: BatchOutcome = {
     counted: 0,
@@ -334,12 +344,27 @@ class Batch {
     this.deadline = deadline;
   }
 
-  addDuplicates({ day }: SliceGroup, duplicates: number): void {
-    if (duplicates === 0) return;
+  addDuplicates({ day }: SliceGroup, duplicates: readonly ConsumptionEvent[]): void {
+    if (duplicates.length === 0) return;
     const period = periodIdOfDay(day);
     const { duplicatesByPeriod } = this.outcome;
-    this.outcome.duplicates += duplicates;
-    duplicatesByPeriod.set(period, (duplicatesByPeriod.get(period) ?? 0) + duplicates);
+    this.outcome.duplicates += duplicates.length;
+    duplicatesByPeriod.set(period, (duplicatesByPeriod.get(period) ?? 0) + duplicates.length);
+    const dropped = this.#dropped.get(period) ?? [];
+    this.#dropped.set(period, dropped);
+    for (const event of duplicates) dropped.push(event);
+  }
+
+  /** What became of its events, each once for each thing that it says of them. */
+  evidence(): Map<PeriodId, BatchEvidence> {
+    const evidence = new Map<PeriodId, BatchEvidence>();
+    for (const period of new Set([...this.written.keys(), ...this.#dropped.keys()])) {
+      const { counted, unsure } = this.written.get(period) ?? { counted: [], unsure: [] };
+      const duplicates = this.#dropped.get(period) ?? [];
+      const told = new Set([...counted, ...duplicates]);
+      evidence.set(period, { counted, duplicates, unsure: unsure.filter((event) => !told.has(event)) });
+    }
+    return evidence;
   }
 
   addWritten({ day }: SliceGroup, { counted, unsure }: WrittenEvents): void {

@@ -121,6 +121,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     const stack = stackOf(template, { name: readStackName(packageFolder), region, sqsEndpoint: api.endpoint });
     await ensureTables(stack, dynamodb.endpoint);
     ensureQueues(stack, sqs);
+    for (const name of bucketNamesOf(stack)) sqs.ensureBucket(name);
 
     let functions: LambdaFunction[] = [];
     const functionOf = (nameOrArn: string) =>
@@ -142,7 +143,11 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
       identityApi(LOCAL_ACCOUNT_ID),
       topicsApi(topicArnsOf(stack), subscriptionsOf(stack)),
     ];
-    apis.forwarded = { dynamodb: { endpoint: dynamodb.endpoint }, sqs: { socketPath: sqs.socketPath } };
+    apis.forwarded = {
+      dynamodb: { endpoint: dynamodb.endpoint },
+      sqs: { socketPath: sqs.socketPath },
+      s3: { socketPath: sqs.socketPath },
+    };
 
     const serviceVariables = serviceVariablesOf(api.endpoint);
     functions = functionsOf(stack, {
@@ -214,12 +219,20 @@ function serviceVariablesOf(endpoint: string): Record<string, string> {
     AWS_ENDPOINT_URL_SSM: endpoint,
     AWS_ENDPOINT_URL_EVENTBRIDGE: endpoint,
     AWS_ENDPOINT_URL_KMS: endpoint,
+    AWS_ENDPOINT_URL_S3: endpoint,
   };
 }
 
 /** The keys that the template declares, by what `Ref` gives for them. */
 function keyIdsOf(stack: Stack): string[] {
   return stack.resourcesOf('AWS::KMS::Key').map(({ logicalId }) => String(stack.resolve({ Ref: logicalId })));
+}
+
+/** The buckets with a name of their own: the one for deployments has none, and is of no use here. */
+function bucketNamesOf(stack: Stack): string[] {
+  return stack
+    .resourcesOf('AWS::S3::Bucket')
+    .flatMap(({ properties: { BucketName } }) => (BucketName ? [String(BucketName)] : []));
 }
 
 function topicArnsOf(stack: Stack): string[] {

@@ -11,9 +11,9 @@ import { PortTaken } from './port-taken.ts';
 export type { SqsQueue } from '../../node_modules/fauxqs/dist/sqs/sqsStore.js';
 export type { ReceivedMessage } from '../../node_modules/fauxqs/dist/sqs/sqsTypes.js';
 
-/** An SQS endpoint in this process. */
+/** An endpoint of SQS, and of S3, in this process. */
 export interface SqsEngine {
-  /** What the queues' URLs begin with. */
+  /** What the queues' URLs begin with, and where buckets are. */
   endpoint: string;
   /** Where it listens when it stands behind another server. */
   socketPath: string;
@@ -23,12 +23,14 @@ export interface SqsEngine {
    */
   ensureQueue(queue: { name: string; arn: string; attributes: Record<string, string> }): SqsQueue;
   queueOf(arn: string): SqsQueue | undefined;
+  /** Makes a bucket, or finds the one of that name from an earlier run again. */
+  ensureBucket(name: string): void;
   stop(): Promise<void>;
 }
 
 /**
- * Starts the embedded SQS engine on loopback.
- * @param options.folder keeps queues and messages there; without it they live in memory
+ * Starts the embedded engine of SQS and S3 on loopback.
+ * @param options.folder keeps queues, messages and objects there; without it they live in memory
  * @param options.port a fixed port; without it any free one
  * @param options.behind the server that hands requests on to it, on a socket file in a folder that only this user may
  * enter
@@ -41,11 +43,12 @@ export async function startSqsEngine(options: {
   behind?: { endpoint: string; socketFolder: string };
 }): Promise<SqsEngine> {
   const sqsStore = new SqsStore();
-  const persistence = options.folder ? openPersistence(options.folder, sqsStore) : undefined;
+  const s3Store = new S3Store();
+  const persistence = options.folder ? openPersistence(options.folder, sqsStore, s3Store) : undefined;
   const app = buildApp({
     logger: false,
     defaultRegion: options.region,
-    stores: { sqsStore, snsStore: new SnsStore(), s3Store: new S3Store() },
+    stores: { sqsStore, snsStore: new SnsStore(), s3Store },
   });
   // Without a host name of its own, the engine makes queue URLs from the address a client has called.
   sqsStore.host = '';
@@ -65,6 +68,9 @@ export async function startSqsEngine(options: {
       return existing;
     },
     queueOf: (arn) => sqsStore.getQueueByArn(arn),
+    ensureBucket(name) {
+      if (!s3Store.hasBucket(name)) s3Store.createBucket(name);
+    },
     async stop() {
       app.server.closeAllConnections();
       await app.close();
@@ -87,7 +93,7 @@ async function listen(app: ReturnType<typeof buildApp>, port: number): Promise<s
   }
 }
 
-function openPersistence(folder: string, sqsStore: SqsStore): PersistenceManager {
+function openPersistence(folder: string, sqsStore: SqsStore, s3Store: S3Store): PersistenceManager {
   const persistence = new PersistenceManager(folder);
   // A private member, for want of an option: a commit that waits for the disk costs milliseconds a message.
   const { db } = persistence as unknown as { db: { exec(sql: string): void; prepare(sql: string): Statement } };
@@ -99,7 +105,8 @@ function openPersistence(folder: string, sqsStore: SqsStore): PersistenceManager
   persistence.updateMessageReady = (messageId) => {
     makeReady.run(messageId);
   };
-  persistence.loadSqsAndSns(sqsStore, new SnsStore());
+  persistence.load(sqsStore, new SnsStore(), s3Store);
+  s3Store.persistence = persistence;
   sqsStore.persistence = persistence;
   for (const queue of sqsStore.allQueues()) queue.persistence = persistence;
   return persistence;

@@ -146,6 +146,7 @@ class Play {
     const dayOf = (hasEnded: boolean) => UTC_CALENDAR.startOfDay(hasEnded ? ended.to : UTC_CALENDAR.dayOf(now));
     this.#events = given.events.map(({ client, hasEnded, slice, meter, quantity }, index) => ({
       identity: identityOf(`history-${number}`, String(index)),
+      origin: { source: `history-${number}`, id: String(index) },
       clientId: `history-${number}-client-${client}`,
       instant: dayOf(hasEnded) + slice * 5 * MINUTE,
       // Long names fill pages, so that small histories seal some.

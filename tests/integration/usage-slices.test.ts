@@ -1,7 +1,7 @@
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ConsumptionEvent } from '../../lib/events/consumption-event.ts';
-import { hexOfIdentity, identityOf } from '../../lib/events/identity.ts';
+import { hexOfIdentity } from '../../lib/events/identity.ts';
 import {
   CapacityMeter,
   createDynamoDbClient,
@@ -10,6 +10,7 @@ import {
 } from '../../lib/store/dynamodb-client.ts';
 import { dailyRecordKey, periodKey } from '../../lib/store/keys.ts';
 import { readUsageSoFar } from '../../lib/store/usage-reader.ts';
+import { namedEvent } from '../fixtures/consumption-events.ts';
 import { createCounter, readStoredUsage, scan } from '../fixtures/counting.ts';
 import { LOCAL_CREDENTIALS, startTestTables, type TestTables } from '../fixtures/tables.ts';
 
@@ -40,7 +41,7 @@ afterAll(async () => {
 let made = 0;
 function eventOf(fields: Partial<ConsumptionEvent> & { clientId: string }): ConsumptionEvent {
   made += 1;
-  return { identity: identityOf('test', String(made)), instant: NOW, meter: 'api_calls', quantity: '1', ...fields };
+  return { ...namedEvent('test', String(made)), instant: NOW, meter: 'api_calls', quantity: '1', ...fields };
 }
 
 const eventsOf = (count: number, fields: Partial<ConsumptionEvent> & { clientId: string }) =>

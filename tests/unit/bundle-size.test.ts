@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { build, type Metafile } from 'esbuild';
 import { parse } from 'yaml';
+import { derivedFrom, readSettings } from '../../config/settings.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const MAXIMUM_RATIO = 1.5;
@@ -34,8 +35,23 @@ test('aggregate-events is at most 1.5 times a bare handler with the same clients
   expect(ours.clients).toEqual(['client-dynamodb', 'client-sqs']);
 });
 
+test('with an archive it has the client of S3 too, and without one nothing of it', async () => {
+  const settings = { ...readSettings('prod'), archive: { enabled: true, retentionDays: 400, waitSeconds: 3 } };
+  const { alias } = derivedFrom(settings).archive;
+  const [archiving, plain] = await Promise.all([
+    bundle({ entryPoints: ['functions/aggregate-events.ts'] }, alias),
+    bundle({ entryPoints: ['functions/aggregate-events.ts'] }, derivedFrom(readSettings('prod')).archive.alias),
+  ]);
+
+  expect(archiving.clients).toEqual(['client-dynamodb', 'client-s3', 'client-sqs']);
+  expect(plain.inputs.filter((path) => path.startsWith('lib/archive') || path.includes('client-s3'))).toEqual([]);
+});
+
 /** With the options that the service is packaged with. */
-async function bundle(entry: { entryPoints: string[] } | { stdin: { contents: string; resolveDir: string } }) {
+async function bundle(
+  entry: { entryPoints: string[] } | { stdin: { contents: string; resolveDir: string } },
+  alias: Record<string, string> = {},
+) {
   const { custom } = parse(readFileSync(`${ROOT}serverless.yml`, 'utf8'), { logLevel: 'silent' }) as {
     custom: {
       esbuild: { minify: boolean; target: string; format: 'esm'; mainFields: string[]; banner: { js: string } };
@@ -44,6 +60,7 @@ async function bundle(entry: { entryPoints: string[] } | { stdin: { contents: st
   const { minify, target, format, mainFields, banner } = custom.esbuild;
   const { outputFiles, metafile } = await build({
     ...entry,
+    alias,
     bundle: true,
     write: false,
     metafile: true,
@@ -56,7 +73,10 @@ async function bundle(entry: { entryPoints: string[] } | { stdin: { contents: st
     mainFields,
     banner,
   });
-  return { bytes: outputFiles[0]?.contents.length ?? 0, clients: clientsIn(metafile) };
+  const inputs = Object.values(metafile.outputs).flatMap((output) =>
+    Object.entries(output.inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])),
+  );
+  return { bytes: outputFiles[0]?.contents.length ?? 0, clients: clientsIn(metafile), inputs };
 }
 
 /** The SDK clients whose code is in the bundle; credentials bring in parts of others, which are nested. */

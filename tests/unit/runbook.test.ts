@@ -5,8 +5,9 @@ import { alarmsOf } from '../../resources/alarms.ts';
 import { functionNames } from '../../resources/function-names.ts';
 
 const runbook = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8');
-// With a gate, so that its alarm is among them.
-const settings = { ...readSettings('prod'), gate: { mode: 'variance' as const } };
+// With everything that a stage may have, so that its alarms are among them.
+const archive = { enabled: true, retentionDays: 400, waitSeconds: 3 };
+const settings = { ...readSettings('prod'), archive, gate: { mode: 'variance' as const } };
 const alarms = Object.keys(alarmsOf('halfmonth-prod', settings, functionNames())).map((id) => id.replace(/Alarm$/, ''));
 
 test.each(alarms)('the runbook says what to do when %s rings', (name) => {

@@ -100,6 +100,10 @@ const VALUES: Record<string, (naming: Naming) => ResourceValues> = {
     const url = `${sqsEndpoint}/${LOCAL_ACCOUNT_ID}/${name}`;
     return { ref: url, attributes: { Arn: arn('sqs', region, name), QueueName: name, QueueUrl: url } };
   },
+  'AWS::S3::Bucket': ({ named }) => {
+    const name = named('BucketName');
+    return { ref: name, attributes: { Arn: `arn:aws:s3:::${name}` } };
+  },
   'AWS::Lambda::Function': ({ named, region }) => {
     const name = named('FunctionName');
     return { ref: name, attributes: { Arn: functionArn(region, name) } };

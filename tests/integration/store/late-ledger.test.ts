@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { identityOf } from '../../../lib/events/identity.ts';
 import { lastEndedPeriod, type PeriodId } from '../../../lib/periods/periods.ts';
 import { clientPartition } from '../../../lib/store/keys.ts';
 import { LateLedger } from '../../../lib/store/late-ledger.ts';
 import { type LatePage, latePageOf } from '../../../lib/store/slice-items.ts';
 import type { LateEvent } from '../../../lib/usage/records.ts';
+import { namedEvent } from '../../fixtures/consumption-events.ts';
 import { createCounter, scan, UTC_CALENDAR } from '../../fixtures/counting.ts';
 import { FaultyClient } from '../../fixtures/faulty-client.ts';
 import { startTestTables, type TestTables } from '../../fixtures/tables.ts';
@@ -30,7 +30,7 @@ async function countLate(quantity: string, slice = 0): Promise<void> {
     now: () => CLOSED_AT + 86_400_000,
   });
   const event = {
-    identity: identityOf('/test', randomUUID()),
+    ...namedEvent('/test', randomUUID()),
     clientId: 'ada',
     instant: Date.parse('2026-11-03T00:00:00Z') + slice * 300_000,
     meter: 'calls',

@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { ConsumptionEvent } from '../../../lib/events/consumption-event.ts';
-import { identityOf } from '../../../lib/events/identity.ts';
 import {
   bytesOfPage,
   emptyPage,
@@ -12,12 +11,19 @@ import {
   type SlicePage,
   writeUnits,
 } from '../../../lib/usage/slice-page.ts';
+import { namedEvent } from '../../fixtures/consumption-events.ts';
 
 let made = 0;
 function eventOf(fields: Partial<ConsumptionEvent> = {}): ConsumptionEvent {
   made += 1;
-  const identity = identityOf('test', String(made));
-  return { identity, clientId: 'client', instant: 1_000 + made, meter: 'api_calls', quantity: '0.1', ...fields };
+  return {
+    ...namedEvent('test', String(made)),
+    clientId: 'client',
+    instant: 1_000 + made,
+    meter: 'api_calls',
+    quantity: '0.1',
+    ...fields,
+  };
 }
 const eventsOf = (count: number, fields?: Partial<ConsumptionEvent>) =>
   Array.from({ length: count }, () => eventOf(fields));
