@@ -4,6 +4,7 @@ import type { PeriodId } from '../periods/periods.ts';
 import type { ArchiveManifest, ManifestEntry } from '../store/archive-manifest.ts';
 import { meterGroupOf } from '../usage/control-total.ts';
 import type { BatchEvidence, EvidenceKeeper } from '../usage/evidence.ts';
+import { archiveKeyOf } from './archive-key.ts';
 import { archiveObjectOf } from './archive-object.ts';
 
 /** What the archive writes to. */
@@ -137,13 +138,4 @@ class TimeBound {
   end(): void {
     clearTimeout(this.#timer);
   }
-}
-
-/** The key of an object: `2026-11-H1/<instance>/000001.ndjson.gz`. */
-export function archiveKeyOf({
-  periodId,
-  instance,
-  sequence,
-}: Pick<ManifestEntry, 'periodId' | 'instance' | 'sequence'>): string {
-  return `${periodId}/${instance}/${String(sequence).padStart(6, '0')}.ndjson.gz`;
 }

@@ -107,6 +107,12 @@ describe('commands ask the API through the adapter of the stage', () => {
   });
 });
 
+test('the archive of this stage has each counted event of the closed period, and the certificate says so', async () => {
+  const { stdout } = await callCommand(['certificate', periodId, '--json'], { folder });
+  const { usage, evidence } = JSON.parse(stdout).certificate;
+  expect(evidence).toMatchObject({ counted: usage.days.events, withoutEvidence: { events: 0, sums: [] } });
+});
+
 test('what has no mapping is named by a preview, and parked by a run before its first request leaves', async () => {
   if (!session) throw new Error('no session');
   const { api, service } = session;

@@ -1,9 +1,10 @@
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { archiveKeyOf } from '../../lib/archive/archive-key.ts';
 import { type ArchiveLine, readArchiveLine } from '../../lib/archive/archive-line.ts';
 import { linesOfObject } from '../../lib/archive/archive-object.ts';
-import { archiveKeyOf, EvidenceArchive } from '../../lib/archive/evidence-archive.ts';
+import { EvidenceArchive } from '../../lib/archive/evidence-archive.ts';
 import { DecimalSum } from '../../lib/decimal/decimal.ts';
 import type { ConsumptionEvent } from '../../lib/events/consumption-event.ts';
 import { hexOfIdentity, identityOf } from '../../lib/events/identity.ts';
