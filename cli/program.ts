@@ -106,6 +106,15 @@ export function buildProgram(): Command {
     .action(lazily(() => import('./commands/usage.ts'), FORMS.list));
 
   listing(program, 'variance [PERIOD]', 'Clients and meters whose usage is unlike their own before', [
+  command(program, 'evidence <CLIENT> <PERIOD>', "The very events behind a client's lines, and whether they add up", [
+    'halfmonth evidence acme 2026-11-H1',
+    'halfmonth evidence acme 2026-11-H1 --meter api_calls --out events.ndjson',
+  ])
+    .option('--meter <meter>', 'only this meter')
+    .option('--out <file>', 'write all of them to a file, NDJSON, instead of showing the first')
+    .action(lazily(() => import('./commands/evidence.ts')));
+
+  command(program, 'variance [PERIOD]', 'Clients and meters whose usage is unlike their own before', [
     'halfmonth variance 2026-11-H1',
   ])
     .option('--periods <number>', 'compare with so many closed periods, at most 24', positive, 6)

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -111,6 +111,23 @@ test('the archive of this stage has each counted event of the closed period, and
   const { stdout } = await callCommand(['certificate', periodId, '--json'], { folder });
   const { usage, evidence } = JSON.parse(stdout).certificate;
   expect(evidence).toMatchObject({ counted: usage.days.events, withoutEvidence: { events: 0, sums: [] } });
+});
+
+test('evidence shows the very events behind the lines of a client, each once, and that they add up to them', async () => {
+  const clientId = 'client-0000';
+  const file = join(folder, 'events.ndjson');
+
+  const { stdout, stderr, exitCode } = await callCommand(['evidence', clientId, periodId, '--json'], { folder });
+  await callCommand(['evidence', clientId, periodId, '--meter', 'api_calls', '--out', file], { folder });
+
+  expect({ stderr, exitCode }).toMatchObject({ exitCode: 0 });
+  const { agrees, lines, events, missing } = JSON.parse(stdout);
+  expect({ agrees, missing }).toEqual({ agrees: true, missing: [] });
+  expect(lines.length).toBeGreaterThan(1);
+  for (const { sum, counted, packaged } of lines) expect([counted, packaged]).toEqual([sum, sum]);
+  expect(new Set(events.map(({ identity }: { identity: string }) => identity)).size).toBe(events.length);
+  const written = readFileSync(file, 'utf8').trim().split('\n');
+  expect(written).toHaveLength(lines.find(({ meter }: { meter: string }) => meter === 'api_calls').events);
 });
 
 test('what has no mapping is named by a preview, and parked by a run before its first request leaves', async () => {
