@@ -105,7 +105,6 @@ export function buildProgram(): Command {
     .option('--to <day>', 'the last day (default: today)')
     .action(lazily(() => import('./commands/usage.ts'), FORMS.list));
 
-  listing(program, 'variance [PERIOD]', 'Clients and meters whose usage is unlike their own before', [
   command(program, 'evidence <CLIENT> <PERIOD>', "The very events behind a client's lines, and whether they add up", [
     'halfmonth evidence acme 2026-11-H1',
     'halfmonth evidence acme 2026-11-H1 --meter api_calls --out events.ndjson',
@@ -114,7 +113,23 @@ export function buildProgram(): Command {
     .option('--out <file>', 'write all of them to a file, NDJSON, instead of showing the first')
     .action(lazily(() => import('./commands/evidence.ts')));
 
-  command(program, 'variance [PERIOD]', 'Clients and meters whose usage is unlike their own before', [
+  command(program, 'correct <CLIENT> <PERIOD>', 'Take back what was counted and is wrong', [
+    'halfmonth correct acme 2026-11-H1 --source /gateways/eu --id e-1 --preview',
+    'halfmonth correct acme 2026-11-H1 --event event.json --reason "sent for the wrong client, ticket 4711"',
+    'halfmonth correct acme 2026-11-H1 --meter api_calls --from 2026-11-03 --to 2026-11-04 --reason "load test"',
+  ])
+    .option('--source <source>', 'the source of the event that is wrong; needs --id and the archive')
+    .option('--id <id>', 'its id')
+    .option('--event <file>', 'the event that is wrong, as it was sent: JSON in a file')
+    .option('--meter <meter>', 'all of this meter, of the days from --from to --to')
+    .option('--from <day>', 'the first day that is wrong')
+    .option('--to <day>', 'the last day that is wrong (default: the first)')
+    .option('--reason <text>', 'why; kept with the period and in its certificate')
+    .option('--preview', 'show the revision that would come of it, and send nothing')
+    .addOption(yes())
+    .action(lazily(() => import('./commands/correct.ts')));
+
+  listing(program, 'variance [PERIOD]', 'Clients and meters whose usage is unlike their own before', [
     'halfmonth variance 2026-11-H1',
   ])
     .option('--periods <number>', 'compare with so many closed periods, at most 24', positive, 6)

@@ -9,9 +9,9 @@ import { type ArchiveLine, archiveLine, readArchiveLine, type Treatment } from '
 export type MemberRange = readonly [start: number, end: number];
 
 /**
- * What an object of the archive is: for each bucket of clients a gzip member of its lines. Members in a row are one gzip
- * file (https://www.rfc-editor.org/rfc/rfc1952#section-2.2), so any tool unpacks the whole, and who looks for one client
- * fetches a sixteenth of it.
+ * What an object of the archive is: for each bucket of clients a gzip member of its lines. Members in a row are one
+ * gzip file (https://www.rfc-editor.org/rfc/rfc1952#section-2.2), so any tool unpacks the whole, and who looks for one
+ * client fetches a sixteenth of it.
  */
 export interface ArchiveObject {
   bytes: Buffer;

@@ -1,4 +1,5 @@
 import type { Decimal } from '../decimal/decimal.ts';
+import { CORRECTION_SOURCE } from './correction.ts';
 import { envelopeOf } from './envelopes.ts';
 import { type Identity, identityOf } from './identity.ts';
 import type { JsonElement } from './json-elements.ts';
@@ -30,6 +31,8 @@ export interface AcceptanceWindow {
 }
 
 const MILLISECONDS_PER_DAY = 86_400_000;
+/** No event was counted before. */
+const EARLIEST_CORRECTED = Date.parse('2000-01-01T00:00:00Z');
 /** How far a producer's clock may be ahead of ours. */
 export const MAXIMUM_AHEAD_MILLISECONDS = 3_600_000;
 
@@ -83,7 +86,8 @@ export function readEvent(element: JsonElement, window: AcceptanceWindow): Consu
   if (!isText(source)) return notCloudEvent('source', source, 'must be a text that is not empty');
   if (!isText(type)) return notCloudEvent('type', type, 'must be a text that is not empty');
   if (!isClientId(subject)) return invalidClientId(subject);
-  const instant = readTime(time, window);
+  // What takes back what was counted long ago is as old as that.
+  const instant = readTime(time, source === CORRECTION_SOURCE ? { ...window, oldest: EARLIEST_CORRECTED } : window);
   if (typeof instant !== 'number') return instant;
   const data = dataOf(value);
   if ('reason' in data) return data;

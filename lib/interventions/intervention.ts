@@ -44,6 +44,8 @@ export type InterventionKind =
   | 'discard'
   | 'unblock'
   | 'restore'
+  | 'correct'
+  | 'forget'
   | 'approve'
   | 'refuse';
 

@@ -130,6 +130,43 @@ test('evidence shows the very events behind the lines of a client, each once, an
   expect(written).toHaveLength(lines.find(({ meter }: { meter: string }) => meter === 'api_calls').events);
 });
 
+test('correct takes one event back, once, as exactly the revision that its preview shows', async () => {
+  const clientId = 'client-0000';
+  const shown = await callCommand(['evidence', clientId, periodId, '--meter', 'api_calls', '--json'], { folder });
+  const { source, id, quantity } = JSON.parse(shown.stdout).events[0];
+  const correct = ['correct', clientId, periodId, '--source', source, '--id', id, '--json'];
+
+  const preview = await callCommand([...correct, '--preview'], { folder });
+  const sent = await callCommand([...correct, '--reason', 'sent twice, ticket 4711', '--yes'], { folder });
+  const service = session?.service;
+  if (service) await untilDrained(service.sqs, service.queues.events, () => {}, AbortSignal.timeout(60_000));
+  const again = await callCommand([...correct, '--reason', 'once more', '--yes'], { folder });
+  await callCommand(['run', periodId, '--follow', '--yes'], { folder });
+
+  const { packages, corrections } = JSON.parse(preview.stdout);
+  expect(corrections).toEqual([expect.objectContaining({ quantity: `-${quantity}`, meter: 'api_calls' })]);
+  expect([JSON.parse(sent.stdout).sent, JSON.parse(again.stdout).sent]).toEqual([true, false]);
+  const { stdout } = await callCommand(['package', `${periodId}.${clientId}`, '--json'], { folder });
+  const { head, revisions } = JSON.parse(stdout);
+  expect({ revision: head.revision, state: head.state }).toEqual({
+    revision: packages[0].revision,
+    state: 'processed',
+  });
+  const { difference } = JSON.parse(JSON.stringify(revisions.at(-1).document));
+  expect(difference.lines).toEqual([expect.objectContaining({ meter: 'api_calls', quantity: `-${quantity}` })]);
+  expect(packages[0].difference).toEqual({ api_calls: `-${quantity}` });
+  const certificate = await callCommand(['certificate', periodId, '--json'], { folder });
+  expect(JSON.parse(certificate.stdout).certificate.interventions).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({
+        kind: 'correct',
+        reason: 'sent twice, ticket 4711',
+        subjects: [corrections[0].origin.id],
+      }),
+    ]),
+  );
+}, 120_000);
+
 test('what has no mapping is named by a preview, and parked by a run before its first request leaves', async () => {
   if (!session) throw new Error('no session');
   const { api, service } = session;
