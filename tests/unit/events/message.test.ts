@@ -21,6 +21,7 @@ describe('one event', () => {
     expect(events).toEqual([
       {
         identity: expect.any(String),
+        origin: { source: '/gateways/test', id: expect.any(String) },
         clientId: 'client-1',
         instant: Date.parse('2026-11-10T12:00:00.250Z'),
         meter: 'api_calls',
