@@ -11,6 +11,7 @@ const CLOSED = { period: '2026-11-H1', closedAt: CLOSED_AT };
 
 const eventOf = (id: string): ConsumptionEvent => ({
   identity: identityOf('test', id),
+  origin: { source: 'test', id },
   clientId: 'acme',
   instant: 1_000,
   meter: 'api_calls',

@@ -40,6 +40,7 @@ async function countAt(now: number, closedAt?: number) {
   });
   const event: ConsumptionEvent = {
     identity: identityOf('test', '1'),
+    origin: { source: 'test', id: '1' },
     clientId: 'acme',
     instant: END - 1,
     meter: 'api_calls',
