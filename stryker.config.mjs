@@ -29,6 +29,8 @@ export default {
   ignoreStatic: true,
   concurrency: 1,
   timeoutMS: 20_000,
+  // On a busy machine the first run, which measures what each test covers, takes long.
+  dryRunTimeoutMinutes: 30,
   ignorePatterns: ['.halfmonth', '.serverless', '.esbuild'],
   reporters: ['clear-text', 'json', 'progress-append-only'],
   jsonReporter: { fileName: `.halfmonth/mutants-${part}.json` },

@@ -8,6 +8,7 @@ import { quantityOf } from '../../lib/decimal/meter-sums.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import type { Period } from '../../lib/periods/periods.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
+import { loadPeriodStates } from '../../lib/store/period-states.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import { decisionForm } from '../changes.ts';
 import { chart, type Frame, type Markup, page, table, time } from '../layout.ts';
@@ -19,15 +20,19 @@ const PERIODS_SHOWN = 24;
 /** The last year: what is closed, by which certificate, and the totals of each meter. */
 export async function periodsPage(frame: Frame, cloud: Cloud): Promise<Markup> {
   const periods = watchedPeriods(cloud).slice(0, PERIODS_SHOWN);
-  const known = await Promise.all(
-    periods.map(async (period) => {
-      const [state, certificates] = await Promise.all([
-        new RunStore(cloud.tables).loadPeriodState(period.id),
-        new CertificateStore(cloud.tables).list(period.id),
-      ]);
-      return { period, state, certificate: certificates[0], certificates: certificates.length };
-    }),
-  );
+  const store = new CertificateStore(cloud.tables);
+  const [states, lists] = await Promise.all([
+    loadPeriodStates(
+      cloud.tables,
+      periods.map(({ id }) => id),
+    ),
+    Promise.all(periods.map(({ id }) => store.list(id))),
+  ]);
+  const known = periods.map((period, index) => {
+    const certificates = lists[index] ?? [];
+    const state = states.get(period.id);
+    return { period, state, certificate: certificates[0], certificates: certificates.length };
+  });
   const oldestFirst = known.toReversed();
   const meters = [
     ...new Set(known.flatMap(({ certificate }) => Object.keys(certificate?.billed.lastProcessed ?? {}))),

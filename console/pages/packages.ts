@@ -5,7 +5,7 @@ import { attemptWords } from '../../cli/packages/explain-client.ts';
 import { readPackageId } from '../../cli/packages/package-id.ts';
 import { CommandFailed } from '../../cli/terminal/errors.ts';
 import type { PackageDocument } from '../../lib/packages/document.ts';
-import { PACKAGE_STATES, type PackageHead, type PackageState } from '../../lib/packages/package.ts';
+import { PACKAGE_STATES, type PackageHead, type PackageState, packageIdOf } from '../../lib/packages/package.ts';
 import type { Period } from '../../lib/periods/periods.ts';
 import { PackageReader } from '../../lib/store/package-reader.ts';
 import { PackageStore } from '../../lib/store/package-store.ts';
@@ -72,17 +72,40 @@ export async function packagesPage(frame: Frame, cloud: Cloud, period: Period, s
   );
 }
 
+/** Rejected packages are in no index: they are sought among all. */
+async function foundRejected(
+  { tables }: Cloud,
+  { id }: Period,
+  { reason, after }: PackageSearch,
+): Promise<{ heads: PackageHead[]; last: string; isCut: boolean }> {
+  const until = Date.now() + LOOK_MILLISECONDS;
+  const heads: PackageHead[] = [];
+  let looked = after;
+  const from = after === '' ? undefined : readPackageId(after);
+  for await (const { heads: some, last } of new PackageReader(tables).lookFor(id, 'rejected', from)) {
+    for (const head of some.filter((each) => holds(each, reason))) {
+      if (heads.length === ROWS) return { heads, last: looked, isCut: true };
+      heads.push(head);
+      looked = head.packageId;
+    }
+    if (last) looked = packageIdOf(id, last.clientId, last.part);
+    if (last && Date.now() > until) return { heads, last: looked, isCut: true };
+  }
+  return { heads, last: looked, isCut: false };
+}
+
+function holds({ reason = '' }: PackageHead, words: string): boolean {
+  return reason.toLowerCase().includes(words.toLowerCase());
+}
+
 /** What a page shows: as many as it holds, or those that were found in the time that a look may take. */
 async function found(
   cloud: Cloud,
   period: Period,
   search: PackageSearch,
 ): Promise<{ heads: PackageHead[]; last: string; isCut: boolean }> {
-  const looked = PACKAGE_STATES.filter((state) => search.state === '' || state === search.state);
-  const isWanted = (head: PackageHead) =>
-    looked.includes(head.state) && (head.reason ?? '').toLowerCase().includes(search.reason.toLowerCase());
-  // The index holds no rejected ones: they are sought among all, so that time is looked at between any two heads.
-  const states = search.state === 'rejected' ? PACKAGE_STATES : looked;
+  if (search.state === 'rejected' && search.client === '') return foundRejected(cloud, period, search);
+  const states = PACKAGE_STATES.filter((state) => search.state === '' || state === search.state);
   const after = search.after === '' ? undefined : readPackageId(search.after);
   const place = after && { clientId: after.clientId, part: after.part, state: states[0] ?? 'ready' };
   const until = Date.now() + LOOK_MILLISECONDS;
@@ -92,12 +115,12 @@ async function found(
     clientId: search.client || undefined,
     after: place,
     // All that are read are shown, unless some are sought among them.
-    ...(states === looked && search.reason === '' ? { atOnce: ROWS + 1 } : {}),
+    ...(search.reason === '' ? { atOnce: ROWS + 1 } : {}),
   };
   for await (const head of packagesOf(cloud, period, states, listing)) {
     if (heads.length === ROWS || Date.now() > until) return { heads, last, isCut: true };
     last = head.packageId;
-    if (isWanted(head)) heads.push(head);
+    if (holds(head, search.reason)) heads.push(head);
   }
   return { heads, last, isCut: false };
 }

@@ -118,19 +118,22 @@ export class CertificateStore {
    * @throws InvalidCertificate when what is stored is none
    */
   async list(periodId: PeriodId, limit?: number): Promise<Certificate[]> {
+    const places = [certificateKey(periodId, ''), periodKey(periodId, 'certificate', '')];
+    const certificates = await Promise.all(places.map((place) => this.#listFrom(place)));
+    return certificates.flat().sort(byCertification).slice(0, limit);
+  }
+
+  async #listFrom({ pk, sk }: PrimaryKey): Promise<Certificate[]> {
+    const query = {
+      TableName: this.#table,
+      KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
+      ExpressionAttributeValues: { ':pk': pk, ':sk': sk },
+      ConsistentRead: true,
+    };
     const certificates: Certificate[] = [];
-    for (const { pk, sk } of [certificateKey(periodId, ''), periodKey(periodId, 'certificate', '')]) {
-      const query = {
-        TableName: this.#table,
-        KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
-        ExpressionAttributeValues: { ':pk': pk, ':sk': sk },
-        ConsistentRead: true,
-      };
-      for await (const { Items = [] } of paginateQuery({ client: this.#documents }, query)) {
-        certificates.push(...(await Promise.all(Items.map((item) => this.#certificateOf(item)))));
-      }
-    }
-    return certificates.sort(byCertification).slice(0, limit);
+    for await (const { Items = [] } of paginateQuery({ client: this.#documents }, query))
+      certificates.push(...(await Promise.all(Items.map((item) => this.#certificateOf(item)))));
+    return certificates;
   }
 
   /**

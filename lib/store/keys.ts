@@ -126,6 +126,12 @@ export function packageHeadKey(periodId: PeriodId, clientId: string, part: numbe
   };
 }
 
+/** The client and the part in the sort key of a head. */
+export function headOfKey(sortKey: string): { clientId: string; part: number } {
+  const [, clientId = '', part] = sortKey.split(SEPARATOR);
+  return { clientId, part: Number(part) };
+}
+
 /**
  * The document of one revision of a package: the bytes for the invoice API. Written once, never changed after sending.
  */

@@ -1,4 +1,4 @@
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, paginateQuery as paginateRawQuery } from '@aws-sdk/client-dynamodb';
 import { paginateQuery } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { OUTSTANDING_STATES, PackageHead, PackageState } from '../packages/package.ts';
@@ -10,13 +10,14 @@ import {
   bucketOf,
   clientPartition,
   documentPrefix,
+  headOfKey,
   headPrefix,
   packageHeadKey,
   periodPartition,
 } from './keys.ts';
 import type { PackageSelection } from './outstanding-packages.ts';
 import { type PackageRevision, packageHeadOf, packageRevisionOf } from './package-store.ts';
-import { queryPages } from './pages.ts';
+import { queryPages, textOf } from './pages.ts';
 import type { TablesWith } from './tables.ts';
 
 /** Reads packages for people: whole periods and whole packages, at the pace of the reader. */
@@ -46,6 +47,34 @@ export class PackageReader {
         from: first?.pk === partition ? `${first.sk}!` : undefined,
         atOnce,
       });
+    }
+  }
+
+  /**
+   * The heads of a period in one state, sought among all of them by DynamoDB itself, so that only those that match are
+   * sent and read. One answer for each megabyte that was looked through, with what it found and the last package that
+   * was looked at; nothing of `last` at the end of a bucket.
+   * @param after a package: those up to it are left out
+   */
+  async *lookFor(
+    periodId: PeriodId,
+    state: PackageState,
+    after?: { clientId: string; part: number },
+  ): AsyncGenerator<{ heads: PackageHead[]; last?: { clientId: string; part: number } }> {
+    const first = after && packageHeadKey(periodId, after.clientId, after.part);
+    for (let bucket = after ? bucketOf(after.clientId) : 0; bucket < BUCKETS; bucket++) {
+      const partition = periodPartition(periodId, bucket);
+      const query = this.#query(partition, headPrefix(), first?.pk === partition ? `${first.sk}!` : undefined);
+      const filtered = {
+        ...query,
+        FilterExpression: '#state = :state',
+        ExpressionAttributeNames: { '#state': 'state' },
+        ExpressionAttributeValues: { ...query.ExpressionAttributeValues, ':state': { S: state } },
+      };
+      for await (const { Items = [], LastEvaluatedKey } of paginateRawQuery({ client: this.#client }, filtered)) {
+        const heads = Items.map((item) => packageHeadOf(unmarshall(item)));
+        yield { heads, ...(LastEvaluatedKey ? { last: headOfKey(textOf(LastEvaluatedKey, 'sk')) } : {}) };
+      }
     }
   }
 

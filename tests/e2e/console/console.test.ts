@@ -39,6 +39,8 @@ let consoles: ChildProcess[] = [];
     entrance = await startConsole('--allow-changes');
     origin = new URL(entrance).origin;
     context = await browser.newContext({ locale: 'en-US' });
+    // A preview is a whole run, and a busy machine takes its time for one.
+    context.setDefaultTimeout(100_000);
     page = await context.newPage();
     await world.count([
       world.event('acme', '10.5'),
