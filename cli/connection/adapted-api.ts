@@ -7,7 +7,6 @@ import type { InvoiceApiAdapter } from '../../lib/invoice-api/adapters/adapter.t
 import { authorizationOf } from '../../lib/invoice-api/adapters/authorization.ts';
 import type { Customers } from '../../lib/invoice-api/adapters/obstacles.ts';
 import { parameterAccessToken } from '../../lib/invoice-api/adapters/parameter-access-token.ts';
-
 import { parameterToken } from '../../lib/invoice-api/parameter-token.ts';
 import { AccessTokenClaim } from '../../lib/store/access-token-store.ts';
 import { ClientStore } from '../../lib/store/client-store.ts';

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { byPackage } from '../../../cli/packages/by-package.ts';
 import { wholeRun } from '../../../lib/sending/selection.ts';
 import { countPackages } from '../../../lib/store/package-reader.ts';
+import { stripeRules } from '../../../local/vendor-apis/stripe.ts';
 import type { VendorFault } from '../../../local/vendor-apis/vendor-api.ts';
 import { TEST_PERIOD } from '../../fixtures/invoice-api.ts';
 import { makePackages, runSending, sendingOn, testRun } from '../../fixtures/sending.ts';
@@ -194,4 +195,19 @@ describe.each(Object.keys(VENDORS))('the adapter for %s', (name) => {
     expect(vendor.rules.billed()).toEqual({ [kit.itemOf('api_calls')]: '150' });
     expect(vendor.rules.packages()).toHaveLength(12);
   });
+});
+
+test('a price that Stripe refuses is told with its meter, and no invoice is finalized', async () => {
+  const kit = VENDORS.stripe;
+  if (!kit) throw new Error('no stripe');
+  const vendor = await startVendor(kit, { rules: stripeRules({ priceCurrencies: { price_storage: 'usd' } }) });
+  started.push(vendor);
+
+  const outcomes = await drive(vendor.api, packageRequest());
+
+  expect(outcomes.at(-1)).toMatchObject({
+    kind: 'invalid',
+    reason: expect.stringMatching(/^meter storage \(invoiceApi\.settings\.meters\.storage\): .* is in usd/),
+  });
+  expect(vendor.vendor.rules.billed()).toEqual({});
 });

@@ -95,12 +95,22 @@ function addLines(
   const isLast = added + batch.length >= lines.length;
   return {
     request: post(`/v1/invoices/${invoice}/add_lines`, { lines: batch }, keyOf(submission, `lines${added}`, progress)),
-    verdict: onObject(submission, progress, () =>
-      isLast && !settings.finalize
-        ? { kind: 'done' }
-        : { kind: 'next', progress: { invoice, added: added + batch.length, at: submission.now } },
-    ),
+    verdict: (answer) => {
+      const found = onObject(submission, progress, () =>
+        isLast && !settings.finalize
+          ? { kind: 'done' }
+          : { kind: 'next', progress: { invoice, added: added + batch.length, at: submission.now } },
+      )(answer);
+      return found.kind === 'rejected' ? { ...found, reason: withMeter(found.reason, batch) } : found;
+    },
   };
+}
+
+/** Stripe names a line by its place in the request, `lines[3]`; a person knows the meter. */
+function withMeter(reason: string, batch: readonly InvoiceLine[]): string {
+  const place = /lines\[(\d+)\]/.exec(reason)?.[1];
+  const meter = place === undefined ? undefined : batch[Number(place)]?.metadata.halfmonth_meter;
+  return meter === undefined ? reason : `meter ${meter} (invoiceApi.settings.meters.${meter}): ${reason}`;
 }
 
 function finalize(submission: Submission, progress: WithInvoice, settings: StripeSettings): Step {
