@@ -1,8 +1,9 @@
+import type { ClientRange } from '../../lib/chunks/bounds.ts';
 import { MeterSums } from '../../lib/decimal/meter-sums.ts';
 import { type Period, previousPeriod } from '../../lib/periods/periods.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { readClients } from '../../lib/store/client-reader.ts';
-import { BUCKETS } from '../../lib/store/keys.ts';
+import { BUCKETS, bucketOf } from '../../lib/store/keys.ts';
 import type { MeterTotals } from '../../lib/usage/records.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import { plural, totalsWords } from '../terminal/words.ts';
@@ -22,23 +23,25 @@ export interface RunAhead {
 
 /** A question must not keep anybody waiting; `run --preview` reads everything. */
 const LONGEST_LOOK_MILLISECONDS = 2_500;
+/** So many clients of a bucket are read in any case: what is small is told whole, however busy a machine is. */
+const CLIENTS_READ_IN_ANY_CASE = 100;
 
 /**
  * Reads what has been counted in a period, as far as that goes at a glance.
- * @param clients only these; absent: all
+ * @param clients only these, and of them everything; absent: all
  */
 export async function lookAhead(cloud: Cloud, period: Period, clients?: readonly string[]): Promise<RunAhead> {
   const until = Date.now() + LONGEST_LOOK_MILLISECONDS;
   const found = { clients: 0, clientsWithPackages: 0, events: 0, isPartial: false };
   const sums = new MeterSums();
-  const isMeant = clients && new Set(clients);
-  const readBucket = async (bucket: number) => {
-    for await (const { clientId, folded, days, heads } of readClients(cloud.tables, period.id, { bucket })) {
-      if (Date.now() > until) {
+  const readRange = async (range: ClientRange) => {
+    let read = 0;
+    for await (const { folded, days, heads } of readClients(cloud.tables, period.id, range)) {
+      if (read >= CLIENTS_READ_IN_ANY_CASE && Date.now() > until) {
         found.isPartial = true;
         return;
       }
-      if (isMeant && !isMeant.has(clientId)) continue;
+      read += 1;
       found.clients += 1;
       if (heads.length > 0) found.clientsWithPackages += 1;
       const usage = new Map<string, { events: number; totals: MeterTotals }>([
@@ -51,10 +54,10 @@ export async function lookAhead(cloud: Cloud, period: Period, clients?: readonly
       }
     }
   };
-  const [before] = await Promise.all([
-    certifiedBefore(cloud, period),
-    ...Array.from({ length: BUCKETS }, (_, bucket) => readBucket(bucket)),
-  ]);
+  const ranges: ClientRange[] = clients
+    ? [...new Set(clients)].map((only) => ({ bucket: bucketOf(only), only }))
+    : Array.from({ length: BUCKETS }, (_, bucket) => ({ bucket }));
+  const [before] = await Promise.all([certifiedBefore(cloud, period), ...ranges.map(readRange)]);
   return { ...found, totals: sums.totals(), ...(before ? { before } : {}) };
 }
 

@@ -126,7 +126,7 @@ test('a mistaken give-up is undone by its id alone, and keeps the key that may h
   expect(await headOf('hooli')).toMatchObject({ state: 'processed', submission });
   expect(await world.halfmonth(['certificate', id, '--verify'])).toMatchObject({ exitCode: 0 });
   expect(world.api.report()).toMatchObject({ acceptedTwice: 0, totals: { [id]: { api_calls: '30' } } });
-});
+}, 240_000);
 
 test('what is processed cannot be released', async () => {
   const { exitCode, stderr } = await world.halfmonth([
