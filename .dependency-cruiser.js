@@ -2,7 +2,8 @@
  * Arrows point one way: functions, cli, local, bench -> lib; inside lib, the pure parts know neither the store nor the
  * SDK.
  */
-const PURE = '^lib/(errors|decimal|periods|events|usage|packages|chunks|quota|certificate|variance|interventions)/';
+const PURE =
+  '^lib/(errors|decimal|periods|events|meters|usage|packages|chunks|quota|certificate|variance|interventions)/';
 const SDK = '^(node_modules/)?(@aws-sdk|@smithy|@aws-lambda-powertools|@middy)';
 
 export default {

@@ -268,6 +268,39 @@ export function buildProgram(): Command {
     .requiredOption('--customer <name>', "the client's name or id there")
     .action(lazily(() => import('./commands/clients-set.ts')));
 
+  const meters = listing(program, 'meters', 'What is known of meters: kinds, units, bounds', [
+    'halfmonth meters --sort kind',
+  ]).action(lazily(() => import('./commands/meters.ts'), FORMS.list));
+  command(meters, 'show <METER>', 'One meter, and all that was registered of it before', [
+    'halfmonth meters show seats',
+  ]).action(lazily(() => import('./commands/meters-show.ts')));
+  command(meters, 'set <METER>', 'Register a meter, or change what is known of it', [
+    'halfmonth meters set api_calls --unit calls --sign notNegative --decimals 0',
+    'halfmonth meters set seats --kind maximum --unit seats',
+    'halfmonth meters set seats --maximum 10000 --active-until 2026-12-31',
+    'halfmonth meters set seats --without maximum,activeUntil',
+  ])
+    .addOption(
+      new Option('--kind <kind>', 'how events make a quantity (default: sum)').choices([
+        'sum',
+        'count',
+        'maximum',
+        'latest',
+      ]),
+    )
+    .option('--unit <unit>', 'what the quantity is of, in words; stands on package lines')
+    .addOption(new Option('--sign <sign>', 'whether usage may be taken back').choices(['any', 'notNegative']))
+    .option('--minimum <quantity>', "an event's quantity is at least this")
+    .option('--maximum <quantity>', "an event's quantity is at most this")
+    .option('--decimals <digits>', "an event's quantity has so many digits after the point at most, 0 to 12", digits)
+    .option('--active-from <day>', 'the first day on which it counts')
+    .option('--active-until <day>', 'the last day on which it counts')
+    .option('--without <fields>', 'what is not to hold any more, such as maximum,unit', separated)
+    .action(lazily(() => import('./commands/meters-set.ts')));
+  command(meters, 'import <FILE>', 'Register the meters of a file that is kept with the settings', [
+    'halfmonth meters import config/prod.meters.yml --stage prod',
+  ]).action(lazily(() => import('./commands/meters-import.ts')));
+
   listing(program, 'reconcile <PERIOD>', 'Hold our books against all that the API holds for a period', [
     'halfmonth reconcile 2026-11-H1',
   ]).action(lazily(() => import('./commands/reconcile.ts'), FORMS.list));
@@ -382,6 +415,13 @@ function yes(): Option {
 
 function separated(value: string): string[] {
   return value.split(',');
+}
+
+function digits(value: string): number {
+  if (!/^\d{1,2}$/.test(value) || Number(value) > 12) {
+    throw new InvalidArgumentError('It must be a whole number from 0 to 12.');
+  }
+  return Number(value);
 }
 
 function collect(value: string, before: string[] = []): string[] {

@@ -205,7 +205,7 @@ export class InvalidSettings extends Error {
  * @throws InvalidSettings naming each unknown key and bad value with its path, or the stages that there are
  */
 export function readSettings(stage: string): Settings {
-  const stages = readdirSync(new URL('.', import.meta.url)).flatMap((name) => name.match(/^(.+)\.yml$/)?.[1] ?? []);
+  const stages = readdirSync(new URL('.', import.meta.url)).flatMap((name) => name.match(/^([^.]+)\.yml$/)?.[1] ?? []);
   if (!stages.includes(stage)) {
     throw new InvalidSettings(
       `config/${stage}.yml does not exist: copy the settings of another stage (${stages.join(', ')})`,

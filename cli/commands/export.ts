@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
+import { quantitiesOf } from '../../lib/meters/measure.ts';
 import type { PackageDocument } from '../../lib/packages/document.ts';
+import { measureOfLine } from '../../lib/packages/lines.ts';
 import { type Period, periodOf } from '../../lib/periods/periods.ts';
 import { readBooks } from '../../lib/store/client-reader.ts';
 import { BUCKETS } from '../../lib/store/keys.ts';
@@ -77,7 +79,7 @@ async function* daysOf(cloud: Cloud, period: Period): AsyncGenerator<Row> {
   for (let bucket = 0; bucket < BUCKETS; bucket++) {
     for await (const { clientId, days } of readBooks(cloud.tables, period.id, bucket)) {
       for (const { day, totals, events } of days) {
-        for (const [index, [meter, quantity]] of Object.entries(totals).entries()) {
+        for (const [index, [meter, quantity]] of Object.entries(quantitiesOf(totals)).entries()) {
           // On the day's first line alone: a spreadsheet that adds the column up gets what was counted.
           yield { period: period.id, client: clientId, day, meter, quantity, ...(index === 0 ? { events } : {}) };
         }
@@ -93,7 +95,7 @@ async function* packagesOf(cloud: Cloud, period: Period): AsyncGenerator<Row> {
         const kept = revisions.find(({ part, revision }) => part === head.part && revision === head.revision);
         // Written by documentText, which made it from a PackageDocument.
         const { lines } = JSON.parse(kept?.document ?? '{"lines":[]}') as Pick<PackageDocument, 'lines'>;
-        for (const { meter, quantity } of lines) {
+        for (const line of lines) {
           yield {
             period: period.id,
             package: head.packageId,
@@ -102,8 +104,8 @@ async function* packagesOf(cloud: Cloud, period: Period): AsyncGenerator<Row> {
             revision: head.revision,
             submission: head.submission,
             processed_revision: head.lastProcessedRevision,
-            meter,
-            quantity,
+            meter: measureOfLine(line),
+            quantity: line.quantity,
             reason: head.reason ?? '',
           };
         }

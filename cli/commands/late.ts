@@ -1,4 +1,5 @@
 import { MeterSums } from '../../lib/decimal/meter-sums.ts';
+import { measureOf } from '../../lib/meters/measure.ts';
 import { type Period, periodOf } from '../../lib/periods/periods.ts';
 import { LateLedger, type LateLine } from '../../lib/store/late-ledger.ts';
 import type { Cloud } from '../connection/cloud.ts';
@@ -40,10 +41,10 @@ export async function run(
       { heading: 'counted at' },
       { heading: 'billed' },
     ],
-    events.map(({ period, clientId, meter, quantity, countedAt, billed }) => [
+    events.map(({ period, clientId, meter, kind, quantity, countedAt, billed }) => [
       ...(periods.length > 1 ? [period] : []),
       clientId,
-      meter,
+      measureOf(meter, kind),
       quantity,
       countedAt,
       billed ? (billed.revision > 0 ? `revision ${billed.revision}` : 'cancelled out') : 'open',

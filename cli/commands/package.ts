@@ -3,6 +3,7 @@ import { PackageReader } from '../../lib/store/package-reader.ts';
 import { PackageStore } from '../../lib/store/package-store.ts';
 import type { Context } from '../connection/context.ts';
 import { attemptWords } from '../packages/explain-client.ts';
+import { lineWords, signed } from '../packages/line-words.ts';
 import { readPackageId } from '../packages/package-id.ts';
 import { CommandFailed } from '../terminal/errors.ts';
 import { command } from '../terminal/next-command.ts';
@@ -45,15 +46,13 @@ export async function run(context: Context, id: string): Promise<undefined> {
   const current = revisions.find(({ revision }) => revision === head.revision);
   output.table(
     [{ heading: 'meter' }, { heading: 'quantity', align: 'right' }, { heading: 'days', align: 'right' }],
-    (current?.document.lines ?? []).map(({ meter, quantity, days }) => [meter, quantity, String(days.length)]),
+    (current?.document.lines ?? []).map((line) => [lineWords(line), line.quantity, String(line.days.length)]),
   );
   for (const { document, revision, madeAt, runId } of revisions) {
     output.line();
     output.line(`${output.style('bold', `revision ${revision}`)}  made ${madeAt} by run ${runId}`);
-    for (const { meter, quantity } of document.difference?.lines ?? []) {
-      output.line(
-        `  ${meter} ${quantity.startsWith('-') ? quantity : `+${quantity}`} since revision ${document.difference?.sinceRevision}`,
-      );
+    for (const line of document.difference?.lines ?? []) {
+      output.line(`  ${lineWords(line)} ${signed(line.quantity)} since revision ${document.difference?.sinceRevision}`);
     }
   }
 }

@@ -1,4 +1,6 @@
+import { totalsOfLines } from '../../lib/certificate/kept-document.ts';
 import { MeterSums } from '../../lib/decimal/meter-sums.ts';
+import { linesOf } from '../../lib/packages/document.ts';
 import type { Day } from '../../lib/periods/days.ts';
 import { nextPeriod, type Period, periodIdOfDay, periodOf } from '../../lib/periods/periods.ts';
 import { readUsageSoFar } from '../../lib/store/usage-reader.ts';
@@ -31,16 +33,14 @@ export async function run(
   const to = readDay(options.to ?? today);
   const from = readDay(options.from ?? periodOf(periodIdOfDay(to)).from);
   if (from > to) throw new WrongUsage(`--from ${from} is after --to ${to}.`);
-  const { clients, days: all } =
+  const { clients, days, totals } =
     clientId === null
       ? await usageOfAll(cloud, from, to, (read) => {
           if (output.isLive && read % CLIENTS_BETWEEN_WORDS === 0)
             void output.live([`${plural(read, 'client')} read.`], '');
         })
-      : { clients: 1, days: await usageOf(cloud, clientId, from, to) };
+      : await usageOfOne(cloud, clientId, from, to);
   output.clearLive();
-  const days = all.filter(({ day }) => day >= from && day <= to);
-  const totals = days.reduce((sums, each) => sums.addAll(each.totals), new MeterSums()).totals();
   const events = days.reduce((sum, each) => sum + each.events, 0);
   output.result({ command: 'usage', target: cloud.target, clientId, clients, from, to, days, totals, events });
   output.table(
@@ -50,6 +50,25 @@ export async function run(
   const whose = clientId === null ? ` of ${plural(clients, 'client')}` : '';
   output.line(`${plural(events, 'event')}${whose} on ${plural(days.length, 'day')}, ${from} to ${to}`);
   for (const [meter, quantity] of Object.entries(totals)) output.line(`total      ${meter} ${quantity}`);
+}
+
+/** What was used in a stretch of days: by day, and in all of its periods together, each meter by its kind. */
+interface UsedInDays {
+  clients: number;
+  days: UsageDay[];
+  totals: MeterTotals;
+}
+
+async function usageOfOne(cloud: Cloud, clientId: string, from: Day, to: Day): Promise<UsedInDays> {
+  const days = (await usageOf(cloud, clientId, from, to)).filter(({ day }) => day >= from && day <= to);
+  const sums = new MeterSums();
+  for (const ofPeriod of Map.groupBy(days, ({ day }) => periodIdOfDay(day)).values()) sums.addAll(totalsOf(ofPeriod));
+  return { clients: 1, days, totals: sums.totals() };
+}
+
+/** What one client's days in one period come to. */
+function totalsOf(days: readonly UsageDay[]): MeterTotals {
+  return totalsOfLines(linesOf(days));
 }
 
 /** A client's usage by day, whatever periods the days are in. */
@@ -63,18 +82,15 @@ export async function usageOf(cloud: Cloud, clientId: string, from: Day, to: Day
 }
 
 /** The same of all clients together: reads what each has used in these periods, one client after the other. */
-async function usageOfAll(
-  cloud: Cloud,
-  from: Day,
-  to: Day,
-  onRead: (clients: number) => void,
-): Promise<{ clients: number; days: UsageDay[] }> {
+async function usageOfAll(cloud: Cloud, from: Day, to: Day, onRead: (clients: number) => void): Promise<UsedInDays> {
   const clients = new Set<string>();
   const days = new Map<Day, { events: number; sums: MeterSums }>();
+  const all = new MeterSums();
   for (const { id } of periodsBetween(from, to)) {
     for await (const { usage } of clientsOfPeriod(cloud.tables, id)) {
-      for (const { day, events, totals } of usage.days) {
-        if (day < from || day > to) continue;
+      const used = usage.days.filter(({ day }) => day >= from && day <= to);
+      all.addAll(totalsOf(used));
+      for (const { day, events, totals } of used) {
         clients.add(usage.clientId);
         const sum = days.get(day) ?? { events: 0, sums: new MeterSums() };
         days.set(day, { events: sum.events + events, sums: sum.sums.addAll(totals) });
@@ -86,6 +102,7 @@ async function usageOfAll(
   return {
     clients: clients.size,
     days: inOrder.map(([day, { events, sums }]) => ({ day, events, totals: sums.totals() })),
+    totals: all.totals(),
   };
 }
 

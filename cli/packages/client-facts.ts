@@ -1,3 +1,4 @@
+import { quantitiesOf } from '../../lib/meters/measure.ts';
 import { fullerDay } from '../../lib/packages/day-fold.ts';
 import { endOfPeriod, type Period } from '../../lib/periods/periods.ts';
 import { type ClientRecords, readClients } from '../../lib/store/client-reader.ts';
@@ -51,8 +52,8 @@ function explainedDays({ days, folded }: ClientRecords): ExplainedDay[] {
     const counted = slices && (record ? fullerDay(record, slices) : slices);
     return {
       day,
-      recorded: { events, totals },
-      ...(counted ? { counted: { events: counted.events, totals: counted.totals } } : {}),
+      recorded: { events, totals: quantitiesOf(totals) },
+      ...(counted ? { counted: { events: counted.events, totals: quantitiesOf(counted.totals) } } : {}),
     };
   });
 }

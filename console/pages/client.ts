@@ -6,6 +6,7 @@ import { explainClient } from '../../cli/packages/explain-client.ts';
 import { readClientId } from '../../cli/packages/package-id.ts';
 import { quantityOf } from '../../lib/decimal/meter-sums.ts';
 import type { PackageDocument } from '../../lib/packages/document.ts';
+import { measureOfLine } from '../../lib/packages/lines.ts';
 import type { Day } from '../../lib/periods/days.ts';
 import type { Period } from '../../lib/periods/periods.ts';
 import { PackageReader } from '../../lib/store/package-reader.ts';
@@ -89,8 +90,9 @@ function search(clientId: string, period: Period): Markup {
 function billedByDay(documents: readonly PackageDocument[]): Map<Day, MeterTotals> {
   const billed = new Map<Day, MeterTotals>();
   for (const { lines } of documents) {
-    for (const { meter, days } of lines) {
-      for (const { day, quantity } of days) billed.set(day, { ...billed.get(day), [meter]: quantity });
+    for (const line of lines) {
+      const measure = measureOfLine(line);
+      for (const { day, quantity } of line.days) billed.set(day, { ...billed.get(day), [measure]: quantity });
     }
   }
   return billed;

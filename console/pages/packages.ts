@@ -2,6 +2,7 @@ import { html } from 'hono/html';
 import { packagesOf } from '../../cli/commands/packages.ts';
 import type { Cloud } from '../../cli/connection/cloud.ts';
 import { attemptWords } from '../../cli/packages/explain-client.ts';
+import { lineWords, signed } from '../../cli/packages/line-words.ts';
 import { readPackageId } from '../../cli/packages/package-id.ts';
 import { CommandFailed } from '../../cli/terminal/errors.ts';
 import type { PackageDocument } from '../../lib/packages/document.ts';
@@ -172,7 +173,7 @@ export async function packagePage(frame: Frame, cloud: Cloud, id: string, formTo
       ${table(
         'Lines',
         [{ name: 'Meter' }, { name: 'Quantity', isFigure: true }, { name: 'Days', isFigure: true }],
-        (current?.content.lines ?? []).map(({ meter, quantity, days }) => [meter, quantity, days.length]),
+        (current?.content.lines ?? []).map((line) => [lineWords(line), line.quantity, line.days.length]),
       )}
       <h2>Attempts</h2>
       ${
@@ -190,10 +191,7 @@ export async function packagePage(frame: Frame, cloud: Cloud, id: string, formTo
           ${table(
             content.difference ? `Difference to revision ${content.difference.sinceRevision}` : 'The first',
             [{ name: 'Meter' }, { name: 'Change', isFigure: true }],
-            (content.difference?.lines ?? []).map(({ meter, quantity }) => [
-              meter,
-              quantity.startsWith('-') ? quantity : `+${quantity}`,
-            ]),
+            (content.difference?.lines ?? []).map((line) => [lineWords(line), signed(line.quantity)]),
           )}
         </details>`,
       )}`,

@@ -1,9 +1,11 @@
+import { MeterRegistry } from '../../lib/meters/meter-registry.ts';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import { Gate } from '../../lib/runs/gate.ts';
 import type { PackageChunkDependencies } from '../../lib/runs/package-chunk.ts';
 import { CertificateStore } from '../../lib/store/certificate-store.ts';
 import { DailyRecordWriter } from '../../lib/store/daily-records.ts';
 import { LateLedger } from '../../lib/store/late-ledger.ts';
+import { MeterReader } from '../../lib/store/meter-reader.ts';
 import { PackageStore } from '../../lib/store/package-store.ts';
 import { RunStore } from '../../lib/store/run-store.ts';
 import { tablesOf } from './tables.ts';
@@ -36,6 +38,7 @@ export function packagingDependencies(
     eventMaxAgeDays: variables.EVENT_MAX_AGE_DAYS,
     tables,
     runs,
+    registry: new MeterRegistry(new MeterReader(tables)),
     ...(settings.mode === 'off' ? {} : { gate: new Gate(settings, { tables, runs }) }),
     packages: new PackageStore(tables),
     certificates: new CertificateStore(tables),

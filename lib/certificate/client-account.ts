@@ -1,4 +1,5 @@
 import { MeterSums } from '../decimal/meter-sums.ts';
+import { quantitiesOfDays } from '../meters/measure.ts';
 import { contentHashOf, contentOf, linesOf, type PackageContent, type PackageDocument } from '../packages/document.ts';
 import { linesByPart, type PackageLine } from '../packages/lines.ts';
 import { idempotencyKeyOf, type PackageHead, packageIdOf } from '../packages/package.ts';
@@ -131,7 +132,7 @@ function dueContents(
 
 function usageOf(days: readonly KeptDay[]): Pick<ClientAccount, 'days' | 'dayCount' | 'events'> {
   return {
-    days: days.reduce((sums, { totals }) => sums.addAll(totals), new MeterSums()).totals(),
+    days: new MeterSums().addAll(quantitiesOfDays(days)).totals(),
     dayCount: days.length,
     events: days.reduce((sum, { events }) => sum + events, 0),
   };

@@ -1,6 +1,6 @@
-import type { Decimal } from '../decimal/decimal.ts';
 import { firstDifference, MeterSums } from '../decimal/meter-sums.ts';
-import { contentHashOf, type PackageDocument } from '../packages/document.ts';
+import { contentHashOf, type PackageDocument, quantityOfDays } from '../packages/document.ts';
+import { measureOfLine, type PackageLine } from '../packages/lines.ts';
 import type { MeterTotals } from '../usage/records.ts';
 
 /** A revision of a package as it is kept. */
@@ -34,11 +34,12 @@ export function checkedDocument(
   const name = `content of ${packageId} revision ${kept.revision}`;
   const written = actual === kept.contentHash ? document.contentHash : kept.contentHash;
   if (actual !== written) faults.push({ clientId, line: name, expected: written, found: actual });
-  for (const { meter, quantity, days } of lines) {
-    const sums = days.reduce((total, day) => total.add(meter, day.quantity), new MeterSums()).totals();
-    const different = firstDifference({ [meter]: quantity }, sums);
+  for (const line of lines) {
+    const measure = measureOfLine(line);
+    const found = quantityOfDays(measure, line.days);
+    const different = firstDifference({ [measure]: line.quantity }, { [measure]: found });
     if (!different) continue;
-    faults.push({ clientId, line: `${name}, days of ${meter}`, expected: different.one, found: different.other });
+    faults.push({ clientId, line: `${name}, days of ${measure}`, expected: different.one, found: different.other });
   }
   return document;
 }
@@ -60,6 +61,6 @@ export function addUpRevisions(last: PackageDocument, documents: ReadonlyMap<num
 }
 
 /** The quantities of lines by meter. */
-export function totalsOfLines(lines: readonly { meter: string; quantity: Decimal }[]): MeterTotals {
-  return lines.reduce((sums, { meter, quantity }) => sums.add(meter, quantity), new MeterSums()).totals();
+export function totalsOfLines(lines: readonly Pick<PackageLine, 'meter' | 'kind' | 'quantity'>[]): MeterTotals {
+  return lines.reduce((sums, line) => sums.add(measureOfLine(line), line.quantity), new MeterSums()).totals();
 }

@@ -1,4 +1,5 @@
 import type { Decimal } from '../decimal/decimal.ts';
+import type { MeterKind } from '../meters/measure.ts';
 import { CORRECTION_SOURCE } from './correction.ts';
 import { envelopeOf } from './envelopes.ts';
 import { type Identity, identityOf } from './identity.ts';
@@ -15,7 +16,10 @@ export interface ConsumptionEvent {
   /** Milliseconds since the epoch. */
   instant: number;
   meter: string;
+  /** What it adds to its meter; of a `count` it is one. */
   quantity: Decimal;
+  /** How its meter folds; absent: it is a sum. */
+  kind?: MeterKind;
 }
 
 /** Who sent an event, and what the sender calls it. */

@@ -13,6 +13,9 @@ export interface RejectedElement extends Rejection {
   elements?: number;
 }
 
+/** What becomes of an event whose form is right: the event as it counts, or why it never can. */
+export type EventRules = (event: ConsumptionEvent) => ConsumptionEvent | Rejection;
+
 /** What a message holds. Good elements count, whatever stands beside them. */
 export interface MessageContent {
   events: ConsumptionEvent[];
@@ -33,8 +36,9 @@ const BYTES_OF_A_FAULT = 128;
  * Reads a message: one event, or an array of events (CloudEvents batch format,
  * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md#4-json-batch-format), in which
  * there may be none. Never throws; its work grows with the length of the message, and so do its answers.
+ * @param rules what events whose form is right are put to; without, they all count
  */
-export function readMessage(body: string, window: AcceptanceWindow): MessageContent {
+export function readMessage(body: string, window: AcceptanceWindow, rules?: EventRules): MessageContent {
   let message: JsonMessage;
   try {
     message = readJsonMessage(body);
@@ -45,19 +49,27 @@ export function readMessage(body: string, window: AcceptanceWindow): MessageCont
   if (isArray && isExtendedClientPointer(elements.map(({ value }) => value))) {
     return whole(body, rejection('NOT_A_CLOUDEVENT', EXTENDED_CLIENT_POINTER));
   }
-  if (isArray) return readElements(body, elements, window);
-  const outcomes = elements.map((element) => readEvent(element, window));
+  const read = (element: JsonElement) => {
+    const outcome = readEvent(element, window);
+    return rules && isAccepted(outcome) ? rules(outcome) : outcome;
+  };
+  if (isArray) return readElements(body, elements, read);
+  const outcomes = elements.map(read);
   return {
     events: outcomes.filter(isAccepted),
     rejected: outcomes.flatMap((outcome) => (isAccepted(outcome) ? [] : [{ ...outcome, body }])),
   };
 }
 
-function readElements(body: string, elements: readonly JsonElement[], window: AcceptanceWindow): MessageContent {
+function readElements(
+  body: string,
+  elements: readonly JsonElement[],
+  read: (element: JsonElement) => ConsumptionEvent | Rejection,
+): MessageContent {
   const events: ConsumptionEvent[] = [];
   const faults: RejectedElement[] = [];
   elements.forEach((element, index) => {
-    const outcome = readEvent(element, window);
+    const outcome = read(element);
     if (isAccepted(outcome)) events.push(outcome);
     else faults.push({ ...outcome, body: element.text, index });
   });

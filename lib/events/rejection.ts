@@ -17,6 +17,8 @@ export const REJECTION_REASONS = [
   'QUANTITY_TOO_PRECISE',
   'QUANTITY_TOO_LARGE',
   'QUANTITY_INEXACT',
+  'QUANTITY_OUT_OF_BOUNDS',
+  'METER_NOT_ACTIVE',
   'TOO_MANY_FAULTS',
 ] as const;
 export type RejectionReason = (typeof REJECTION_REASONS)[number];

@@ -40,9 +40,16 @@ export interface components {
         Day: string;
         /** @description An exact decimal number in plain notation, never a JSON number, which loses digits. */
         Decimal: string;
-        /** @description One meter's total in the period, and the days that it is made of. */
+        /** @description One meter's quantity in the period, and the days that it is made of. */
         Line: {
             meter: string;
+            /**
+             * @description How the days make the quantity, for meters that the registry of meters says more of. Absent, and for `count`, they add up; of `maximum` the largest day is the quantity, of `latest` the last one. In a difference, days and quantity are what changes, whatever the kind.
+             * @enum {string}
+             */
+            kind?: "count" | "maximum" | "latest";
+            /** @description What the quantity is of, in words; only for the reader. */
+            unit?: string;
             quantity: components["schemas"]["Decimal"];
             days: {
                 day: components["schemas"]["Day"];

@@ -1,10 +1,11 @@
 import { negate } from '../decimal/decimal.ts';
-import { MeterSums, quantityOf } from '../decimal/meter-sums.ts';
+import { quantityOf } from '../decimal/meter-sums.ts';
+import { isAdditiveKind, kindOfMeasure, MeasureFold } from '../meters/measure.ts';
 import type { MeterTotals } from '../usage/records.ts';
 
 /** What one usage slice (or one page of it) adds to its day. */
 export interface SliceUsage {
-  totals: Iterable<readonly [meter: string, quantity: string]>;
+  totals: Iterable<readonly [measure: string, value: string]>;
   events: number;
   firstEventAt?: string | undefined;
   lastEventAt?: string | undefined;
@@ -26,15 +27,15 @@ export interface FoldedDay extends FoldedSlices {
   lasting?: FoldedSlices;
 }
 
-/** Adds up slices, in any order, exactly. Holds one sum a meter, however many slices there are. */
+/** Folds slices, each meter by its kind, in any order, exactly. Holds one value a meter, however many there are. */
 class SlicesFold {
-  readonly #sums = new MeterSums();
+  readonly #values = new MeasureFold();
   #events = 0;
   #firstEventAt: string | undefined;
   #lastEventAt: string | undefined;
 
   add({ totals, events, firstEventAt, lastEventAt }: SliceUsage): void {
-    for (const [meter, quantity] of totals) this.#sums.add(meter, quantity);
+    for (const [measure, value] of totals) this.#values.add(measure, value);
     this.#events += events;
     if (firstEventAt && (!this.#firstEventAt || firstEventAt < this.#firstEventAt)) this.#firstEventAt = firstEventAt;
     if (lastEventAt && (!this.#lastEventAt || lastEventAt > this.#lastEventAt)) this.#lastEventAt = lastEventAt;
@@ -42,7 +43,7 @@ class SlicesFold {
 
   result(): FoldedSlices {
     return {
-      totals: this.#sums.totalsWithZeros(),
+      totals: this.#values.values(),
       events: this.#events,
       ...(this.#firstEventAt ? { firstEventAt: this.#firstEventAt } : {}),
       ...(this.#lastEventAt ? { lastEventAt: this.#lastEventAt } : {}),
@@ -106,13 +107,18 @@ export function passingEventsOf({ events, lasting = NOTHING }: FoldedDay): numbe
   return events - lasting.events;
 }
 
-/** A day with another lasting part. */
+/**
+ * A day with another lasting part, which holds all that its own one holds: so of what adds up the old part goes, and
+ * what does not add up is what the fuller part leaves of it.
+ */
 function withLasting(day: FoldedDay, lasting: FoldedSlices): FoldedDay {
   const before = day.lasting ?? NOTHING;
   const fold = new SlicesFold();
   fold.add(asSlice(day));
   fold.add(asSlice(lasting));
-  const negated = Object.entries(before.totals).map(([meter, quantity]) => [meter, negate(quantity)] as const);
+  const negated = Object.entries(before.totals)
+    .filter(([measure]) => isAdditiveKind(kindOfMeasure(measure)))
+    .map(([measure, quantity]) => [measure, negate(quantity)] as const);
   fold.add({ totals: negated, events: -before.events });
   return { ...fold.result(), lasting };
 }

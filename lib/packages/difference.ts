@@ -1,29 +1,28 @@
-import { DecimalSum } from '../decimal/decimal.ts';
+import { add, negate } from '../decimal/decimal.ts';
 import { MeterSums } from '../decimal/meter-sums.ts';
-import type { PackageLine } from './lines.ts';
+import { measureOfLine, type PackageLine } from './lines.ts';
 
 /**
  * What has to be added to `before` to get `after`, per meter and day, signed. Nothing that did not change is in it.
  * Quantities are exact decimals.
  */
 export function differenceOf(before: readonly PackageLine[], after: readonly PackageLine[]): PackageLine[] {
-  const [linesBefore, linesAfter] = [byMeter(before), byMeter(after)];
-  const meters = new Set([...linesBefore.keys(), ...linesAfter.keys()]);
-  return [...meters].sort().flatMap((meter) => {
-    const changes = new MeterSums()
-      .addAll(totalsByDay(linesAfter.get(meter)))
-      .subtractAll(totalsByDay(linesBefore.get(meter)))
-      .totals();
+  const [linesBefore, linesAfter] = [byMeasure(before), byMeasure(after)];
+  const measures = new Set([...linesBefore.keys(), ...linesAfter.keys()]);
+  return [...measures].sort().flatMap((measure) => {
+    const [lineBefore, lineAfter] = [linesBefore.get(measure), linesAfter.get(measure)];
+    const named = lineAfter ?? lineBefore;
+    const changes = new MeterSums().addAll(totalsByDay(lineAfter)).subtractAll(totalsByDay(lineBefore)).totals();
     const days = Object.entries(changes).map(([day, quantity]) => ({ day, quantity }));
-    if (days.length === 0) return [];
-    const total = new DecimalSum();
-    for (const { quantity } of days) total.add(quantity);
-    return [{ meter, quantity: total.toString(), days }];
+    if (!named || (days.length === 0 && lineAfter?.quantity === lineBefore?.quantity)) return [];
+    const quantity = add(lineAfter?.quantity ?? '0', negate(lineBefore?.quantity ?? '0'));
+    const { meter, kind } = named;
+    return [{ meter, ...(kind ? { kind } : {}), quantity, days }];
   });
 }
 
-function byMeter(lines: readonly PackageLine[]): Map<string, PackageLine> {
-  return new Map(lines.map((line) => [line.meter, line]));
+function byMeasure(lines: readonly PackageLine[]): Map<string, PackageLine> {
+  return new Map(lines.map((line) => [measureOfLine(line), line]));
 }
 
 function totalsByDay(line: PackageLine | undefined): Record<string, string> {

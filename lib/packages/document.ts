@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { DecimalSum } from '../decimal/decimal.ts';
+import type { Decimal } from '../decimal/decimal.ts';
+import { foldOf, kindOfMeasure, type Measure, meterOfMeasure, quantityOfValue } from '../meters/measure.ts';
 import type { Period } from '../periods/periods.ts';
 import type { DailyRecord } from '../usage/records.ts';
 import type { DayQuantity, PackageLine } from './lines.ts';
@@ -50,18 +51,29 @@ export type ClientUsage = readonly Pick<DailyRecord, 'day' | 'totals' | 'events'
  * zero. The same usage gives the same lines, however it was counted.
  */
 export function linesOf(usage: ClientUsage): PackageLine[] {
-  const daysByMeter = new Map<string, DayQuantity[]>();
+  const daysByMeasure = new Map<Measure, DayQuantity[]>();
   for (const { day, totals } of usage) {
-    for (const [meter, quantity] of Object.entries(totals)) {
-      if (quantity === '0') continue;
-      const days = daysByMeter.get(meter);
+    for (const [measure, value] of Object.entries(totals)) {
+      const quantity = quantityOfValue(value);
+      // That its quantity is zero may be the latest that is known of a meter.
+      if (quantity === '0' && kindOfMeasure(measure) !== 'latest') continue;
+      const days = daysByMeasure.get(measure);
       if (days) days.push({ day, quantity });
-      else daysByMeter.set(meter, [{ day, quantity }]);
+      else daysByMeasure.set(measure, [{ day, quantity }]);
     }
   }
-  return [...daysByMeter]
+  return [...daysByMeasure]
     .sort(([one], [other]) => (one < other ? -1 : 1))
-    .map(([meter, days]) => ({ meter, quantity: sumOf(days), days }));
+    .flatMap(([measure, days]) => lineOf(measure, days) ?? []);
+}
+
+function lineOf(measure: Measure, days: DayQuantity[]): PackageLine | undefined {
+  const kind = kindOfMeasure(measure);
+  const meter = meterOfMeasure(measure);
+  const quantity = quantityOfDays(measure, days);
+  if (kind === 'sum') return { meter, quantity, days };
+  if (kind === 'latest' && quantity === '0') return undefined;
+  return { meter, kind, quantity, days: days.filter((day) => day.quantity !== '0') };
 }
 
 /**
@@ -84,9 +96,14 @@ export function contentOf(
   };
 }
 
-/** SHA-256, in hex, of the content as JSON with its fields in the order of {@link contentOf}. */
+/**
+ * SHA-256, in hex, of the content as JSON with its fields in the order of {@link contentOf}. Without units: a meter
+ * that is given one later must not make a correction of every package.
+ */
 export function contentHashOf(content: PackageContent): string {
-  return createHash('sha256').update(JSON.stringify(content)).digest('hex');
+  const hasUnits = content.lines.some(({ unit }) => unit !== undefined);
+  const hashed = hasUnits ? { ...content, lines: content.lines.map(({ unit: _, ...line }) => line) } : content;
+  return createHash('sha256').update(JSON.stringify(hashed)).digest('hex');
 }
 
 /**
@@ -98,6 +115,7 @@ export function documentText(
   revision: number,
   events: number,
   difference?: PackageDifference,
+  unitOf: UnitOf = () => undefined,
 ): string {
   const { packageId, part, clientId, period, lines } = content;
   const days = new Set(lines.flatMap((line) => line.days.map(({ day }) => day)));
@@ -107,12 +125,22 @@ export function documentText(
     part,
     clientId,
     period,
-    lines,
-    ...(difference ? { difference } : {}),
+    lines: withUnits(lines, unitOf),
+    ...(difference ? { difference: { ...difference, lines: withUnits(difference.lines, unitOf) } } : {}),
     counts: { events, days: days.size, lines: lines.length },
     contentHash: contentHashOf(content),
   };
   return JSON.stringify(document);
+}
+
+/** The unit of a meter, where the registry of meters knows it. */
+export type UnitOf = (meter: string) => string | undefined;
+
+function withUnits(lines: readonly PackageLine[], unitOf: UnitOf): PackageLine[] {
+  return lines.map(({ meter, kind, unit: _, ...amounts }) => {
+    const unit = unitOf(meter);
+    return { meter, ...(kind ? { kind } : {}), ...(unit === undefined ? {} : { unit }), ...amounts };
+  });
 }
 
 /**
@@ -123,11 +151,11 @@ export function bodyOf(document: string, submission: number): string {
   return `${document.slice(0, -1)},"submission":${submission}}`;
 }
 
-/** The sum of quantities, exactly. */
-function sumOf(days: readonly DayQuantity[]): string {
-  const [first] = days;
-  if (days.length === 1 && first) return first.quantity;
-  const sum = new DecimalSum();
-  for (const { quantity } of days) sum.add(quantity);
-  return sum.toString();
+/** What days in their order come to in the period, exactly, by the kind of the measure. */
+export function quantityOfDays(measure: Measure, days: readonly DayQuantity[]): Decimal {
+  const [last] = days.slice(-1);
+  if (last && (days.length === 1 || kindOfMeasure(measure) === 'latest')) return last.quantity;
+  const fold = foldOf(measure);
+  for (const { quantity } of days) fold.add(quantity);
+  return fold.toString();
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type Measure, type MeterKind, measureOf } from '../meters/measure.ts';
 import type { Day } from '../periods/days.ts';
 
 /** One meter's quantity on one day, or its change. */
@@ -7,11 +8,20 @@ export interface DayQuantity {
   quantity: string;
 }
 
-/** One meter's total in the period, and the days that it is made of; days and meters without quantity are left out. */
+/** One meter and what it comes to in the period, with the days that make it; what has no quantity is left out. */
 export interface PackageLine {
   meter: string;
+  /** How the days make the quantity; absent: they add up. In a difference days and quantity are changes, of any kind. */
+  kind?: Exclude<MeterKind, 'sum'>;
+  /** What is counted, in words, where the registry of meters knows it; for the reader, and not part of the content. */
+  unit?: string;
   quantity: string;
   days: DayQuantity[];
+}
+
+/** What totals name a line by. */
+export function measureOfLine({ meter, kind }: Pick<PackageLine, 'meter' | 'kind'>): Measure {
+  return measureOf(meter, kind);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { AccountFold } from '../certificate/account.ts';
+import type { UnitOf } from '../packages/document.ts';
 import type { BillingCalendar, Day } from '../periods/days.ts';
 import type { DailyRecordWriter } from '../store/daily-records.ts';
 import type { LateLedger } from '../store/late-ledger.ts';
@@ -52,13 +53,14 @@ export class ChunkWork {
   readonly #expired = new Map<Day, boolean>();
   readonly #oldestLive: number;
 
-  constructor(run: RunContext, dependencies: ChunkWorkDependencies, isFirstClose: boolean) {
+  /** @param unitOf what the registry of meters says */
+  constructor(run: RunContext, dependencies: ChunkWorkDependencies, isFirstClose: boolean, unitOf?: UnitOf) {
     const { calendar, eventMaxAgeDays, packages, dailyRecords, lateLedger, now } = dependencies;
     this.runId = run.runId;
     const { obstacleOf, gate } = dependencies;
     const reasonToHold: PackagingFrame['reasonToHold'] =
       gate && ((clientId, totals) => gate.reasonToHold(run.period.id, clientId, totals));
-    this.frame = { period: run.period, timeZone: calendar.timeZone, packages, obstacleOf, reasonToHold };
+    this.frame = { period: run.period, timeZone: calendar.timeZone, packages, obstacleOf, reasonToHold, unitOf };
     this.dailyRecords = dailyRecords;
     this.lateLedger = lateLedger;
     this.isFirstClose = isFirstClose;

@@ -16,6 +16,7 @@ import {
   type PackageDifference,
   type PackageDocument,
   type PackageLine,
+  type UnitOf,
 } from '../packages/document.ts';
 import { linesByPart, MAXIMUM_DOCUMENT_BYTES, partsFor } from '../packages/lines.ts';
 import { type PackageHead, packageIdOf } from '../packages/package.ts';
@@ -52,6 +53,8 @@ export interface PackagingFrame {
   period: Period;
   timeZone: string;
   packages: PackageStore;
+  /** What the registry of meters says; absent where it says nothing. */
+  unitOf?: UnitOf | undefined;
   /** What keeps a package from being sent at all, such as a client without a customer; absent where nothing can. */
   obstacleOf?: ((request: { body: string }) => Promise<string | undefined>) | undefined;
   /** Why a client's packages wait for a person's approval; absent where none ever does. */
@@ -116,7 +119,7 @@ async function addRevisions(
   frame: PackagingFrame,
 ): Promise<PlannedPackage[]> {
   const { clientId, usage } = client;
-  const { period, timeZone } = frame;
+  const { period, timeZone, unitOf } = frame;
   const events = usage.reduce((sum, day) => sum + day.events, 0);
   const revised: PlannedPackage[] = [];
   for (const plannedPackage of planned) {
@@ -133,7 +136,7 @@ async function addRevisions(
     }
     const content = contentOf(clientId, period, timeZone, plannedPackage.lines, { number: part, of: parts });
     const number = decision === 'revise' && head ? head.revision + 1 : (head?.revision ?? 1);
-    const document = documentText(content, number, events, difference);
+    const document = documentText(content, number, events, difference, unitOf);
     if (Buffer.byteLength(document) > MAXIMUM_DOCUMENT_BYTES) {
       return addRevisions(client, lines, decideParts(client, lines, parts * 2, frame), frame);
     }

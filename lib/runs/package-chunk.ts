@@ -1,5 +1,6 @@
 import { type ChunkCursor, type ClientRange, rangesAfter } from '../chunks/bounds.ts';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
+import type { MeterRegistry } from '../meters/meter-registry.ts';
 import type { CertificateStore } from '../store/certificate-store.ts';
 import { type BegunClient, type ClientRecords, type ClientTables, readClientsInTime } from '../store/client-reader.ts';
 import type { RunStore, StoredChunk } from '../store/run-store.ts';
@@ -36,6 +37,8 @@ export interface PackageChunkDependencies extends ChunkWorkDependencies {
   tables: ClientTables;
   runs: RunStore;
   certificates: CertificateStore;
+  /** The meters that there are; absent: none is registered. */
+  registry?: MeterRegistry;
   /** Clients that are written side by side. */
   writeConcurrency: number;
   /** Milliseconds left to this call. */
@@ -95,7 +98,10 @@ export async function packageChunk(
   if (!stored) throw new ChunkMissing(run.runId, chunk);
   const period = await runs.loadPeriodState(run.period.id);
   const { gate, ...others } = dependencies;
-  const work = new ChunkWork(run, event.canHold ? { ...others, gate } : others, period?.lastClosedAt === undefined);
+  const used = event.canHold ? { ...others, gate } : others;
+  const meters = await dependencies.registry?.current();
+  const unitOf = (meter: string) => meters?.get(meter)?.unit;
+  const work = new ChunkWork(run, used, period?.lastClosedAt === undefined, unitOf);
   const progress = await visitClients(event, stored, work, dependencies);
   const value: ChunkStep = { sums: work.sums.result(), isLast: progress === undefined };
   if (work.left.found.count > 0) value.left = work.left.found;

@@ -1,5 +1,6 @@
+import { quantitiesOfDays } from '../meters/measure.ts';
 import type { PackageDocument } from '../packages/document.ts';
-import { partOfMeter } from '../packages/lines.ts';
+import { measureOfLine, partOfMeter } from '../packages/lines.ts';
 import type { ClientRecords } from '../store/client-reader.ts';
 import { clientPartition, dayOfKey } from '../store/keys.ts';
 import { totalsOfClient } from '../store/usage-history.ts';
@@ -96,10 +97,8 @@ export function countUsage(
   sums.count('days', usage.length);
   sums.count('slices', records.slices);
   sums.count('daysWithMissingSlices', daysWithMissingSlices);
-  for (const { totals, events } of usage) {
-    sums.count('events', events);
-    sums.usage.addAll(totals);
-  }
+  for (const { events } of usage) sums.count('events', events);
+  sums.usage.addAll(quantitiesOfDays(usage));
 }
 
 /** Adds the decisions about a client's packages to the sums. */
@@ -108,7 +107,7 @@ export function countDecisions(planned: readonly PlannedPackage[], wasKnown: boo
   for (const { decision, added } of planned) {
     sums.addDecision(decision);
     isChanged ||= decision !== 'keep' && decision !== 'none';
-    for (const { meter, quantity } of added) sums.difference.add(meter, quantity);
+    for (const line of added) sums.difference.add(measureOfLine(line), line.quantity);
   }
   if (planned.every(({ decision }) => decision === 'none')) return;
   sums.addClient(isChanged ? (wasKnown ? 'changed' : 'new') : 'unchanged');

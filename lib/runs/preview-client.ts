@@ -1,5 +1,6 @@
 import { MeterSums } from '../decimal/meter-sums.ts';
 import { bodyOf } from '../packages/document.ts';
+import { measureOfLine } from '../packages/lines.ts';
 import type { ClientRecords } from '../store/client-reader.ts';
 import type { PreviewEntry } from './chunk-steps.ts';
 import type { ChunkWork } from './chunk-work.ts';
@@ -59,8 +60,8 @@ function entryOf(clientId: string, planned: readonly PlannedPackage[], wasKnown:
   if (!isChanged) return entry;
   const [totals, difference] = [new MeterSums(), new MeterSums()];
   for (const { lines, added } of concerned) {
-    for (const { meter, quantity } of lines) totals.add(meter, quantity);
-    for (const { meter, quantity } of added) difference.add(meter, quantity);
+    for (const line of lines) totals.add(measureOfLine(line), line.quantity);
+    for (const line of added) difference.add(measureOfLine(line), line.quantity);
   }
   return { ...entry, totals: totals.totals(), difference: difference.totals() };
 }

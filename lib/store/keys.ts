@@ -248,5 +248,18 @@ export function clientMappingPartition(bucket: number): string {
   return ['clients', pad(bucket, 2)].join(SEPARATOR);
 }
 
+/** Runs: one entry of a meter's history. All meters are in one partition: they are read together, and seldom. */
+export function meterKey(meter: string, version: number): PrimaryKey {
+  return { pk: METERS_STATE_KEY.pk, sk: meterPrefix(meter) + pad(version, 6) };
+}
+
+/** What the sort keys of meters begin with: of all, or of one meter's history. */
+export function meterPrefix(meter?: string): string {
+  return prefixOf('meter', meter);
+}
+
+/** Runs: how often the registry of meters has changed. */
+export const METERS_STATE_KEY: PrimaryKey = { pk: 'meters', sk: 'state' };
+
 /** Runs: who asks for an access token of the invoice API now. */
 export const ACCESS_TOKEN_CLAIM_KEY: PrimaryKey = { pk: 'invoice-api', sk: 'access-token-claim' };

@@ -2,6 +2,7 @@ import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/c
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, paginateQuery } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { MeterSums } from '../decimal/meter-sums.ts';
+import { isAdditiveKind, measureOf } from '../meters/measure.ts';
 import { packageIdOf } from '../packages/package.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { LateEvent, MeterTotals } from '../usage/records.ts';
@@ -37,7 +38,7 @@ export interface LateLine extends LateEvent {
 /** Late usage that no package holds yet. */
 export interface OpenLateUsage {
   events: number;
-  /** Exact sums by meter. */
+  /** Exact sums by meter; of meters whose events do not add up, the number of events alone is known. */
   totals: MeterTotals;
   /** There may be more: time ran short before all of it was read. */
   isPartial?: true;
@@ -132,9 +133,10 @@ export class LateLedger {
     for (const clientId of clients) {
       for await (const pages of this.#pages.listed(periodId, clientId)) {
         if (isTimeUp()) return { ...found(), isPartial: true };
-        for (const { meter, quantity } of await this.#openOf(pages)) {
+        for (const { meter, kind, quantity } of await this.#openOf(pages)) {
           events += 1;
-          sums.add(meter, quantity);
+          // What it changes of a maximum or a latest is known once the day is folded.
+          if (kind === undefined || isAdditiveKind(kind)) sums.add(measureOf(meter, kind), quantity);
         }
       }
     }

@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { normalize } from '../decimal/decimal.ts';
 import { hexOfIdentity, type Identity } from '../events/identity.ts';
+import { kindOfMeasure, type Measure, type MeasureValue, type MeterKind } from '../meters/measure.ts';
 import type { SliceUsage } from '../packages/day-fold.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { LateEvent } from '../usage/records.ts';
@@ -16,7 +17,8 @@ import type { TablesWith } from './tables.ts';
 
 /** All of a usage slice but the identities of its events, which only counting needs. */
 export const SLICE_PROJECTION = {
-  ProjectionExpression: 'sk, totals, events, firstEventAt, lastEventAt, lasting, late, latePeriod, #version',
+  ProjectionExpression:
+    'sk, totals, latestValues, events, firstEventAt, lastEventAt, lasting, late, latePeriod, #version',
   ExpressionAttributeNames: { '#version': 'version' },
 };
 
@@ -44,11 +46,36 @@ export function lateEventsOf(item: RawItem): LateEvent[] {
   return (item.late?.L ?? []).map(lateEventOf);
 }
 
+/**
+ * What a usage slice has come to, as it is kept: numbers in `totals`; of `latest` texts in a map of their own, which a
+ * version that knows only numbers leaves as they are.
+ */
+export function valueAttributesOf(values: Iterable<readonly [Measure, MeasureValue]>): RawItem {
+  const totals: Record<string, AttributeValue> = {};
+  let latest: Record<string, AttributeValue> | undefined;
+  for (const [measure, value] of values) {
+    if (kindOfMeasure(measure) === 'latest') {
+      latest ??= {};
+      latest[measure] = { S: value };
+    } else totals[measure] = { N: value };
+  }
+  return { totals: { M: totals }, ...(latest ? { latestValues: { M: latest } } : {}) };
+}
+
+/** What {@link valueAttributesOf} wrote. */
+export function valuesOfItem({ totals, latestValues }: RawItem): [Measure, MeasureValue][] {
+  const values = Object.entries(totals?.M ?? {}).map(([measure, { N = '0' }]): [Measure, MeasureValue] => [
+    measure,
+    normalize(N),
+  ]);
+  for (const [measure, { S = '0' }] of Object.entries(latestValues?.M ?? {})) values.push([measure, S]);
+  return values;
+}
+
 /** What a usage slice adds to its day. */
 export function sliceUsageOf(item: RawItem): SliceUsage {
-  const totals = Object.entries(item.totals?.M ?? {}).map(([meter, { N = '0' }]) => [meter, normalize(N)] as const);
   return {
-    totals,
+    totals: valuesOfItem(item),
     events: numberOf(item, 'events', 0),
     firstEventAt: item.firstEventAt?.S,
     lastEventAt: item.lastEventAt?.S,
@@ -59,13 +86,14 @@ export function sliceUsageOf(item: RawItem): SliceUsage {
 /** Late events as the list attribute `late` of a usage slice holds them. */
 export function lateItemsOf({ events, at }: LateEntry): AttributeValue[] {
   const countedAt = { S: new Date(at).toISOString() };
-  return events.map(({ identity, meter, quantity, instant }) => ({
+  return events.map(({ identity, meter, quantity, kind, instant }) => ({
     M: {
       identity: { S: hexOfIdentity(identity) },
       meter: { S: meter },
       quantity: { S: quantity },
       countedAt,
       eventTime: { S: new Date(instant).toISOString() },
+      ...(kind === undefined ? {} : { kind: { S: kind } }),
     },
   }));
 }
@@ -79,6 +107,8 @@ export function lateEventOf({ M }: AttributeValue): LateEvent {
     quantity: text('quantity'),
     countedAt: text('countedAt'),
     eventTime: text('eventTime'),
+    // Only lateItemsOf writes it.
+    ...(M?.kind?.S === undefined ? {} : { kind: M.kind.S as MeterKind }),
   };
 }
 

@@ -1,10 +1,4 @@
-import {
-  type AttributeValue,
-  ConditionalCheckFailedException,
-  type DynamoDBClient,
-  UpdateItemCommand,
-} from '@aws-sdk/client-dynamodb';
-import { normalize } from '../decimal/decimal.ts';
+import { ConditionalCheckFailedException, type DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { bytesOfIdentity, identityOfBytes } from '../events/identity.ts';
 import type { BillingCalendar, Day } from '../periods/days.ts';
 import { IdentitySet } from '../usage/identity-set.ts';
@@ -13,7 +7,7 @@ import type { ChangeOutcome, LateEntry, PageId, UsageSlices } from '../usage/usa
 import { EXPIRY_MARGIN_DAYS } from '../usage/usage-slices.ts';
 import { AFTER_EVERYTHING, type PrimaryKey, pageOfKey, usageSliceKey, usageSlicePrefix } from './keys.ts';
 import { batchGet, numberOf, queryPages, type RawItem, textOf } from './pages.ts';
-import { identityOfLateItem, lateItemsOf } from './slice-items.ts';
+import { identityOfLateItem, lateItemsOf, valueAttributesOf, valuesOfItem } from './slice-items.ts';
 import type { TablesWith } from './tables.ts';
 
 const SECONDS_PER_DAY = 86_400;
@@ -139,10 +133,8 @@ function keyOf({ clientId, day, slice }: SliceId, page: number): PrimaryKey {
 
 /** What a page's item says besides its identities, which are only ever added. */
 function attributesOf(page: SlicePage): RawItem {
-  const totals: Record<string, AttributeValue> = {};
-  for (const [meter, total] of page.totals) totals[meter] = { N: total };
   return {
-    totals: { M: totals },
+    ...valueAttributesOf(page.totals),
     events: { N: String(page.identities.size) },
     firstEventAt: { S: new Date(page.firstEventAt).toISOString() },
     lastEventAt: { S: new Date(page.lastEventAt).toISOString() },
@@ -160,7 +152,7 @@ function pageOf(item: RawItem): SlicePage {
     version: numberOf(item, 'version', 0),
     sealed: item.sealed?.BOOL === true,
     identities: IdentitySet.of((item.identities?.BS ?? []).map(identityOfBytes)),
-    totals: new Map(Object.entries(item.totals?.M ?? {}).map(([meter, { N = '0' }]) => [meter, normalize(N)])),
+    totals: new Map(valuesOfItem(item)),
     firstEventAt: Date.parse(textOf(item, 'firstEventAt')),
     lastEventAt: Date.parse(textOf(item, 'lastEventAt')),
     countedAt: numberOf(item, 'countedAt', 0),

@@ -1,5 +1,5 @@
 import { acceptanceWindowAt } from '../events/consumption-event.ts';
-import { readMessage } from '../events/message.ts';
+import { type EventRules, readMessage } from '../events/message.ts';
 import type { RejectedEvent } from '../events/rejected-event.ts';
 import type { DeliveredEvent } from './slice-group.ts';
 import type { BatchOutcome, UsageCounter } from './usage-counter.ts';
@@ -40,6 +40,8 @@ export interface AggregationOutcome extends Omit<BatchOutcome, 'failedMessages'>
 export interface AggregationOptions {
   counter: UsageCounter;
   rejectedEvents: RejectedEvents;
+  /** What is known of meters; absent: nothing is. */
+  rules?: EventRules | undefined;
   /** Events older than this many days are rejected. */
   eventMaxAgeDays: number;
   /** Milliseconds since the epoch. */
@@ -53,7 +55,7 @@ export interface AggregationOptions {
  * @param deadline no group is begun after this instant, in milliseconds since the epoch
  */
 export async function aggregateBatch(
-  { counter, rejectedEvents, eventMaxAgeDays, now = Date.now }: AggregationOptions,
+  { counter, rejectedEvents, rules, eventMaxAgeDays, now = Date.now }: AggregationOptions,
   messages: readonly QueueMessage[],
   deadline?: number,
 ): Promise<AggregationOutcome> {
@@ -65,7 +67,7 @@ export async function aggregateBatch(
   let oldest = Number.POSITIVE_INFINITY;
   const unreadable = new Map<number, Error>();
   const read = ({ messageId, body, sentAt }: QueueMessage, message: number): void => {
-    const content = readMessage(body, acceptanceWindowAt(at, eventMaxAgeDays, sentAt));
+    const content = readMessage(body, acceptanceWindowAt(at, eventMaxAgeDays, sentAt), rules);
     for (const event of content.events) {
       delivered.push({ event, message });
       oldest = Math.min(oldest, event.instant);

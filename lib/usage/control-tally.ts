@@ -1,5 +1,6 @@
 import { DecimalSum } from '../decimal/decimal.ts';
 import type { ConsumptionEvent } from '../events/consumption-event.ts';
+import { isAdditiveKind } from '../meters/measure.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import {
   type ControlTotal,
@@ -87,8 +88,10 @@ class Sums {
   #events = { counted: 0, unsure: 0 };
   readonly #groups = new Map<MeterGroup, { counted: DecimalSum; unsure: DecimalSum }>();
 
-  add({ meter, quantity }: ConsumptionEvent, certainty: Certainty): void {
+  add({ meter, quantity, kind }: ConsumptionEvent, certainty: Certainty): void {
     this.#events[certainty] += 1;
+    // What does not add up is controlled by its number of events alone.
+    if (kind !== undefined && !isAdditiveKind(kind)) return;
     const magnitude = certainty === 'unsure' && quantity.startsWith('-') ? quantity.slice(1) : quantity;
     this.#groupOf(meterGroupOf(meter))[certainty].add(magnitude);
   }

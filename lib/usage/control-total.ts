@@ -1,5 +1,6 @@
 import { add, compare, type Decimal, DecimalSum, negate } from '../decimal/decimal.ts';
 import type { ConsumptionEvent } from '../events/consumption-event.ts';
+import { isAdditiveKind, kindOfMeasure, meterOfMeasure } from '../meters/measure.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { MeterTotals } from './records.ts';
 
@@ -92,9 +93,10 @@ export function holdAgainstControl(
     byGroup.set(group, known);
     return known;
   };
-  for (const [meter, quantity] of Object.entries(actual.totals)) {
-    const { meters, sum } = groupOf(meterGroupOf(meter));
-    meters.push(meter);
+  for (const [measure, quantity] of Object.entries(actual.totals)) {
+    if (!isAdditiveKind(kindOfMeasure(measure))) continue;
+    const { meters, sum } = groupOf(meterGroupOf(meterOfMeasure(measure)));
+    meters.push(measure);
     sum.add(quantity);
   }
   for (const { groups } of [before, after]) for (const group of groups.keys()) groupOf(group);

@@ -1,6 +1,6 @@
-import { type Decimal, DecimalSum } from '../decimal/decimal.ts';
 import type { ConsumptionEvent } from '../events/consumption-event.ts';
 import { IDENTITY_BYTES, type Identity } from '../events/identity.ts';
+import { foldOf, type Measure, type MeasureValue, measureOf, type ValueFold, valueOfEvent } from '../meters/measure.ts';
 import type { Day } from '../periods/days.ts';
 import { type Identities, IdentitySet } from './identity-set.ts';
 import { isWide, type SliceName } from './slice-path.ts';
@@ -23,7 +23,7 @@ export interface SlicePage {
   version: number;
   sealed: boolean;
   identities: Identities;
-  totals: ReadonlyMap<string, Decimal>;
+  totals: ReadonlyMap<Measure, MeasureValue>;
   /** Milliseconds since the epoch; meaningless while the page has no events. */
   firstEventAt: number;
   lastEventAt: number;
@@ -72,7 +72,7 @@ export type PeriodPhase = 'running' | 'ended' | 'closed';
 
 const NO_IDENTITIES = IdentitySet.of([]);
 const NO_LATE: ReadonlySet<Identity> = new Set();
-const NO_TOTALS: ReadonlyMap<string, Decimal> = new Map();
+const NO_TOTALS: ReadonlyMap<Measure, MeasureValue> = new Map();
 
 /** A page that is not written yet. */
 export function emptyPage(number: number): SlicePage {
@@ -93,7 +93,7 @@ export function emptyPage(number: number): SlicePage {
 /** How many bytes DynamoDB counts for a page, near enough to decide by. */
 export function bytesOfPage(page: SlicePage): number {
   let bytes = BASE_BYTES + page.identities.size * IDENTITY_BYTES + page.late.size * LATE_EVENT_BYTES;
-  for (const [meter, total] of page.totals) bytes += meter.length + total.length + 2;
+  for (const [measure, total] of page.totals) bytes += measure.length + total.length + 2;
   return bytes;
 }
 
@@ -124,24 +124,25 @@ export function planChange(
   const room = phase === 'running' ? Number.POSITIVE_INFINITY : MAXIMUM_EVENTS_AFTER_PERIOD_END - page.identities.size;
   const before = bytesOfPage(page);
   const taken: ConsumptionEvent[] = [];
-  const sums = new Map<string, DecimalSum>();
+  const folds = new Map<Measure, ValueFold>();
   let bytes = before;
   for (const event of events) {
-    const { meter, quantity } = event;
-    const isNewMeter = !page.totals.has(meter) && !sums.has(meter);
+    const measure = measureOf(event.meter, event.kind);
+    const value = valueOfEvent(event);
+    const known = page.totals.get(measure);
+    const fold = folds.get(measure);
     const cost =
       IDENTITY_BYTES +
-      (isNewMeter ? meter.length + quantity.length + 2 : 0) +
-      (late ? LATE_EVENT_BYTES + meter.length + quantity.length : 0);
+      (known === undefined && !fold ? measure.length + value.length + 2 : 0) +
+      (late ? LATE_EVENT_BYTES + measure.length + event.quantity.length : 0);
     if (taken.length > 0 && (bytes + cost > maximumBytes || taken.length >= room)) break;
     bytes += cost;
     taken.push(event);
-    const sum = sums.get(meter);
-    if (sum) sum.add(quantity);
-    else sums.set(meter, new DecimalSum().add(page.totals.get(meter) ?? '0').add(quantity));
+    if (fold) fold.add(value);
+    else folds.set(measure, known === undefined ? foldOf(measure).add(value) : foldOf(measure).add(known).add(value));
   }
   const totals = new Map(page.totals);
-  for (const [meter, sum] of sums) totals.set(meter, sum.toString());
+  for (const [measure, fold] of folds) totals.set(measure, fold.toString());
   const isWhole = taken.length === events.length;
   const after: SlicePage = {
     number: page.number,

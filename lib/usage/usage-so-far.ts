@@ -1,3 +1,4 @@
+import { quantitiesOf } from '../meters/measure.ts';
 import { DayFold, type FoldedDay, fullerDay } from '../packages/day-fold.ts';
 import type { Day } from '../periods/days.ts';
 import type { PeriodId } from '../periods/periods.ts';
@@ -37,5 +38,10 @@ export function usageSoFarOf(
   for (const { totals, events, firstEventAt, lastEventAt } of days) {
     whole.add({ totals: Object.entries(totals), events, firstEventAt, lastEventAt });
   }
-  return { clientId, period, ...whole.result(), days };
+  const { totals, ...rest } = whole.result();
+  return { clientId, period, ...rest, totals: quantitiesOf(totals), days: days.map(withQuantities) };
+}
+
+function withQuantities<Folded extends FoldedDay>(day: Folded): Folded {
+  return { ...day, totals: quantitiesOf(day.totals) };
 }

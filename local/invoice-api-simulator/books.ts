@@ -7,7 +7,7 @@ type PackageBody = components['schemas']['Package'];
 export type PackageReport = components['schemas']['PackageReport'];
 export type Status = components['schemas']['PackageStatus'];
 
-/** Exact totals, meter to plain decimal. */
+/** Exact totals, meter to plain decimal; a meter that is no sum has its kind behind it: `seats#maximum`. */
 export type Totals = Record<string, string>;
 
 /** One submission that was taken. Of its body only the totals and the hash are kept. */
@@ -228,7 +228,10 @@ function latest(submissions: Submission[]): Submission | undefined {
 
 function totalsOf(body: PackageBody): ReadonlyMap<string, Big> {
   const totals = new Map<string, Big>();
-  for (const { meter, quantity } of body.lines) totals.set(meter, (totals.get(meter) ?? Big(0)).plus(quantity));
+  for (const { meter, kind, quantity } of body.lines) {
+    const name = kind === undefined ? meter : `${meter}#${kind}`;
+    totals.set(name, (totals.get(name) ?? Big(0)).plus(quantity));
+  }
   return totals;
 }
 

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
 import { MeterSums } from '../../lib/decimal/meter-sums.ts';
+import { METER_KINDS, measureOf, quantitiesOfDays } from '../../lib/meters/measure.ts';
 import type { PackageHead } from '../../lib/packages/package.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import { readClients } from '../../lib/store/client-reader.ts';
@@ -23,7 +24,8 @@ export interface PeriodAccount {
 const DOCUMENTS_AT_ONCE = 16;
 
 /** What is read of a package document: an independent reading of the bytes that went to the invoice API. */
-const documentSchema = z.object({ lines: z.array(z.object({ meter: z.string(), quantity: z.string() })) });
+const lineSchema = z.object({ meter: z.string(), kind: z.optional(z.enum(METER_KINDS)), quantity: z.string() });
+const documentSchema = z.object({ lines: z.array(lineSchema) });
 
 /**
  * Adds up a period's slices, daily records and package documents, client by client.
@@ -49,10 +51,8 @@ export async function readPeriodAccount(
     const loading: Promise<void>[] = [];
     for await (const { days, folded, heads } of readClients(tables, periodId, { bucket })) {
       for (const day of folded.values()) account.countedEvents += day.events;
-      for (const { events, totals } of days) {
-        account.dayEvents += events;
-        daySums.addAll(totals);
-      }
+      for (const { events } of days) account.dayEvents += events;
+      daySums.addAll(quantitiesOfDays(days));
       loading.push(...heads.map((head) => limit(() => addPackage(head))));
     }
     await Promise.all(loading);
@@ -70,6 +70,6 @@ async function documentTotals(store: PackageStore, head: PackageHead): Promise<M
   if (!revision) throw new Error(`package ${head.packageId} has no document for its revision ${head.revision}`);
   const { lines } = documentSchema.parse(JSON.parse(revision.document));
   const sums = new MeterSums();
-  for (const { meter, quantity } of lines) sums.add(meter, quantity);
+  for (const { meter, kind, quantity } of lines) sums.add(measureOf(meter, kind), quantity);
   return sums.totals();
 }

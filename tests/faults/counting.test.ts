@@ -1,9 +1,10 @@
 import { QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { sum } from '../../lib/decimal/decimal.ts';
+import { compare, normalize, sum } from '../../lib/decimal/decimal.ts';
 import type { ConsumptionEvent } from '../../lib/events/consumption-event.ts';
 import { hexOfIdentity, identityOf } from '../../lib/events/identity.ts';
+import type { MeterKind } from '../../lib/meters/measure.ts';
 import { lastEndedPeriod, type PeriodId, periodIdOfDay } from '../../lib/periods/periods.ts';
 import { ControlTotalStore, readControlTotal } from '../../lib/store/control-total-store.ts';
 import { clientPartition, periodKey } from '../../lib/store/keys.ts';
@@ -103,7 +104,7 @@ const history: fc.Arbitrary<History> = fc.integer({ min: 1, max: 40 }).chain((si
 const seen = { sealed: 0, deep: 0, conflicts: 0, failed: 0, crashes: 0, late: 0, controlled: 0, unsure: 0 };
 let historiesPlayed = 0;
 
-test(`whatever happens, totals are the sums over distinct events, in ${HISTORIES} histories`, async () => {
+test(`whatever happens, totals are what distinct events come to by the kind of their meter, in ${HISTORIES} histories`, async () => {
   await fc.assert(
     fc.asyncProperty(history, async (given) => {
       historiesPlayed += 1;
@@ -151,7 +152,7 @@ class Play {
       instant: dayOf(hasEnded) + slice * 5 * MINUTE,
       // Long names fill pages, so that small histories seal some.
       meter: `${'a-meter-with-a-long-name-'.repeat(2)}${meter}`,
-      quantity,
+      ...asCounted(quantity, KINDS[meter % KINDS.length]),
     }));
   }
 
@@ -236,9 +237,7 @@ class Play {
     seen.deep += slices.filter(({ isShort }) => isShort).length;
 
     expect(counted.sort()).toEqual(expected.map(({ identity }) => hexOfIdentity(identity)).sort());
-    expect(totalsOf(slices.flatMap(({ totals }) => totals))).toEqual(
-      totalsOf(expected.map(({ clientId, meter, quantity }) => ({ clientId, meter, quantity }))),
-    );
+    expect(totalsOf(slices.flatMap(({ totals }) => totals))).toEqual(totalsOf(expected.map(amountOf)));
     for (const { events, identities } of slices) expect(events).toBe(identities.length);
     this.#checkBooks(slices);
     for (const period of this.#periods) await this.#checkControlTotal(period, slices);
@@ -268,7 +267,10 @@ class Play {
       members.flatMap(({ totals }) => totals),
       ({ meter }) => meter,
     );
-    const totals = [...byMeter].map(([meter, amounts]) => [meter, sum(amounts.map(({ quantity }) => quantity))]);
+    const totals = [...byMeter].map(([meter, amounts]) => [
+      meter,
+      Object.values(totalsOf(amounts.map(ofOneClient)))[0],
+    ]);
     const actual = {
       events: members.reduce((events, slice) => events + slice.events, 0),
       totals: Object.fromEntries(totals),
@@ -333,7 +335,11 @@ class Play {
           identities: (item.identities?.BS ?? []).map((bytes) => Buffer.from(bytes).toString('hex')),
           events: Number(item.events?.N),
           isSealed: item.sealed?.BOOL === true,
-          totals: Object.entries(item.totals?.M ?? {}).map(([meter, { N = '' }]) => ({ clientId, meter, quantity: N })),
+          totals: Object.entries({ ...item.totals?.M, ...item.latestValues?.M }).map(([meter, { N, S = '' }]) => ({
+            clientId,
+            meter,
+            quantity: N ?? S,
+          })),
           late: (item.late?.L ?? []).map(({ M }) => M?.identity?.S ?? ''),
           latePeriod: item.latePeriod?.S,
         });
@@ -355,7 +361,36 @@ interface StoredSlice {
   latePeriod: string | undefined;
 }
 
+/** Control totals know no clients. */
+function ofOneClient<Amount extends { clientId: string }>(amount: Amount): Amount {
+  return { ...amount, clientId: '' };
+}
+
+/** By the number of the meter. */
+const KINDS: readonly (MeterKind | undefined)[] = [undefined, 'count', undefined, 'maximum', undefined, 'latest'];
+
+/** As the rules of a meter of this kind hand an event over. */
+function asCounted(quantity: string, kind: MeterKind | undefined): Pick<ConsumptionEvent, 'quantity' | 'kind'> {
+  if (kind === undefined) return { quantity };
+  return { kind, quantity: kind === 'count' ? '1' : normalize(quantity) };
+}
+
+/** What an event should come to by itself, as the table would say it. */
+function amountOf({ clientId, meter, kind, quantity, instant, identity }: ConsumptionEvent) {
+  const isLatest = kind === 'latest';
+  const value = isLatest ? `${new Date(instant).toISOString()} ${hexOfIdentity(identity)} ${quantity}` : quantity;
+  return { clientId, meter: kind === undefined ? meter : `${meter}#${kind}`, quantity: value };
+}
+
+/** Amounts put together, each by its kind. */
 function totalsOf(amounts: { clientId: string; meter: string; quantity: string }[]): Record<string, string> {
   const groups = Map.groupBy(amounts, ({ clientId, meter }) => `${clientId} ${meter}`);
-  return Object.fromEntries([...groups].map(([name, members]) => [name, sum(members.map(({ quantity }) => quantity))]));
+  return Object.fromEntries(
+    [...groups].map(([name, members]) => {
+      const quantities = members.map(({ quantity }) => quantity);
+      if (name.endsWith('#maximum')) return [name, quantities.sort(compare).at(-1) ?? ''];
+      if (name.endsWith('#latest')) return [name, quantities.sort().at(-1) ?? ''];
+      return [name, sum(quantities)];
+    }),
+  );
 }

@@ -2,7 +2,7 @@ import { Big } from 'big.js';
 import * as z from 'zod/mini';
 import { add, negate, normalize } from '../../decimal/decimal.ts';
 import type { PackageDocument } from '../../packages/document.ts';
-import type { PackageLine } from '../../packages/lines.ts';
+import { measureOfLine, type PackageLine } from '../../packages/lines.ts';
 
 /** What a meter's setting may say of its quantity, where an API does not take all digits that usage has. */
 export const quantityRule = {
@@ -37,12 +37,12 @@ export function linesToBill(
 ): readonly PackageLine[] {
   const asked = difference ? difference.lines : lines;
   if (!told) return asked;
-  const totals = new Map(lines.map(({ meter, quantity }) => [meter, quantity]));
+  const totals = new Map(lines.map((line) => [measureOfLine(line), line.quantity]));
   return asked.map((line) => {
-    const total = totals.get(line.meter) ?? '0';
+    const total = totals.get(measureOfLine(line)) ?? '0';
     const before = difference ? add(total, negate(line.quantity)) : '0';
     const quantity = add(told(line.meter, total), negate(told(line.meter, before)));
     // Days would be rounded each by itself, and their sum would be another.
-    return { meter: line.meter, quantity, days: [] };
+    return { ...line, quantity, days: [] };
   });
 }

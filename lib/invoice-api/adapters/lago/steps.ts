@@ -1,4 +1,6 @@
 import * as z from 'zod/mini';
+import { isAdditiveKind } from '../../../meters/measure.ts';
+import { type DayQuantity, measureOfLine, type PackageLine } from '../../../packages/lines.ts';
 import { BillingCalendar } from '../../../periods/days.ts';
 import type { AdapterAnswer, Step, Submission, Verdict } from '../adapter.ts';
 import { at, listAt, textAt } from '../json-paths.ts';
@@ -91,15 +93,16 @@ function eventsOf({ document, lines, customer }: Submission, meters: Meters): La
     halfmonth_package: packageId,
     halfmonth_revision: String(revision),
     ...(difference ? { halfmonth_since: String(difference.sinceRevision) } : {}),
-    halfmonth_events: String(lines.reduce((sum, { days }) => sum + days.length, 0)),
+    halfmonth_events: String(lines.reduce((sum, line) => sum + daysToBill(line).length, 0)),
     halfmonth_content: contentHash,
   };
   const calendar = new BillingCalendar(period.timeZone, 60);
-  return lines.flatMap(({ meter, days }) => {
+  return lines.flatMap((line) => {
+    const { meter } = line;
     const mapped = Object.hasOwn(meters, meter) ? meters[meter] : undefined;
     const { code, field } = mapped ?? { code: meter, field: meter };
-    return days.map(({ day, quantity }) => ({
-      transaction_id: shortKey(`${packageId}.r${revision}.${meter}.${day}`, LONGEST_TRANSACTION_ID),
+    return daysToBill(line).map(({ day, quantity }) => ({
+      transaction_id: shortKey(`${packageId}.r${revision}.${measureOfLine(line)}.${day}`, LONGEST_TRANSACTION_ID),
       external_subscription_id: customer,
       code,
       // Noon, so that it is the same day wherever the subscription is.
@@ -107,6 +110,13 @@ function eventsOf({ document, lines, customer }: Submission, meters: Meters): La
       properties: { ...names, [field]: quantity },
     }));
   });
+}
+
+/** Lago adds events up: what does not add up over days is told once, on the last of them; a change of it likewise. */
+function daysToBill({ kind, quantity, days }: PackageLine): readonly DayQuantity[] {
+  if (kind === undefined || isAdditiveKind(kind)) return days;
+  const [last] = days.slice(-1);
+  return last === undefined || quantity === '0' ? [] : [{ day: last.day, quantity }];
 }
 
 function said({ status, json, text }: AdapterAnswer): string {
