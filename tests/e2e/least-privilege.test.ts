@@ -1,9 +1,11 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DescribeExecutionCommand, SFNClient, StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import { lastEndedPeriod } from '../../lib/periods/periods.ts';
 import { sendMessages } from '../../lib/queues/send-messages.ts';
+import { MeterStore } from '../../lib/store/meter-store.ts';
 import { type LocalCloud, startLocalCloud } from '../../local/cloud/local-cloud.ts';
 import type { ObservedAwsCall } from '../../local/cloud/observer.ts';
 import { type InvoiceApiSimulator, startInvoiceApiSimulator } from '../../local/invoice-api-simulator/simulator.ts';
@@ -138,7 +140,10 @@ async function goThroughAPeriod({ endpoints, outputs, region, credentials, funct
     const event = { run: waiting, taskToken: 'token', held: 1, decisions };
     return functionOf(`halfmonth-${STAGE}-awaitApproval`)?.invoke(JSON.stringify(event));
   };
+  const dynamodb = new DynamoDBClient({ ...access, endpoint: endpoints.dynamodb });
+  const meters = new MeterStore({ client: dynamodb, runs: String(outputs.RunsTableName) });
   try {
+    await meters.register('api_calls', { kind: 'sum', unit: 'calls' }, undefined, Date.now());
     await count(usageOf('client-a'), usageOf('client-b'), 'no JSON');
     await watch();
     const { executionArn } = await start({});
@@ -151,6 +156,7 @@ async function goThroughAPeriod({ endpoints, outputs, region, credentials, funct
     await awaitApproval(0);
     await awaitApproval(1);
   } finally {
+    dynamodb.destroy();
     sqs.destroy();
     sfn.destroy();
   }
