@@ -87,7 +87,7 @@ export async function* fileMessages(
       findings.refused.add({ line, reason, message: sentence });
     }
     for (const event of events) {
-      if (repeats.isNew(event, line)) expectation.addValid(calendar.dayOf(event.instant), event.meter, event.quantity);
+      if (repeats.isNew(event, line)) expectation.addValid(calendar.dayOf(event.instant), event);
     }
     return rejected.length;
   }

@@ -10,11 +10,13 @@ import type { Progress } from './progress.ts';
 import { untilAtMost, untilDrained } from './queue-drained.ts';
 import { RefusedLines } from './refused-lines.ts';
 import { funnelText, type RunResult, runPeriod } from './run-period.ts';
+import type { SampleMeters } from './sample-event.ts';
 import { distinctEventsOf, sampleMessages } from './sample-messages.ts';
+import { registerSampleMeters } from './sample-meters.ts';
 
 /** What is counted: a sample from a seed, or a person's own events. */
 export type Load =
-  | { kind: 'sample'; seed: number; clients: number; events: number; periodId: PeriodId }
+  | { kind: 'sample'; seed: number; clients: number; events: number; periodId: PeriodId; meters: SampleMeters }
   | { kind: 'file'; path: string; form: FileForm; bytes: number; refusedPath: string; periodId?: PeriodId };
 
 /** What the job does. */
@@ -103,6 +105,7 @@ async function produce(
   const { sqs, queues } = service;
   const expectation = new Expectation();
   if (load.kind === 'sample') {
+    if (load.meters === 'all') await registerSampleMeters(service.tables);
     const stage = progress.begin('producing events');
     const sample = { ...load, period: periodOf(load.periodId), calendar, window: { now, maxAgeDays } };
     const expected = distinctEventsOf(sample);

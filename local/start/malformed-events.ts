@@ -20,6 +20,8 @@ interface MalformedKind {
   text(event: SampleEvent, random: Random, window: MalformedAgainst): string;
   /** True when the text is no JSON and so can only be a message of its own. */
   standsAlone?: boolean;
+  /** True when only what is registered of its meter makes it malformed. */
+  needsRegistry?: boolean;
 }
 
 type Fields = Record<string, unknown>;
@@ -91,6 +93,26 @@ export const MALFORMED_KINDS = {
       return withData(event, { quantity: 0 }).replace('"quantity":0', `"quantity":${quantity}`);
     },
   },
+  'quantity below its bound': {
+    reason: 'QUANTITY_OUT_OF_BOUNDS',
+    text: (event, random) => withData(event, { meter: 'active_seats', quantity: -random.integer(1, 9) }),
+    needsRegistry: true,
+  },
+  'quantity above its bound': {
+    reason: 'QUANTITY_OUT_OF_BOUNDS',
+    text: (event, random) => withData(event, { meter: 'active_seats', quantity: random.integer(1_001, 9_999) }),
+    needsRegistry: true,
+  },
+  'more decimals than its meter has': {
+    reason: 'QUANTITY_TOO_PRECISE',
+    text: (event) => withData(event, { meter: 'api_calls', quantity: '1.5' }),
+    needsRegistry: true,
+  },
+  'a meter that has ended': {
+    reason: 'METER_NOT_ACTIVE',
+    text: (event) => withData(event, { meter: 'retired_calls', quantity: 1 }),
+    needsRegistry: true,
+  },
 } as const satisfies Record<string, MalformedKind>;
 
 export type MalformedKindName = keyof typeof MALFORMED_KINDS;
@@ -116,6 +138,11 @@ export function reasonOf(kind: MalformedKindName): RejectionReason {
 /** Whether this kind can only be a message of its own, not an element of an array. */
 export function standsAlone(kind: MalformedKindName): boolean {
   return 'standsAlone' in MALFORMED_KINDS[kind];
+}
+
+/** Whether an event of this kind counts where nothing is registered of its meter. */
+export function needsRegistry(kind: MalformedKindName): boolean {
+  return 'needsRegistry' in MALFORMED_KINDS[kind];
 }
 
 function withFields(event: SampleEvent, fields: Fields): string {

@@ -1,3 +1,4 @@
+import type { MeterKind } from '../../lib/meters/measure.ts';
 import type { BillingCalendar, Day } from '../../lib/periods/days.ts';
 import type { Random } from './random.ts';
 
@@ -10,6 +11,8 @@ export interface SampleEvent {
   instant: number;
   day: Day;
   meter: string;
+  /** Absent: a sum. */
+  kind?: MeterKind;
   /** A plain decimal string. */
   quantity: string;
   quantityAsText: boolean;
@@ -20,8 +23,16 @@ export interface SampleEvent {
 const SOURCES = ['/gateways/eu-1', '/gateways/eu-2', 'https://storage.example/nodes', 'urn:example:batch'] as const;
 const OFFSETS_MINUTES = [0, 0, 0, 60, 330, -480] as const;
 
-/** The meters of the sample, each with the kind of quantity that real ones have. */
-const METERS: readonly { meter: string; share: number; asText: boolean; quantity(random: Random): string }[] = [
+interface SampleMeter {
+  meter: string;
+  kind?: MeterKind;
+  share: number;
+  asText: boolean;
+  quantity(random: Random): string;
+}
+
+/** The meters of the sample that add up, each with the kind of quantity that real ones have. */
+const SUMS: readonly SampleMeter[] = [
   { meter: 'api_calls', share: 50, asText: false, quantity: (random) => String(random.integer(1, 500)) },
   {
     meter: 'storage_gb_hours',
@@ -50,7 +61,32 @@ const METERS: readonly { meter: string; share: number; asText: boolean; quantity
     quantity: (random) => `${random.digits(18)}.${random.digits(12)}`,
   },
 ];
-const METERS_BY_SHARE = METERS.flatMap((meter) => Array.from({ length: meter.share }, () => meter));
+/** Meters of the other kinds, as the sample registers them. */
+const OTHER_KINDS: readonly SampleMeter[] = [
+  // What a login carries does not count: each is one.
+  { meter: 'logins', kind: 'count', share: 6, asText: false, quantity: (random) => String(random.integer(0, 9)) },
+  {
+    meter: 'active_seats',
+    kind: 'maximum',
+    share: 6,
+    asText: false,
+    quantity: (random) => String(random.integer(0, 40)),
+  },
+  {
+    meter: 'disk_gb',
+    kind: 'latest',
+    share: 6,
+    asText: true,
+    quantity: (random) => `${random.integer(0, 5)}.${random.digits(3)}`,
+  },
+];
+
+/** Which meters a sample is of: all that it registers, or those that need no registration. */
+export type SampleMeters = 'all' | 'sums';
+
+const byShare = (meters: readonly SampleMeter[]) =>
+  meters.flatMap((meter) => Array.from({ length: meter.share }, () => meter));
+const METERS_BY_SHARE = { sums: byShare(SUMS), all: byShare([...SUMS, ...OTHER_KINDS]) };
 
 /** The client ids of the sample, in several of the forms that a client id may have. */
 export function sampleClientId(index: number): string {
@@ -71,14 +107,16 @@ export function sampleEvent(
   clientId: string,
   instant: number,
   calendar: BillingCalendar,
+  meters: SampleMeters,
 ): Omit<SampleEvent, 'id'> {
-  const { meter, asText, quantity } = random.pick(METERS_BY_SHARE);
+  const { meter, kind, asText, quantity } = random.pick(METERS_BY_SHARE[meters]);
   return {
     source: random.pick(SOURCES),
     clientId,
     instant,
     day: calendar.dayOf(instant),
     meter,
+    ...(kind ? { kind } : {}),
     quantity: quantity(random),
     quantityAsText: asText || random.happens(200),
     offsetMinutes: random.pick(OFFSETS_MINUTES),

@@ -1,3 +1,4 @@
+import { identityOf } from '../../lib/events/identity.ts';
 import type { BillingCalendar, Day } from '../../lib/periods/days.ts';
 import { daysOfPeriod, type Period } from '../../lib/periods/periods.ts';
 import type { Expectation } from './expectation.ts';
@@ -6,11 +7,12 @@ import {
   type MalformedAgainst,
   type MalformedKindName,
   malformedText,
+  needsRegistry,
   reasonOf,
   standsAlone,
 } from './malformed-events.ts';
 import { Random } from './random.ts';
-import { jsonOf, type SampleEvent, sampleClientId, sampleEvent } from './sample-event.ts';
+import { jsonOf, type SampleEvent, type SampleMeters, sampleClientId, sampleEvent } from './sample-event.ts';
 
 /** What the sample is made from. The same values make the same bytes. */
 export interface SampleLoad {
@@ -21,6 +23,7 @@ export interface SampleLoad {
   events: number;
   calendar: BillingCalendar;
   window: MalformedAgainst;
+  meters: SampleMeters;
 }
 
 /** One event on its way: what a producer hands over, once or again. */
@@ -66,7 +69,7 @@ export function* sampleMessages(load: SampleLoad, expectation: Expectation): Gen
     for (const draft of eventsOfDay(load, random, day)) {
       const event = { ...draft, id: `${load.seed}-${++made}` };
       const delivery = { text: jsonOf(event) };
-      expectation.addValid(event.day, event.meter, event.quantity);
+      expectation.addValid(event.day, { ...event, identity: identityOf(event.source, event.id) });
       if (random.happens(RATES.late)) delay(index + random.integer(1, LATEST_BY_DAYS), delivery);
       else deliveries.push(delivery);
       if (random.happens(RATES.duplicate)) deliveries.push(delivery);
@@ -94,7 +97,7 @@ function eventsOfDay(load: SampleLoad, random: Random, day: Day): Omit<SampleEve
       const begins = random.integer(0, seconds - SESSION_SECONDS);
       for (let count = 0; count < perDay; count++) {
         const instant = startsAt + (begins + random.integer(0, SESSION_SECONDS - 1)) * SECOND + random.integer(0, 999);
-        events.push(sampleEvent(random, sampleClientId(client), instant, calendar));
+        events.push(sampleEvent(random, sampleClientId(client), instant, calendar, load.meters));
       }
     }
   }
@@ -108,8 +111,9 @@ function eventsPerClientDay(events: number, clients: number, days: number): numb
 /** Answers a malformed event at each call, of one kind after the other. */
 function malformedEvents(load: SampleLoad, random: Random, expectation: Expectation): (like: SampleEvent) => Delivery {
   let made = 0;
+  const names = MALFORMED_KIND_NAMES.filter((name) => load.meters === 'all' || !needsRegistry(name));
   return (like) => {
-    const kind = MALFORMED_KIND_NAMES[made % MALFORMED_KIND_NAMES.length] ?? 'not JSON';
+    const kind = names[made % names.length] ?? 'not JSON';
     const event = { ...like, id: `${load.seed}-malformed-${++made}` };
     expectation.addMalformed(reasonOf(kind));
     return { text: malformedText(kind, event, random, load.window), malformed: kind };

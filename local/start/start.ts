@@ -234,7 +234,8 @@ function loadOf({ eventsFile, period, seed, keep, adapter }: StartOptions, lastE
   // Vendors' limits are lower than the simulator's: a smaller sample is billed in a minute or two all the same.
   const share = adapter ? ADAPTER_SHARE : 1;
   const size = { clients: SAMPLE_CLIENTS / share, events: SAMPLE_EVENTS / share };
-  return { kind: 'sample', seed, ...size, periodId: period ?? lastEnded };
+  // Vendors' books know our meters by the names of theirs, whatever their kinds: there all add up.
+  return { kind: 'sample', seed, ...size, periodId: period ?? lastEnded, meters: adapter ? 'sums' : 'all' };
 }
 
 /** One line for what was foreseen, the whole story for what was not. */

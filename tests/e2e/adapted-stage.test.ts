@@ -44,7 +44,7 @@ beforeAll(async () => {
   );
   session = started;
   const { api, service, apiUrl, overrides } = started;
-  const load = { kind: 'sample' as const, seed: 3, clients: 10, events: 600, periodId };
+  const load = { kind: 'sample' as const, seed: 3, clients: 10, events: 600, periodId, meters: 'sums' as const };
   const beforeRun = async (id: PeriodId) => {
     if (api.kind === 'vendor') await mapClients(service.tables, id, api);
   };

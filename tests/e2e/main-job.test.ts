@@ -36,7 +36,7 @@ beforeAll(async () => {
     SILENT,
     signal,
   );
-  const load = { kind: 'sample' as const, seed: 7, clients: CLIENTS, events: EVENTS, periodId };
+  const load = { kind: 'sample' as const, seed: 7, clients: CLIENTS, events: EVENTS, periodId, meters: 'all' as const };
   const job = { load, calendar, maxAgeDays: MAX_AGE_DAYS, now };
   const result = await runMainJob(session.service, job, SILENT, signal);
   ({ account, resends } = await collectAccount(session, result, signal));
@@ -64,10 +64,13 @@ describe('the main job, with the packaged bundles on the local cloud', () => {
   test('bills every client once, with the exact quantities of each meter', () => {
     expect(account.packages.count).toBe(CLIENTS);
     expect(Object.keys(account.processed.totals)).toEqual([
+      'active_seats#maximum',
       'api_calls',
       'compute_seconds',
       'data_points',
+      'disk_gb#latest',
       'egress_gb',
+      'logins#count',
       'storage_gb_hours',
     ]);
     expect(account.processed.totals).toEqual(account.produced.totalsInClosedPeriods);
