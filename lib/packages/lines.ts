@@ -11,7 +11,7 @@ export interface DayQuantity {
 /** One meter and what it comes to in the period, with the days that make it; what has no quantity is left out. */
 export interface PackageLine {
   meter: string;
-  /** How the days make the quantity; absent: they add up. In a difference days and quantity are changes, of any kind. */
+  /** How the days make the quantity; absent: they add up. In a difference both are changes, whatever the kind. */
   kind?: Exclude<MeterKind, 'sum'>;
   /** What is counted, in words, where the registry of meters knows it; for the reader, and not part of the content. */
   unit?: string;

@@ -116,7 +116,7 @@ function eventsOf({ document, lines, customer }: Submission, meters: Meters): La
 function daysToBill({ kind, quantity, days }: PackageLine): readonly DayQuantity[] {
   if (kind === undefined || isAdditiveKind(kind)) return days;
   const [last] = days.slice(-1);
-  return last === undefined || quantity === '0' ? [] : [{ day: last.day, quantity }];
+  return last === undefined ? [] : [{ day: last.day, quantity }];
 }
 
 function said({ status, json, text }: AdapterAnswer): string {
