@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { readSettings } from '../../config/settings.ts';
+import type { MeterKind } from '../../lib/meters/measure.ts';
 import { type IngestMeasurement, measure, type Way } from './measurement.ts';
 import { TABLE_NAMES } from './tables.ts';
 import { ourInstance, powertoolsInstance, transactionInstance } from './ways.ts';
@@ -18,6 +19,7 @@ const program = new Command('bench:ingest')
   .option('--density <name>', 'only this one: sparse, typical, hot, day or backfill (the last two only when named)')
   .option('--clients <number>', 'so many clients instead of those of the density', Number)
   .option('--slice-minutes <number>', 'all slices are this long, and none is wide: up to 1440', Number)
+  .option('--kind <kind>', 'registers the meter of all events: sum, count, maximum or latest')
   .option('--way <name>', 'only this one: ours, transaction or powertools')
   .parse();
 const options = program.opts<{
@@ -29,6 +31,7 @@ const options = program.opts<{
   density?: string;
   clients?: number;
   sliceMinutes?: number;
+  kind?: MeterKind;
   way?: string;
 }>();
 
@@ -89,6 +92,7 @@ for (const named of chosen) {
       concurrency: settings.ingest.writeConcurrency,
       sliceMinutes,
       hasWideSlices: options.sliceMinutes === undefined,
+      kind: options.kind,
       faultSeed: options.faults ? options.seed : undefined,
     });
     if (!options.json) console.log(lineOf(density.name, name, measurements[name]));

@@ -1,12 +1,14 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { MeterKind } from '../../lib/meters/measure.ts';
+import { MeterStore } from '../../lib/store/meter-store.ts';
 import { startDynamoDbEngine } from '../../local/engines/dynamodb-engine.ts';
 import { Random } from '../../local/start/random.ts';
 import { type Consumption, measuredClient } from './measured-client.ts';
 import { makeTables, TABLE_NAMES } from './tables.ts';
 import { countedByClient, type Instance, type InstanceOptions } from './ways.ts';
-import type { Batch, Density, Workload } from './workload.ts';
+import { type Batch, type Density, WORKLOAD_METER, type Workload } from './workload.ts';
 
 /** How a way did at a density. */
 export interface IngestMeasurement {
@@ -42,6 +44,8 @@ export interface IngestOptions {
   concurrency: number;
   sliceMinutes: number;
   hasWideSlices: boolean;
+  /** Registers the meter of all events, with this kind and every bound; absent: none is registered. */
+  kind?: MeterKind | undefined;
   /** Injects faults from this seed. */
   faultSeed?: number | undefined;
 }
@@ -75,6 +79,12 @@ class HeldHeap {
   }
 }
 
+function registerMeter(client: DynamoDBClient, kind: MeterKind): Promise<unknown> {
+  const rules = kind === 'count' ? {} : { minimum: '0', maximum: '1000000', decimals: 6 };
+  const definition = { kind, unit: 'calls', activeFrom: '2000-01-01', ...rules };
+  return new MeterStore({ client, ...TABLE_NAMES }).register(WORKLOAD_METER, definition, undefined, 0);
+}
+
 /** Runs a workload through one way on an engine of its own. */
 export async function measure(options: IngestOptions): Promise<IngestMeasurement> {
   const { way, workload, faultSeed } = options;
@@ -86,6 +96,7 @@ export async function measure(options: IngestOptions): Promise<IngestMeasurement
   });
   try {
     await makeTables(plain);
+    if (options.kind) await registerMeter(plain, options.kind);
     const consumption: Consumption = { writeUnits: 0, readUnits: 0, requests: 0, failedConditions: 0 };
     const chance = faultSeed === undefined ? undefined : new Random(faultSeed);
     const client = measuredClient(engine.endpoint, consumption, chance);

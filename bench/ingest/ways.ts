@@ -12,9 +12,12 @@ import pLimit from 'p-limit';
 import { acceptanceWindowAt, type ConsumptionEvent } from '../../lib/events/consumption-event.ts';
 import { hexOfIdentity } from '../../lib/events/identity.ts';
 import { readMessage } from '../../lib/events/message.ts';
+import { MeterRegistry } from '../../lib/meters/meter-registry.ts';
+import { rulesOf } from '../../lib/meters/meter-rules.ts';
 import { BillingCalendar } from '../../lib/periods/days.ts';
 import { ControlTotalStore } from '../../lib/store/control-total-store.ts';
 import { DailyRecordStore } from '../../lib/store/daily-record-marks.ts';
+import { MeterReader } from '../../lib/store/meter-reader.ts';
 import { PeriodClosingStore } from '../../lib/store/period-closing-store.ts';
 import { UsageSliceStore } from '../../lib/store/usage-slice-store.ts';
 import { aggregateBatch } from '../../lib/usage/aggregate-batch.ts';
@@ -44,6 +47,7 @@ const NEVER = '9999-12-31';
 export function ourInstance({ client, tables, concurrency, sliceMinutes, hasWideSlices }: InstanceOptions): Instance {
   const calendar = new BillingCalendar('UTC', sliceMinutes);
   let now = 0;
+  const registry = new MeterRegistry(new MeterReader({ client, ...tables }), () => now);
   const counter = new UsageCounter({
     slices: new UsageSliceStore({ client, ...tables }, { calendar, eventMaxAgeDays: MAX_AGE_DAYS }),
     marks: new DailyRecordStore({ client, ...tables }),
@@ -64,8 +68,9 @@ export function ourInstance({ client, tables, concurrency, sliceMinutes, hasWide
     async count({ at, bodies }) {
       now = at;
       const messages = bodies.map((body, index) => ({ messageId: String(index), body, sentAt: at }));
+      const rules = rulesOf(await registry.current(), (instant) => calendar.dayOf(instant));
       const { failedMessageIds } = await aggregateBatch(
-        { counter, rejectedEvents, eventMaxAgeDays: MAX_AGE_DAYS, now: () => now },
+        { counter, rejectedEvents, rules, eventMaxAgeDays: MAX_AGE_DAYS, now: () => now },
         messages,
       );
       return failedMessageIds.flatMap((index) => bodies[Number(index)] ?? []);

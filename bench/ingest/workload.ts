@@ -1,5 +1,8 @@
 import { Random } from '../../local/start/random.ts';
 
+/** The meter of every event. */
+export const WORKLOAD_METER = 'api_calls';
+
 /** How dense the events of a client are. */
 export interface Density {
   name: 'sparse' | 'typical' | 'hot' | 'day' | 'backfill';
@@ -83,7 +86,7 @@ function bodyOf(clientId: string, number: number, instant: number, random: Rando
     type: 'com.example.usage',
     subject: clientId,
     time: new Date(instant).toISOString(),
-    data: { meter: 'api_calls', quantity: `${random.integer(0, 99)}.${random.digits(6)}` },
+    data: { meter: WORKLOAD_METER, quantity: `${random.integer(0, 99)}.${random.digits(6)}` },
   });
 }
 

@@ -108,10 +108,11 @@ export function parseMeter(name: string, given: unknown): MeterDefinition {
 
 /** Whether two say the same of a meter. */
 export function isSameMeter(one: MeterDefinition, other: MeterDefinition): boolean {
-  return FIELDS.every((field) => one[field] === other[field]);
+  return METER_FIELDS.every((field) => one[field] === other[field]);
 }
 
-const FIELDS = [
+/** All that can be said of a meter. */
+export const METER_FIELDS = [
   'kind',
   'unit',
   'sign',
