@@ -1,8 +1,10 @@
 import { compare } from '../decimal/decimal.ts';
 import type { ConsumptionEvent } from '../events/consumption-event.ts';
+import { CORRECTION_SOURCE } from '../events/correction.ts';
 import type { EventRules } from '../events/message.ts';
 import { type Rejection, rejection } from '../events/rejection.ts';
 import type { Day } from '../periods/days.ts';
+import { isAdditiveKind } from './measure.ts';
 import type { MeterDefinition, RegisteredMeter } from './meter.ts';
 
 /**
@@ -18,11 +20,19 @@ export function rulesOf(
   return (event) => {
     const meter = meters.get(event.meter);
     if (!meter) return event;
+    if (event.origin.source === CORRECTION_SOURCE) return takenBack(meter, event);
     const broken = brokenRule(meter, event, dayOf);
     if (broken) return broken;
     if (meter.kind === 'sum') return event;
     return { ...event, kind: meter.kind, ...(meter.kind === 'count' ? { quantity: '1' } : {}) };
   };
+}
+
+/** What takes usage back is no usage: bounds are not for it, and it has a meaning only where quantities add up. */
+function takenBack({ name, kind }: RegisteredMeter, event: ConsumptionEvent): ConsumptionEvent | Rejection {
+  if (kind === 'sum') return event;
+  if (isAdditiveKind(kind)) return { ...event, kind };
+  return rejection('INVALID_METER', `${name} is a ${kind}, of which nothing can be taken back by adding to it.`);
 }
 
 function brokenRule(

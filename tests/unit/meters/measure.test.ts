@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { addUpRevisions, totalsOfLines } from '../../../lib/certificate/kept-document.ts';
 import { add, compare } from '../../../lib/decimal/decimal.ts';
 import { type ConsumptionEvent, METER_FORM } from '../../../lib/events/consumption-event.ts';
-import { hexOfIdentity, identityOf } from '../../../lib/events/identity.ts';
+import { hexOfIdentity } from '../../../lib/events/identity.ts';
 import {
   kindOfMeasure,
   METER_KINDS,
@@ -17,6 +17,7 @@ import { DayFold, type FoldedDay, fullerDay } from '../../../lib/packages/day-fo
 import { differenceOf } from '../../../lib/packages/difference.ts';
 import { linesOf, type PackageDocument } from '../../../lib/packages/document.ts';
 import { emptyPage, type PeriodPhase, planChange, type SlicePage } from '../../../lib/usage/slice-page.ts';
+import { namedEvent } from '../../fixtures/consumption-events.ts';
 
 const quantity = fc.integer({ min: -40, max: 400 }).map((units) => add('0', String(units / 8)));
 
@@ -28,7 +29,7 @@ const events: fc.Arbitrary<ConsumptionEvent[]> = fc
   )
   .map((drafts) =>
     drafts.map(({ kind, meter, minute, quantity: given }, index) => ({
-      identity: identityOf('/test', String(index)),
+      ...namedEvent('/test', String(index)),
       clientId: 'ada',
       instant: Date.UTC(2026, 10, 3, 0, minute),
       meter,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { acceptanceWindowAt } from '../../../lib/events/consumption-event.ts';
+import { CORRECTION_SOURCE } from '../../../lib/events/correction.ts';
 import { readMessage } from '../../../lib/events/message.ts';
 import { InvalidMeterDefinition, parseMeter, type RegisteredMeter } from '../../../lib/meters/meter.ts';
 import { KNOWN_FOR_MILLISECONDS, MeterRegistry } from '../../../lib/meters/meter-registry.ts';
@@ -42,6 +43,21 @@ describe('an event of a registered meter', () => {
     [{ decimals: 0 }, '1.5', 'QUANTITY_TOO_PRECISE', 'must be whole'],
   ])('with %j and the quantity %s is rejected with the bound', (given, quantity, reason, words) => {
     expect(readWith(given, quantity)).toMatchObject({ reason, message: expect.stringContaining(words) });
+  });
+
+  test('that takes usage back is bound by nothing, and has a meaning only where quantities add up', () => {
+    const take = (kind: string) => {
+      const sign = kind === 'sum' ? { sign: 'notNegative' } : {};
+      const rules = rulesOf(new Map([['m', registered('m', { kind, ...sign })]]), () => '2026-11-10');
+      const text = consumptionEventText({ source: CORRECTION_SOURCE, data: { meter: 'm', quantity: '-1' } });
+      const { events, rejected } = readMessage(text, acceptanceWindowAt(NOW, 45), rules);
+      return events[0] ?? rejected[0];
+    };
+
+    expect(take('sum')).toMatchObject({ quantity: '-1' });
+    expect(take('count')).toMatchObject({ kind: 'count', quantity: '-1' });
+    expect(take('maximum')).toMatchObject({ reason: 'INVALID_METER', message: expect.stringContaining('a maximum') });
+    expect(take('latest')).toMatchObject({ reason: 'INVALID_METER' });
   });
 
   test('whose quantity is on a bound counts', () => {
