@@ -19,14 +19,18 @@ export function completionScript(shell: string, program: Command): string {
 
 function* walk(command: Command, path: string[]): Generator<CompletedCommand> {
   const words = [
-    ...command.commands.map((sub) => ({ word: sub.name(), description: sub.description() })),
+    ...command.commands.flatMap((sub) => namesOf(sub).map((word) => ({ word, description: sub.description() }))),
     ...command.options
       .filter((option) => option.long && !option.hidden)
       .map((option) => ({ word: option.long ?? '', description: option.description })),
     { word: '--help', description: 'display help' },
   ];
   yield { path, description: command.description(), words };
-  for (const sub of command.commands) yield* walk(sub, [...path, sub.name()]);
+  for (const sub of command.commands) for (const name of namesOf(sub)) yield* walk(sub, [...path, name]);
+}
+
+function namesOf(command: Command): string[] {
+  return [command.name(), ...command.aliases()];
 }
 
 function bash(commands: CompletedCommand[]): string {
