@@ -180,7 +180,9 @@ export class ApiHealth {
 
   #noteAddress(wrong: string | undefined): void {
     this.#wrongAddresses = wrong === undefined ? 0 : this.#wrongAddresses + 1;
-    if (this.#everAnswered || this.#answeredAt !== undefined || this.#wrongAddresses < WRONG_ADDRESSES_IN_A_ROW) return;
+    if (this.#everAnswered || this.#answeredAt !== undefined || wrong === undefined) return;
+    // After a block one request finds out, so that there are never several in a turn.
+    if (this.#wrongAddresses < WRONG_ADDRESSES_IN_A_ROW && this.#failuresInARow < FAILURES_IN_A_ROW) return;
     this.#wrongAddress = wrong;
     this.#pacer.stop();
   }

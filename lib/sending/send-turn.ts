@@ -52,7 +52,7 @@ const LONGEST_SUBMISSION_STEPS = 1_000;
 const PREPARING_AHEAD = 8;
 const FIRST_BACKOFF_MILLISECONDS = 1_000;
 const LONGEST_BACKOFF_MILLISECONDS = 60_000;
-const LONGEST_LONE_BACKOFF_MILLISECONDS = 7_200_000;
+const LONGEST_LONE_BACKOFF_MILLISECONDS = 3_600_000;
 
 /** Sends packages in one turn: as many as the quota, the time and the API allow. */
 export class SendTurn {

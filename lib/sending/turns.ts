@@ -76,6 +76,7 @@ export async function inTurn<Result>(
   pacer.holdUntil(blockOfKind(opened.calendar, request.kind));
   const health = new ApiHealth(pacer, clock, settings.quota, {
     ...opened.calendar,
+    past: opened.calendar.past.filter(({ kind }) => kind === request.kind),
     ...healthOf(opened.calendar, request.kind),
   });
   try {

@@ -91,8 +91,9 @@ class Night {
 
   /** Does what status says until it says that nothing is open. */
   async putRight(): Promise<CommandResult> {
+    const most = this.called.length + MOST_COMMANDS;
     let output = await this.call(['status', id]);
-    while (this.called.length < MOST_COMMANDS) {
+    while (this.called.length < most) {
       for (const step of proposedIn(output).filter((words) => !words.startsWith('status'))) {
         const said = await this.call(filledIn(step, ''));
         this.goOn(step.split(' '));

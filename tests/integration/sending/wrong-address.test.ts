@@ -2,6 +2,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import { httpInvoiceApi } from '../../../lib/invoice-api/http-invoice-api.ts';
 import { InvoiceApiNotThere } from '../../../lib/sending/errors.ts';
 import { takeTurn } from '../../../lib/sending/take-turn.ts';
+import { startDrivenSending } from '../../fixtures/driven-sending.ts';
 import { startHttpServer } from '../../fixtures/http-server.ts';
 import { TEST_PERIOD, TEST_TOKEN } from '../../fixtures/invoice-api.ts';
 import { makePackages, sendingOn, type TestSending, testRun } from '../../fixtures/sending.ts';
@@ -51,6 +52,20 @@ test.each([404, 405, 410, 308])(
     }
   },
 );
+
+test('an address that turns out to be wrong only after an outage stops the run too', async () => {
+  let requests = 0;
+  const world = await startDrivenSending(20, {
+    submitted(_submission, reply) {
+      requests += 1;
+      reply(requests <= 12 ? 500 : 404, {});
+    },
+  });
+  started.push(world);
+
+  expect(await world.drive(24)).toBe('InvoiceApiNotThere');
+  expect(await world.states()).toEqual({ ready: 20 });
+});
 
 test('404 for some packages is about these packages, once the API has answered for another', async () => {
   const processed = (id: string) => ({ status: 202, body: JSON.stringify({ id, status: 'processed' }) });
