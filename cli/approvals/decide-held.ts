@@ -99,7 +99,7 @@ function notHeld(period: Period, clientId: string, heads: readonly PackageHead[]
   );
 }
 
-/** The run that sees to what is decided. @throws CommandFailed where none runs, so that a decision would come too late */
+/** The run that sees to what is decided. @throws CommandFailed where none runs: a decision would come too late */
 async function waitingRun(cloud: Cloud, period: Period): Promise<LatestRun> {
   const run = await latestRun(cloud, period);
   if (run?.status === 'RUNNING') return run;

@@ -2,7 +2,8 @@ import type { Caller } from '../interventions/intervention.ts';
 import type { PeriodId } from '../periods/periods.ts';
 
 /**
- * `held` waits for a person's approval before it may be sent at all; `ready` waits to be sent; `sending` is leased by a sender; `submitted` was accepted and is being worked on;
+ * `held` waits for a person's approval before it may be sent at all; `ready` waits to be sent; `sending` is leased by a
+ * sender; `submitted` was accepted and is being worked on;
  * `processed` is final for the revision; `rejected` too, unless a person releases it; `parked` waits for a person.
  * An `unprocessed` answer makes it `ready` again with the next submission number.
  */
