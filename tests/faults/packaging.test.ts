@@ -7,6 +7,7 @@ import { bodyOf, type PackageDocument } from '../../lib/packages/document.ts';
 import { idempotencyKeyOf, type PackageHead } from '../../lib/packages/package.ts';
 import { daysOfPeriod, endOfPeriod, nextPeriod, type Period, periodOf } from '../../lib/periods/periods.ts';
 import type { RunContext } from '../../lib/runs/run.ts';
+import { ensureFoundation } from '../../lib/store/foundation-store.ts';
 import { lateEventsOf } from '../../lib/store/slice-items.ts';
 import { scan } from '../fixtures/counting.ts';
 import { FAULTS, type Fault, FaultyClient } from '../fixtures/faulty-client.ts';
@@ -23,6 +24,8 @@ let faulty: FaultyClient;
 beforeAll(async () => {
   tables = await startTestTables();
   faulty = new FaultyClient(tables.endpoint);
+  // From before the first period on, so that every certificate is held against all that was counted.
+  await ensureFoundation(tables, { billingTimeZone: 'Europe/Rome', sliceMinutes: 5 }, '1989-12-01');
 });
 afterAll(async () => {
   faulty.client.destroy();
@@ -36,6 +39,7 @@ type Outcome = 'processed' | 'rejected' | 'unprocessed' | 'unknown';
 
 type Step =
   | { kind: 'count'; client: number; day: number; meter: number; quantity: string }
+  | { kind: 'settings'; recordsPerSecond: number; eventMaxAgeDays: number }
   | { kind: 'run'; faults: { fault: Fault | undefined; delay: number }[]; outcomes: Outcome[]; sends: number };
 
 const quantity = fc
@@ -47,6 +51,12 @@ const count = fc.record({
   day: fc.integer({ min: 0, max: 12 }),
   meter: fc.integer({ min: 0, max: 1 }),
   quantity,
+});
+/** What a deployment between two runs may change. */
+const settings = fc.record({
+  kind: fc.constant('settings' as const),
+  recordsPerSecond: fc.constantFrom(1, 40, 1_000),
+  eventMaxAgeDays: fc.constantFrom(45, 60, 120),
 });
 const run = fc.record({
   kind: fc.constant('run' as const),
@@ -63,11 +73,10 @@ const run = fc.record({
   /** After so many sends the execution dies, whatever is in flight. */
   sends: fc.oneof(fc.integer({ min: 0, max: 4 }), fc.constant(20)),
 });
-const histories = fc.array(fc.oneof({ weight: 3, arbitrary: count }, { weight: 2, arbitrary: run }), {
-  minLength: 6,
-  maxLength: 12,
-  size: 'max',
-});
+const histories = fc.array(
+  fc.oneof({ weight: 6, arbitrary: count }, { weight: 4, arbitrary: run }, { weight: 1, arbitrary: settings }),
+  { minLength: 6, maxLength: 12, size: 'max' },
+);
 
 /** What an invoice API remembers, to catch a key with two bodies and a revision that is processed twice. */
 class InvoiceBooks {
@@ -227,6 +236,9 @@ test(
           if (step.kind === 'run') {
             await execute(world, honest, books, step, nextRun());
             await expectAllLateUsageIsKnown(honest);
+          } else if (step.kind === 'settings') {
+            world.recordsPerSecond = step.recordsPerSecond;
+            world.eventMaxAgeDays = step.eventMaxAgeDays;
           } else await countOne(`client-${step.client}`, days[step.day] ?? '', `meter-${step.meter}`, step.quantity);
         }
         // What was rejected stays so until something changes.
