@@ -16,7 +16,7 @@ import { startTestTables, type TestTables } from '../fixtures/tables.ts';
 
 /** As many as fit into every test run; more by hand, with `HALFMONTH_HISTORIES=500`. */
 const HISTORIES = Number(process.env.HALFMONTH_HISTORIES ?? 40);
-const LONGEST_HISTORY_MILLISECONDS = 15_000;
+const LONGEST_HISTORY_MILLISECONDS = 30_000;
 const TRIES_OF_A_TASK = 3;
 
 let tables: TestTables;
@@ -55,7 +55,7 @@ const count = fc.record({
 /** What a deployment between two runs may change. */
 const settings = fc.record({
   kind: fc.constant('settings' as const),
-  recordsPerSecond: fc.constantFrom(1, 40, 1_000),
+  recordsPerSecond: fc.constantFrom(40, 1_000),
   eventMaxAgeDays: fc.constantFrom(45, 60, 120),
 });
 const run = fc.record({
