@@ -32,13 +32,15 @@ export async function run(context: Context, given: string | undefined, options: 
   const period = periodOrLast(given, cloud, output);
   const input = inputOf(period, options);
   const running = options.preview ? undefined : await runningRun(cloud, period);
-  if (running) return followInstead(context, cloud, period, running, options.follow === true);
+  const givesWay = running?.isForSome === true && input.clients === undefined;
+  if (running && !givesWay) return followInstead(context, cloud, period, running, options.follow === true);
   const queue = await lookAtEventsQueue(cloud);
   showQueue(context, queue, input);
   if (!options.preview) {
     const ahead = await lookAhead(cloud, period, input.clients);
     if (input.clients && ahead.clients === 0 && !ahead.isPartial) throw nobody(period, input.clients);
     for (const line of runAheadWords(ahead)) output.line(line);
+    if (givesWay) output.line(`Run ${running?.runId} for some clients is stopped for it, and its work is done too.`);
     const whom = options.client ? plural(options.client.length, 'client') : 'every client';
     if (!(await context.confirm(`Close ${period.id} for ${whom}? Packages go to the invoice API.`))) {
       output.line('Nothing was done.');

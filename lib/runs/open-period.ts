@@ -1,6 +1,6 @@
 import type { BillingCalendar } from '../periods/days.ts';
 import { endOfPeriod, lastEndedPeriod, periodOf } from '../periods/periods.ts';
-import type { RunStore } from '../store/run-store.ts';
+import type { PeriodLock, RunStore } from '../store/run-store.ts';
 import type { Executions } from './period-lock.ts';
 import { takePeriodLock } from './period-lock.ts';
 import type { RunContext } from './run.ts';
@@ -37,13 +37,13 @@ export async function openPeriod(
 ): Promise<{ run: RunContext }> {
   const run = runContextOf(event, dependencies);
   const { runs, executions } = dependencies;
-  const { executionArn, runId, period, startedAt, mode } = run;
+  const { executionArn, runId, period, startedAt, mode, clients, canary, deadline } = run;
   // A preview changes nothing and so hinders nobody.
   if (mode === 'close') {
     const takenAt = new Date(dependencies.now()).toISOString();
-    await takePeriodLock(runs, executions, period.id, { executionArn, runId, takenAt });
+    const lock: PeriodLock = { executionArn, runId, takenAt, ...(clients ? { isForSome: true } : {}) };
+    await takePeriodLock(runs, executions, period.id, lock);
   }
-  const { clients, canary, deadline } = run;
   await runs.updateRunRecord(period.id, { runId, executionArn, startedAt, mode, clients, canary, deadline });
   return { run };
 }

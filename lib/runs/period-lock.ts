@@ -1,4 +1,9 @@
-import { DescribeExecutionCommand, ExecutionDoesNotExist, type SFNClient } from '@aws-sdk/client-sfn';
+import {
+  DescribeExecutionCommand,
+  ExecutionDoesNotExist,
+  type SFNClient,
+  StopExecutionCommand,
+} from '@aws-sdk/client-sfn';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { PeriodLock, RunStore } from '../store/run-store.ts';
@@ -21,7 +26,8 @@ export class PeriodLocked extends HalfmonthError {
 
 /**
  * Takes the period for an execution. The lock of an execution that has ended, however it ended, is taken over: the
- * packages that it left in flight are seen through by the new run.
+ * packages that it left in flight are seen through by the new run. A run for some clients is stopped for one that is for
+ * all, which does all that it had left: it may wait for days, for a quota or for approval, and the close is due.
  * @throws PeriodLocked when an execution that is running has the period
  */
 export async function takePeriodLock(
@@ -35,6 +41,14 @@ export async function takePeriodLock(
   if (!holder) return takePeriodLock(runs, executions, periodId, lock);
   const status = await executions.statusOf(holder.executionArn);
   if (status === 'RUNNING' || status === 'PENDING_REDRIVE') {
+    if (holder.isForSome && !lock.isForSome) {
+      await executions.stop(
+        holder.executionArn,
+        `Run ${lock.runId} closes ${periodId} for every client, and this one's too.`,
+      );
+      if (await runs.takeLock(periodId, lock, holder.executionArn)) return;
+      return takePeriodLock(runs, executions, periodId, lock);
+    }
     throw new PeriodLocked(periodId, holder, 'It is running: wait for its end, or stop it, and start again.');
   }
   if (await runs.takeLock(periodId, lock, holder.executionArn)) return;
@@ -48,10 +62,15 @@ export async function takePeriodLock(
  * @throws PeriodLocked when another execution has the period; redriving again is right when that one has ended
  */
 export async function keepPeriodLock(runs: RunStore, run: RunContext): Promise<void> {
-  const { executionArn, runId, period } = run;
+  const { executionArn, runId, period, clients } = run;
   const holder = await runs.loadLock(period.id);
   if (holder?.executionArn === executionArn) return;
-  const lock = { executionArn, runId, takenAt: new Date().toISOString() };
+  const lock: PeriodLock = {
+    executionArn,
+    runId,
+    takenAt: new Date().toISOString(),
+    ...(clients ? { isForSome: true } : {}),
+  };
   if (!holder && (await runs.takeLock(period.id, lock))) return;
   const taker = holder ?? (await runs.loadLock(period.id));
   if (!taker) return keepPeriodLock(runs, run);
@@ -73,9 +92,11 @@ export type ExecutionStatus =
   | 'PENDING_REDRIVE'
   | 'UNKNOWN';
 
-/** Looks executions up. */
+/** Looks executions up, and stops them. */
 export interface Executions {
   statusOf(executionArn: string): Promise<ExecutionStatus>;
+  /** Of one that has ended meanwhile, nothing changes. */
+  stop(executionArn: string, cause: string): Promise<void>;
 }
 
 /** Executions as Step Functions knows them. */
@@ -90,6 +111,9 @@ export function executionsOf(client: SFNClient): Executions {
         if (error instanceof ExecutionDoesNotExist) return 'UNKNOWN';
         throw error;
       }
+    },
+    async stop(executionArn, cause) {
+      await client.send(new StopExecutionCommand({ executionArn, error: 'GaveWayToClose', cause }));
     },
   };
 }

@@ -24,6 +24,8 @@ export interface PeriodLock {
   runId: string;
   /** RFC 3339, UTC. */
   takenAt: string;
+  /** The execution is for some clients alone; absent where it is for all, and in locks of earlier versions. */
+  isForSome?: true;
 }
 
 /** Whether a period has been closed. Counting calls an event late when it finds `closedAt`. */

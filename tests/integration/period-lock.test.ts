@@ -53,6 +53,24 @@ describe('opening a period', () => {
     await expect(world.open({ period })).rejects.toThrow(PeriodLocked);
   });
 
+  test('for every client stops a run for some of them, which may wait for days', async () => {
+    const some = await world.open({ period, clients: ['ada'] });
+
+    const { runId, executionArn } = await world.open({ period });
+
+    expect(world.statuses.get(some.executionArn)).toBe('ABORTED');
+    expect(await world.runs.loadLock(period)).toMatchObject({ runId, executionArn });
+    await expect(world.plan(some)).rejects.toThrow('let this run be');
+  });
+
+  test('for some clients waits for nobody, and stops nobody', async () => {
+    const some = await world.open({ period, clients: ['ada'] });
+
+    await expect(world.open({ period, clients: ['bob'] })).rejects.toThrow(PeriodLocked);
+
+    expect(world.statuses.get(some.executionArn)).toBeUndefined();
+  });
+
   test('of which two want to take over a dead run succeeds for one', async () => {
     const dead = await world.open({ period });
     world.statuses.set(dead.executionArn, 'FAILED');

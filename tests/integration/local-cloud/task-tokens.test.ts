@@ -34,7 +34,6 @@ async function asking(timeoutSeconds: number) {
           Ask: {
             Type: 'Task',
             Resource: 'arn:aws:states:::lambda:invoke.waitForTaskToken',
-            // biome-ignore lint/suspicious/noTemplateCurlyInString: the name of a function in the definition
             Parameters: { FunctionName: '${ask}', Payload: { 'token.$': '$$.Task.Token', 'who.$': '$.who' } },
             ResultPath: '$.answer',
             TimeoutSeconds: timeoutSeconds,
