@@ -129,6 +129,13 @@ export function buildProgram(): Command {
     .addOption(yes())
     .action(lazily(() => import('./commands/correct.ts')));
 
+  command(program, 'forget <CLIENT>', "Remove a client's events from the archive, for good; sums stay", [
+    'halfmonth forget acme --reason "erasure asked for on 24 November"',
+  ])
+    .requiredOption('--reason <text>', 'why; kept with each period and in its certificates')
+    .addOption(yes())
+    .action(lazily(() => import('./commands/forget.ts')));
+
   listing(program, 'variance [PERIOD]', 'Clients and meters whose usage is unlike their own before', [
     'halfmonth variance 2026-11-H1',
   ])

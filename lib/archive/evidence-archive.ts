@@ -1,4 +1,4 @@
-import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { MeterSums } from '../decimal/meter-sums.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { ArchiveManifest, ManifestEntry } from '../store/archive-manifest.ts';
@@ -6,6 +6,7 @@ import { meterGroupOf } from '../usage/control-total.ts';
 import type { BatchEvidence, EvidenceKeeper } from '../usage/evidence.ts';
 import { archiveKeyOf } from './archive-key.ts';
 import { archiveObjectOf } from './archive-object.ts';
+import { putArchiveObject } from './put-archive-object.ts';
 
 /** What the archive writes to. */
 export interface EvidenceArchiveOptions {
@@ -88,15 +89,7 @@ export class EvidenceArchive implements EvidenceKeeper {
   async #write({ entry, bytes }: PendingObject, signal: AbortSignal): Promise<boolean> {
     const { s3, bucket, manifest, now } = this.#options;
     try {
-      const put = new PutObjectCommand({
-        Bucket: bucket,
-        Key: archiveKeyOf(entry),
-        Body: bytes,
-        ContentType: 'application/x-ndjson',
-        ContentEncoding: 'gzip',
-        // S3 refuses bytes that are not those.
-        ChecksumSHA256: Buffer.from(entry.sha256, 'hex').toString('base64'),
-      });
+      const put = putArchiveObject(bucket, archiveKeyOf(entry), { bytes, sha256: entry.sha256 });
       await s3.send(put, { abortSignal: signal });
       await manifest.put({ ...entry, at: new Date(now()).toISOString() }, signal);
       return true;

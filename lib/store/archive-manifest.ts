@@ -1,4 +1,4 @@
-import { type AttributeValue, type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { type AttributeValue, type DynamoDBClient, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import type { PeriodId } from '../periods/periods.ts';
 import type { MeterGroup } from '../usage/control-total.ts';
 import { archiveEntryKey } from './keys.ts';
@@ -25,6 +25,8 @@ export interface ManifestEntry {
   unsure: number;
   /** Sums of what it counted, by group of meters, as control totals have them. */
   groups: ReadonlyMap<MeterGroup, string>;
+  /** Where the object is since lines of it were removed; `bytes` and `members` are of that one. */
+  rewrittenKey?: string;
 }
 
 const SECONDS_PER_DAY = 86_400;
@@ -64,6 +66,28 @@ export class ArchiveManifest {
     );
   }
 
+  /** Says where an object is since lines of it were removed, and what of it is where. All else stays as it was. */
+  async rewrite(
+    entry: Pick<ManifestEntry, 'periodId' | 'instance' | 'sequence' | 'bytes' | 'members'>,
+    key: string,
+  ): Promise<void> {
+    const { pk, sk } = archiveEntryKey(entry.periodId, entry.instance, entry.sequence);
+    await this.#client.send(
+      new UpdateItemCommand({
+        TableName: this.#table,
+        Key: { pk: { S: pk }, sk: { S: sk } },
+        UpdateExpression: 'SET rewrittenKey = :key, #bytes = :bytes, members = :members',
+        ConditionExpression: 'attribute_exists(pk)',
+        ExpressionAttributeNames: { '#bytes': 'bytes' },
+        ExpressionAttributeValues: {
+          ':key': { S: key },
+          ':bytes': { N: String(entry.bytes) },
+          ':members': { S: textOfMembers(entry.members) },
+        },
+      }),
+    );
+  }
+
   /** The objects of a period, by instance and in the order in which each wrote them, as they are now. */
   async *entries(periodId: PeriodId): AsyncGenerator<ManifestEntry> {
     const { pk } = archiveEntryKey(periodId, '', 0);
@@ -85,12 +109,16 @@ function attributesOf(entry: ManifestEntry): RawItem {
     at: { S: entry.at },
     sha256: { S: entry.sha256 },
     bytes: { N: String(entry.bytes) },
-    members: { S: [...entry.members].map(([bucket, [start, end]]) => `${bucket}:${start}-${end}`).join(',') },
+    members: { S: textOfMembers(entry.members) },
     counted: { N: String(entry.counted) },
     duplicates: { N: String(entry.duplicates) },
     unsure: { N: String(entry.unsure) },
     groups: { M: Object.fromEntries(groups) },
   };
+}
+
+function textOfMembers(members: ManifestEntry['members']): string {
+  return [...members].map(([bucket, [start, end]]) => `${bucket}:${start}-${end}`).join(',');
 }
 
 function entryOf(periodId: PeriodId, item: RawItem): ManifestEntry {
@@ -109,5 +137,6 @@ function entryOf(periodId: PeriodId, item: RawItem): ManifestEntry {
     duplicates: numberOf(item, 'duplicates', 0),
     unsure: numberOf(item, 'unsure', 0),
     groups: new Map(Object.entries(item.groups?.M ?? {}).map(([group, { S = '0' }]) => [group, S])),
+    ...(item.rewrittenKey?.S === undefined ? {} : { rewrittenKey: item.rewrittenKey.S }),
   };
 }

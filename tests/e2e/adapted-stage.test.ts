@@ -167,6 +167,15 @@ test('correct takes one event back, once, as exactly the revision that its previ
   );
 }, 120_000);
 
+test('forget removes the events of one client, and evidence says plainly that nothing is left to show', async () => {
+  const forgotten = await callCommand(['forget', 'client-0000', '--reason', 'erasure', '--yes', '--json'], { folder });
+  const { stdout, exitCode } = await callCommand(['evidence', 'client-0000', periodId, '--json'], { folder });
+
+  expect(JSON.parse(forgotten.stdout).lines).toBeGreaterThan(0);
+  expect(exitCode).toBe(3);
+  expect(JSON.parse(stdout)).toMatchObject({ agrees: false, events: [] });
+});
+
 test('what has no mapping is named by a preview, and parked by a run before its first request leaves', async () => {
   if (!session) throw new Error('no session');
   const { api, service } = session;

@@ -1,10 +1,13 @@
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { ArchiveBucket } from '../../lib/archive/archive-bucket.ts';
 import { archiveKeyOf } from '../../lib/archive/archive-key.ts';
 import { type ArchiveLine, readArchiveLine } from '../../lib/archive/archive-line.ts';
 import { linesOfObject } from '../../lib/archive/archive-object.ts';
+import { findEvidence } from '../../lib/archive/client-evidence.ts';
 import { EvidenceArchive } from '../../lib/archive/evidence-archive.ts';
+import { archivedPeriods, forgetClient } from '../../lib/archive/forget-client.ts';
 import { DecimalSum } from '../../lib/decimal/decimal.ts';
 import type { ConsumptionEvent } from '../../lib/events/consumption-event.ts';
 import { hexOfIdentity, identityOf } from '../../lib/events/identity.ts';
@@ -16,7 +19,7 @@ import { bucketOf } from '../../lib/store/keys.ts';
 import type { UsageCounter } from '../../lib/usage/usage-counter.ts';
 import { type SqsEngine, startSqsEngine } from '../../local/engines/sqs-engine.ts';
 import { namedEvent } from '../fixtures/consumption-events.ts';
-import { createCounter, readStoredUsage } from '../fixtures/counting.ts';
+import { createCounter, readStoredUsage, UTC_CALENDAR } from '../fixtures/counting.ts';
 import { LOCAL_CREDENTIALS, startTestTables, type TestTables } from '../fixtures/tables.ts';
 
 const REGION = 'eu-central-1';
@@ -287,4 +290,53 @@ test('whatever becomes of objects, what is archived and what is named as missing
 test('a line that says no event is refused', () => {
   expect(() => readArchiveLine('{"as":"counted"}')).toThrow(SyntaxError);
   expect(() => readArchiveLine('[]')).toThrow(SyntaxError);
+});
+
+describe('a client that is forgotten', () => {
+  const bucket = () => new ArchiveBucket({ s3, bucket: BUCKET });
+  const manifest = () => new ArchiveManifest(tables);
+  const forget = async (clientId: string, period: PeriodId, now = Date.now()) => {
+    const objects = (await archivedPeriods(bucket())).get(period) ?? [];
+    return forgetClient(clientId, period, objects, { bucket: bucket(), manifest: manifest(), now: () => now });
+  };
+  const evidenceOf = (clientId: string, period: PeriodId) =>
+    findEvidence(clientId, period, {
+      bucket: bucket(),
+      manifest: manifest(),
+      calendar: UTC_CALENDAR,
+      identities: new Map(),
+    });
+  /** Another client of the same bucket: its lines stand in the same part of an object. */
+  const neighbour = ['globex', ...Array.from({ length: 200 }, (_, number) => `client-${number}`)].find(
+    (clientId) => bucketOf(clientId) === bucketOf('acme'),
+  );
+
+  test('has no line left, while others keep theirs, and sums, counts and digest stay', async () => {
+    const period = '2021-08-H1';
+    const instance = new Instance();
+    await instance.count([
+      eventOf(period),
+      eventOf(period, { clientId: String(neighbour), quantity: '4' }),
+      eventOf(period),
+    ]);
+    await instance.count([eventOf(period, { clientId: 'globex' })]);
+    const before = await accountOf(period);
+
+    expect(await forget('acme', period)).toEqual({ lines: 2, objects: 1, tooNew: 0 });
+
+    expect((await lines(period)).map(({ subject }) => subject).sort()).toEqual([String(neighbour), 'globex'].sort());
+    expect((await evidenceOf('acme', period)).events).toEqual([]);
+    expect(await evidenceOf(String(neighbour), period)).toMatchObject({ events: [{ quantity: '4' }], objectsGone: 0 });
+    expect(await accountOf(period)).toEqual(before);
+    expect(await forget('acme', period)).toEqual({ lines: 0, objects: 0, tooNew: 0 });
+  });
+
+  test('is not left in an object that the manifest never came to list, once counting cannot list it any more', async () => {
+    const period = '2021-09-H1';
+    await new Instance(['answer lost'], 1).count([eventOf(period)]);
+
+    expect(await forget('acme', period)).toEqual({ lines: 0, objects: 0, tooNew: 1 });
+    expect(await forget('acme', period, Date.now() + 2 * 3_600_000)).toEqual({ lines: 1, objects: 1, tooNew: 0 });
+    expect(await lines(period)).toEqual([]);
+  });
 });

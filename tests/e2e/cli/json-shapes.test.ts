@@ -91,9 +91,9 @@ async function queueForLater(event: object): Promise<void> {
   sqs.destroy();
 }
 
-// Who verifies by a key alone has no cloud; on what a run holds the test of the gate decides; evidence needs an archive,
-// and restore a table that was restored.
-const UNASKED = ['certificate --verify --key', 'approve', 'refuse', 'evidence', 'restore'];
+// Who verifies by a key alone has no cloud; on what a run holds the test of the gate decides; evidence and forget need an
+// archive, and restore a table that was restored.
+const UNASKED = ['certificate --verify --key', 'approve', 'refuse', 'evidence', 'forget', 'restore'];
 const documented = documentedShapes();
 
 test('the documentation has the shape of every answer', () => {
