@@ -104,7 +104,7 @@ async function startAnythingApi() {
       }
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ packages: reports() }));
     };
-    if (state.isGood || chance('honest', 0.15)) return honest();
+    if (state.isGood || chance('honest', 0.3)) return honest();
     // In half of the cases it has been taken, whatever is said: but a clear refusal means what it says.
     const status = pick('status', STATUSES);
     const isRefusal = [400, 401, 403, 413, 422, 429, 431, 503].includes(status);
