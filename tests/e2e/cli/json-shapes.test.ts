@@ -91,8 +91,8 @@ async function queueForLater(event: object): Promise<void> {
   sqs.destroy();
 }
 
-// Who verifies by a key alone has no cloud; on what a run holds the test of the gate decides; evidence and forget need an
-// archive, and restore a table that was restored.
+// Who verifies by a key alone has no cloud; on what a run holds the test of the gate decides; evidence and forget
+// need an archive, and restore a table that was restored.
 const UNASKED = ['certificate --verify --key', 'approve', 'refuse', 'evidence', 'forget', 'restore'];
 const documented = documentedShapes();
 
