@@ -26,8 +26,8 @@ export class PeriodLocked extends HalfmonthError {
 
 /**
  * Takes the period for an execution. The lock of an execution that has ended, however it ended, is taken over: the
- * packages that it left in flight are seen through by the new run. A run for some clients is stopped for one that is for
- * all, which does all that it had left: it may wait for days, for a quota or for approval, and the close is due.
+ * packages that it left in flight are seen through by the new run. A run for some clients is stopped for one that is
+ * for all, which does all that it had left: it may wait for days, for a quota or for approval, and the close is due.
  * @throws PeriodLocked when an execution that is running has the period
  */
 export async function takePeriodLock(
