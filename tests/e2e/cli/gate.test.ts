@@ -114,3 +114,19 @@ test('a refusal that is taken back waits for approval again; after the time-out 
   expect(inTime.exitCode).toBe(0);
   expect(status).toMatchObject({ run: { status: 'SUCCEEDED' }, packages: { processed: 3 } });
 });
+
+test('a run for one client that waits gives way to one for all, which asks and bills in its place', async () => {
+  await world.count([world.event('acme', '5000')]);
+  await world.halfmonth(['run', id, '--client', 'acme', '--yes']);
+  await asking(4);
+  const { run: small } = (await world.json(['status', id])) as unknown as Status;
+  await world.halfmonth(['run', id, '--yes']);
+  await asking(5);
+  const { executions } = (await world.json(['executions'])) as { executions: { name: string; status: string }[] };
+  await world.halfmonth(['approve', id, '--reason', 'the missing events have come', '--yes']);
+  const status = await ended();
+
+  expect(executions.find(({ name }) => name === small.runId)).toMatchObject({ status: 'ABORTED' });
+  expect(status).toMatchObject({ run: { status: 'SUCCEEDED' }, packages: { processed: 3 } });
+  expect(await world.json(['package', `${id}.acme`])).toMatchObject({ head: { state: 'processed', revision: 2 } });
+});
