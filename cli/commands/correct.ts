@@ -5,6 +5,7 @@ import { sendMessages } from '../../lib/queues/send-messages.ts';
 import { type CorrectedPackage, previewCorrections } from '../../lib/runs/preview-correction.ts';
 import { readClients } from '../../lib/store/client-reader.ts';
 import { bucketOf } from '../../lib/store/keys.ts';
+import { MeterReader } from '../../lib/store/meter-reader.ts';
 import { PackageStore } from '../../lib/store/package-store.ts';
 import { COMPLETE_MARGIN_DAYS } from '../../lib/usage/usage-slices.ts';
 import type { Cloud } from '../connection/cloud.ts';
@@ -29,6 +30,7 @@ export async function run(context: Context, client: string, given: string, optio
   if (!reason && !options.preview) throw new WrongUsage('--reason TEXT is missing: it stands in the certificate.');
   const cloud = await context.cloud();
   const { corrections, counted } = await findCorrections(cloud, clientId, period.id, options);
+  await assertSums(cloud, corrections);
   const open = corrections.filter(({ origin }) => !counted.has(origin.id));
   const packages = await preview(cloud, clientId, period, open);
   const { output } = context;
@@ -90,4 +92,16 @@ function show({ output }: Context, corrections: readonly Correction[], packages:
     const which = revision === undefined ? `it waits (${decision})` : `revision ${revision} (${decision})`;
     output.line(`Package part ${part}: ${which}, changes ${totalsWords(difference)}; then ${totalsWords(totals)}.`);
   }
+}
+
+/** Adding the opposite takes a quantity back only where quantities add up. @throws CommandFailed */
+async function assertSums(cloud: Cloud, corrections: readonly Correction[]): Promise<void> {
+  const meters = await new MeterReader(cloud.tables).list();
+  const kinds = new Map(meters.map(({ name, kind }) => [name, kind]));
+  const other = corrections.find(({ meter }) => (kinds.get(meter) ?? 'sum') !== 'sum');
+  if (!other) return;
+  throw new CommandFailed(
+    'METER_NO_SUM',
+    `${other.meter} is a ${kinds.get(other.meter)}, and only sums can be taken back by adding to them. Nothing was done.`,
+  );
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { EvidencedEvent } from '../../lib/archive/client-evidence.ts';
-import { MeterSums } from '../../lib/decimal/meter-sums.ts';
 import { isMeter } from '../../lib/events/consumption-event.ts';
+import { MeasureFold, measureOf, meterOfMeasure, quantitiesOf, valueOfEvent } from '../../lib/meters/measure.ts';
 import { periodOf } from '../../lib/periods/periods.ts';
 import { visibleJson } from '../../lib/text/visible-text.ts';
 import type { Context } from '../connection/context.ts';
@@ -16,7 +16,7 @@ interface EvidenceOptions {
   out?: string;
 }
 
-/** One meter: what its events add up to, and what they have to agree with. */
+/** One meter, with its kind: what its events come to, and what they have to agree with. */
 interface ProvenLine {
   meter: string;
   events: number;
@@ -44,7 +44,7 @@ export async function run(
   const isMeant = (event: { meter: string }) => meter === undefined || event.meter === meter;
   const events = proof.evidence.events.filter(isMeant);
   const duplicates = proof.evidence.duplicates.filter(isMeant);
-  const lines = linesOf(proof, events).filter(isMeant);
+  const lines = linesOf(proof, events).filter((line) => isMeant({ meter: meterOfMeasure(line.meter) }));
   const remarks = remarksOf(proof, lines, duplicates);
   const agrees = lines.every(({ sum, counted }) => sum === counted);
   if (out !== undefined) writeFileSync(out, events.map((event) => `${visibleJson(event)}\n`).join(''));
@@ -71,13 +71,14 @@ export async function run(
 }
 
 function linesOf({ usage, packaged }: ClientProof, events: readonly EvidencedEvent[]): ProvenLine[] {
-  const sums = new MeterSums();
+  const fold = new MeasureFold();
   const numbers = new Map<string, number>();
-  for (const { meter, quantity } of events) {
-    sums.add(meter, quantity);
-    numbers.set(meter, (numbers.get(meter) ?? 0) + 1);
+  for (const event of events) {
+    const measure = measureOf(event.meter, event.kind);
+    fold.add(measure, valueOf(event));
+    numbers.set(measure, (numbers.get(measure) ?? 0) + 1);
   }
-  const summed = sums.totalsWithZeros();
+  const summed = quantitiesOf(fold.values());
   const meters = new Set([...Object.keys(usage.totals), ...Object.keys(packaged ?? {}), ...Object.keys(summed)]);
   return [...meters].sort().map((meter) => ({
     meter,
@@ -86,6 +87,12 @@ function linesOf({ usage, packaged }: ClientProof, events: readonly EvidencedEve
     counted: usage.totals[meter] ?? '0',
     ...(packaged ? { packaged: packaged[meter] ?? '0' } : {}),
   }));
+}
+
+/** What an event comes to by itself, by the kind of its meter. */
+function valueOf({ identity, time, meter, quantity, kind }: EvidencedEvent): string {
+  const bytes = Buffer.from(identity, 'hex').toString('latin1');
+  return valueOfEvent({ identity: bytes, instant: Date.parse(time), meter, quantity, ...(kind ? { kind } : {}) });
 }
 
 /** What differs, and why, in words. */

@@ -2,6 +2,7 @@ import { ArchiveBucket } from '../../lib/archive/archive-bucket.ts';
 import { type ClientEvidence, findEvidence } from '../../lib/archive/client-evidence.ts';
 import { MeterSums } from '../../lib/decimal/meter-sums.ts';
 import type { PackageDocument } from '../../lib/packages/document.ts';
+import { measureOfLine } from '../../lib/packages/lines.ts';
 import type { Day } from '../../lib/periods/days.ts';
 import type { PeriodId } from '../../lib/periods/periods.ts';
 import { ArchiveManifest } from '../../lib/store/archive-manifest.ts';
@@ -66,7 +67,7 @@ async function packagedOf(cloud: Cloud, clientId: string, periodId: PeriodId): P
   for (const { part, revision, document } of revisions) {
     if (revision !== current.get(part)) continue;
     const { lines } = JSON.parse(document) as PackageDocument; // as packaging wrote it
-    for (const { meter, quantity } of lines) sums.add(meter, quantity);
+    for (const line of lines) sums.add(measureOfLine(line), line.quantity);
   }
   return sums.totals();
 }

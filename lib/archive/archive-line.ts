@@ -1,4 +1,5 @@
 import type { ConsumptionEvent } from '../events/consumption-event.ts';
+import type { MeterKind } from '../meters/measure.ts';
 
 /** What counting did with an event: see `lib/usage/evidence.ts`. */
 export type Treatment = 'counted' | 'duplicate' | 'unsure';
@@ -13,13 +14,18 @@ export interface ArchiveLine {
   /** RFC 3339, UTC, with milliseconds. */
   time: string;
   meter: string;
+  /** As it was counted: of a `count` it is one. */
   quantity: string;
+  /** Absent: a sum. */
+  kind?: MeterKind;
 }
 
 /** The line of an event, without its line feed. */
-export function archiveLine(as: Treatment, { origin, clientId, instant, meter, quantity }: ConsumptionEvent): string {
+export function archiveLine(as: Treatment, event: ConsumptionEvent): string {
+  const { origin, clientId: subject, instant, meter, quantity, kind } = event;
   const time = new Date(instant).toISOString();
-  const line: ArchiveLine = { as, source: origin.source, id: origin.id, subject: clientId, time, meter, quantity };
+  const counted = { meter, quantity, ...(kind ? { kind } : {}) };
+  const line: ArchiveLine = { as, source: origin.source, id: origin.id, subject, time, ...counted };
   return JSON.stringify(line);
 }
 

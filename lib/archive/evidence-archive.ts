@@ -1,5 +1,6 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import { MeterSums } from '../decimal/meter-sums.ts';
+import { isAdditiveKind } from '../meters/measure.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { ArchiveManifest, ManifestEntry } from '../store/archive-manifest.ts';
 import { meterGroupOf } from '../usage/control-total.ts';
@@ -68,7 +69,10 @@ export class EvidenceArchive implements EvidenceKeeper {
   async #objectOf(periodId: PeriodId, evidence: BatchEvidence): Promise<PendingObject> {
     const { bytes, sha256, members } = await archiveObjectOf(evidence);
     const sums = new MeterSums();
-    for (const { meter, quantity } of evidence.counted) sums.add(meterGroupOf(meter), quantity);
+    for (const { meter, quantity, kind } of evidence.counted) {
+      // As control totals: what does not add up is held by its number of events alone.
+      if (kind === undefined || isAdditiveKind(kind)) sums.add(meterGroupOf(meter), quantity);
+    }
     this.#sequence += 1;
     const entry = {
       periodId,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { archiveLine, readArchiveLine } from '../../../lib/archive/archive-line.ts';
 import { addUpRevisions, totalsOfLines } from '../../../lib/certificate/kept-document.ts';
 import { add, compare } from '../../../lib/decimal/decimal.ts';
 import { type ConsumptionEvent, METER_FORM } from '../../../lib/events/consumption-event.ts';
@@ -108,6 +109,18 @@ test('a measure says its meter and kind, and no meter can be taken for a measure
     expect([meterOfMeasure(measure), kindOfMeasure(measure)]).toEqual(['seats', kind]);
     expect(METER_FORM.test(measure)).toBe(kind === 'sum');
   }
+});
+
+test('the archive keeps the kind by which an event was counted', () => {
+  fc.assert(
+    fc.property(events, (given) => {
+      const kept = given.map((event) => readArchiveLine(archiveLine('counted', event)));
+
+      expect(kept.map(({ meter, kind }) => measureOf(meter, kind))).toEqual(
+        given.map(({ meter, kind }) => measureOf(meter, kind)),
+      );
+    }),
+  );
 });
 
 test('in whatever order, batches and pages events arrive, a day comes to the same', () => {
