@@ -75,7 +75,7 @@ function linesOf({ usage, packaged }: ClientProof, events: readonly EvidencedEve
   const numbers = new Map<string, number>();
   for (const event of events) {
     const measure = measureOf(event.meter, event.kind);
-    fold.add(measure, valueOf(event));
+    fold.add(measure, valueOfEvidenced(event));
     numbers.set(measure, (numbers.get(measure) ?? 0) + 1);
   }
   const summed = quantitiesOf(fold.values());
@@ -90,7 +90,7 @@ function linesOf({ usage, packaged }: ClientProof, events: readonly EvidencedEve
 }
 
 /** What an event comes to by itself, by the kind of its meter. */
-function valueOf({ identity, time, meter, quantity, kind }: EvidencedEvent): string {
+function valueOfEvidenced({ identity, time, meter, quantity, kind }: EvidencedEvent): string {
   const bytes = Buffer.from(identity, 'hex').toString('latin1');
   return valueOfEvent({ identity: bytes, instant: Date.parse(time), meter, quantity, ...(kind ? { kind } : {}) });
 }
