@@ -212,7 +212,7 @@ describe('least privilege', () => {
     for (const { caller, Action } of everywhere) {
       if ([Action].flat().some((action) => action.startsWith('logs:'))) expect(caller).toBe('state-machine');
       if ([Action].flat().some((action) => action.startsWith('states:'))) {
-        expect([shortName(caller), Action]).toEqual(['awaitApproval', 'states:SendTaskSuccess']);
+        expect([shortName(caller), ...[Action].flat()]).toEqual(['awaitApproval', 'states:SendTaskSuccess']);
       }
     }
   });
