@@ -4,7 +4,7 @@ import { allStates, packagedStateMachine } from '../../fixtures/state-machine.ts
 import { BillingWorld, type Consumption } from './billing-world.ts';
 import { type DisturbedRun, runDisturbed } from './disturbed-run.ts';
 import { booksOf, certificatesOf, readTables, type Tables } from './period-books.ts';
-import { chainedScenarios, type Scenario, singleScenarios, type Target } from './scenarios.ts';
+import { chainedScenarios, isMet, type Scenario, singleScenarios, type Target } from './scenarios.ts';
 
 const FIRST_CONSUMPTION: Consumption = [
   { clientId: 'acme', day: 1, meter: 'api_calls', quantity: '12' },
@@ -26,7 +26,7 @@ const LATE_CONSUMPTION: Consumption = [
 const RUNS_AT_ONCE = 3;
 
 const machine = await packagedStateMachine('local');
-const tasks = allStates(machine).filter(([, { Type }]) => Type === 'Task');
+const tasks = allStates(machine).filter(([, state]) => isMet(state));
 const chains = [
   ...chainedScenarios(machine, 'run anew', 'after'),
   ...chainedScenarios(machine, 'stopped', 'before'),

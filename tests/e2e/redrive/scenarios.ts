@@ -68,6 +68,11 @@ function targetsOf(machine: StateGraph, mishap: Mishap): Target[] {
   }));
 }
 
+/** A run without a gate comes to every Task but the one that waits for a person, which the gate's own tests disturb. */
+export function isMet({ Type, Resource }: State): boolean {
+  return Type === 'Task' && !JSON.stringify(Resource ?? '').includes('waitForTaskToken');
+}
+
 /** The Tasks, those of the children of Maps too, in the order in which a run comes to them. */
 function tasksInOrder(graph: StateGraph): [task: string, state: State][] {
   const seen = new Set<string>();
@@ -75,7 +80,7 @@ function tasksInOrder(graph: StateGraph): [task: string, state: State][] {
     const state = graph.States[name];
     if (!state || seen.has(name)) return [];
     seen.add(name);
-    const own: [string, State][] = state.Type === 'Task' ? [[name, state]] : [];
+    const own: [string, State][] = isMet(state) ? [[name, state]] : [];
     const children = state.ItemProcessor ? tasksInOrder(state.ItemProcessor) : [];
     const next = [state.Next, ...(state.Choices ?? []).map((choice) => choice.Next), state.Default];
     return [...own, ...children, ...next.flatMap((successor) => visit(successor ?? ''))];
