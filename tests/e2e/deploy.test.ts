@@ -77,7 +77,7 @@ describe('serverless deploy to an endpoint that speaks the APIs of AWS', () => {
     const bucket = controlPlane.stacks.physicalIdOf(STACK, 'ServerlessDeploymentBucket');
     const functions = resourcesOf(template, 'AWS::Lambda::Function');
 
-    expect(functions).toHaveLength(13);
+    expect(functions).toHaveLength(14);
     for (const [, { Code, Handler }] of functions) {
       const key = (Code as { S3Key: string }).S3Key; // the framework's form
       const zip = key.slice(key.lastIndexOf('/') + 1);
