@@ -135,6 +135,7 @@ test('doctor does not ask an API that asked everybody to stay away, and keeps no
 
 describe('quota --unblock', () => {
   const DAYS = 6 * 86_400_000;
+  const CALLER = { knownBy: 'local user', name: 'ada' };
   const SAID = 'HTTP 429, Retry-After: 518400: Come back next week';
 
   /** The command on a calendar that is blocked for days, with a person who answers as told. */
@@ -145,7 +146,12 @@ describe('quota --unblock', () => {
     }));
     const asked: string[] = [];
     const context = {
-      cloud: async () => ({ tables, quota: NO_QUOTA, target: { kind: 'local', name: 'test', region: 'eu-central-1' } }),
+      cloud: async () => ({
+        tables,
+        quota: NO_QUOTA,
+        target: { kind: 'local', name: 'test', region: 'eu-central-1' },
+        intervene: async () => CALLER,
+      }),
       output: { result: () => {}, line: (text: string) => notes.push(text), style: (_: string, text: string) => text },
       confirm: async (question: string) => {
         asked.push(question);
@@ -163,7 +169,7 @@ describe('quota --unblock', () => {
     expect(left).toMatchObject({
       blockedUntil: 0,
       blocksInARow: 0,
-      lifted: { reason: 'it was a mistake', blockedBy: SAID, at: expect.any(Number) },
+      lifted: { reason: 'it was a mistake', blockedBy: SAID, by: CALLER, at: expect.any(Number) },
     });
   });
 
