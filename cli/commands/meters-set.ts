@@ -1,4 +1,5 @@
-import { METER_FIELDS, type MeterDefinition, parseMeter } from '../../lib/meters/meter.ts';
+import { METER_FIELDS, type MeterDefinition } from '../../lib/meters/meter.ts';
+import { parseMeter } from '../../lib/meters/meter-registration.ts';
 import { KNOWN_FOR_MILLISECONDS } from '../../lib/meters/meter-registry.ts';
 import { MeterReader } from '../../lib/store/meter-reader.ts';
 import type { Context } from '../connection/context.ts';

@@ -1,4 +1,5 @@
-import { isSameMeter, type MeterDefinition, MeterKindFixed, type RegisteredMeter } from '../../lib/meters/meter.ts';
+import { isSameMeter, type MeterDefinition, type RegisteredMeter } from '../../lib/meters/meter.ts';
+import { MeterKindFixed } from '../../lib/meters/meter-registration.ts';
 import { MeterStore } from '../../lib/store/meter-store.ts';
 import type { Cloud } from '../connection/cloud.ts';
 import { kindsCountedOf } from './counted-kinds.ts';

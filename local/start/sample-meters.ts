@@ -1,4 +1,5 @@
-import { type MeterDefinition, parseMeter } from '../../lib/meters/meter.ts';
+import type { MeterDefinition } from '../../lib/meters/meter.ts';
+import { parseMeter } from '../../lib/meters/meter-registration.ts';
 import { MeterStore } from '../../lib/store/meter-store.ts';
 import type { TablesWith } from '../../lib/store/tables.ts';
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Cloud } from '../../cli/connection/cloud.ts';
 import { readMeterFile } from '../../cli/meters/meter-file.ts';
 import { registerMeters } from '../../cli/meters/registration.ts';
-import { parseMeter } from '../../lib/meters/meter.ts';
+import { parseMeter } from '../../lib/meters/meter-registration.ts';
 import { ensureFoundation } from '../../lib/store/foundation-store.ts';
 import { MeterReader } from '../../lib/store/meter-reader.ts';
 import { MeterStore } from '../../lib/store/meter-store.ts';

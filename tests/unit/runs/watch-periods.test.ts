@@ -11,6 +11,7 @@ interface World {
   /** What is known of closed periods. */
   states?: Record<string, PeriodState>;
   parked?: Record<string, number>;
+  held?: Record<string, number>;
   /** Late events that no package holds, by period. */
   late?: Record<string, number>;
   told?: Notification[];
@@ -28,6 +29,7 @@ function world({
   now = NOON_OF_20TH,
   states = {},
   parked = {},
+  held = {},
   late = {},
   told = [],
   usage = Object.keys(ALL_CLOSED),
@@ -40,7 +42,9 @@ function world({
     eventMaxAgeDays: 30,
     // The one method is all that watching calls.
     runs: store as RunStore,
-    outstanding: { count: async ({ periodId }) => parked[periodId] ?? 0 },
+    outstanding: {
+      count: async ({ periodId }, state) => ({ parked, held })[state as 'parked' | 'held'][periodId] ?? 0,
+    },
     late: {
       notYetBilled: async (periodId) => ({ events: late[periodId] ?? 0, totals: { api_calls: '7' } }),
     },
@@ -61,6 +65,7 @@ test('closed periods without leftovers are healthy', async () => {
   expect(await watchPeriods(world({ states: ALL_CLOSED }))).toEqual({
     hoursSinceSchedule: 0,
     packagesParked: 0,
+    packagesHeld: 0,
     lateUsageUnbilled: 0,
   });
 });
@@ -140,8 +145,11 @@ describe('late usage of a closed period', () => {
 });
 
 test('where no schedule runs, nothing is said of how long a period is overdue', async () => {
-  const health = await watchPeriods({ ...world({ parked: { '2026-11-H1': 2 } }), isScheduled: false });
-  expect(health).toEqual({ packagesParked: 2, lateUsageUnbilled: 0 });
+  const open = world({ parked: { '2026-11-H1': 2 }, held: { '2026-10-H2': 3 } });
+
+  const health = await watchPeriods({ ...open, isScheduled: false });
+
+  expect(health).toEqual({ packagesParked: 2, packagesHeld: 3, lateUsageUnbilled: 0 });
 });
 
 describe('when time runs short while late usage is read', () => {
@@ -166,6 +174,10 @@ describe('when time runs short while late usage is read', () => {
   });
 
   test('nothing is called none when nothing was read', async () => {
-    expect(await watchPeriods(outOfTimeAfter(0))).toEqual({ hoursSinceSchedule: 0, packagesParked: 0 });
+    expect(await watchPeriods(outOfTimeAfter(0))).toEqual({
+      hoursSinceSchedule: 0,
+      packagesParked: 0,
+      packagesHeld: 0,
+    });
   });
 });
