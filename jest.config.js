@@ -12,8 +12,8 @@ const shared = {
 
 export default {
   testTimeout: 120_000,
-  // Jest leaves one core free; most of these tests wait for an engine, a simulator or a process of their own.
-  maxWorkers: '100%',
+  // More than two cores have: most of these tests wait for an engine, a simulator or a process of their own.
+  maxWorkers: 3,
   projects: ['unit', 'integration', 'faults', 'e2e'].map((name) => ({
     ...shared,
     displayName: name,

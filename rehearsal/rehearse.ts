@@ -41,6 +41,8 @@ try {
   console.error(error instanceof WrongOption ? `error: ${error.message}\n\n${USAGE}` : error);
   process.exitCode = error instanceof WrongOption ? 2 : 1;
 }
+// A wait that was given up in virtual time may have hours left on the machine's clock: nothing is gained by its end.
+process.stdout.write('', () => process.exit());
 
 function readOptions(): Options | undefined {
   let values: Record<string, string | boolean | undefined>;
