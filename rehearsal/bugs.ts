@@ -11,9 +11,10 @@ export interface Bug {
 export const BUGS: readonly Bug[] = [
   {
     name: 'an event is counted again when its message comes again',
-    file: 'lib/usage/slice-view.ts',
-    right: 'return this.#open.identities.has(identity) || this.#sealed.some((identities) => identities.has(identity));',
-    wrong: 'return this.#open.identities.has(`${identity} `);',
+    file: 'lib/usage/slice-counter.ts',
+    right:
+      'const known = group.entries.filter(({ event: { identity } }) => view.holds(identity) && !mine.has(identity));',
+    wrong: 'const known = group.entries.slice(group.entries.length);',
   },
   {
     name: 'two batches write one slice over each other',

@@ -65,10 +65,14 @@ function copyWith({ file, right, wrong }: Bug): string {
 
 async function rehearseIn(folder: string, seed: number): Promise<RehearsalResult> {
   const program = ['--import', './rehearsal/time/main.ts', 'rehearsal/rehearse.ts', '--json', '--seed', String(seed)];
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', ...program, '--clients', '6'], {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=TimeoutNegativeWarning', ...program, '--clients', '4', '--events', '10'],
+    {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const line = await text(child.stdout);
   try {
     return JSON.parse(line);
