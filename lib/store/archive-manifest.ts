@@ -1,7 +1,7 @@
 import { type AttributeValue, type DynamoDBClient, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import type { PeriodId } from '../periods/periods.ts';
 import type { MeterGroup } from '../usage/control-total.ts';
-import { archiveEntryKey } from './keys.ts';
+import { archiveEntryKey, keyAttributes } from './keys.ts';
 import { numberOf, queryPages, type RawItem, textOf } from './pages.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -50,14 +50,12 @@ export class ArchiveManifest {
    */
   async put(entry: ManifestEntry, signal?: AbortSignal): Promise<void> {
     const { periodId, instance, sequence } = entry;
-    const { pk, sk } = archiveEntryKey(periodId, instance, sequence);
     const expiresAt = Math.ceil(Date.parse(entry.at) / 1000) + this.#livesSeconds;
     await this.#client.send(
       new PutItemCommand({
         TableName: this.#table,
         Item: {
-          pk: { S: pk },
-          sk: { S: sk },
+          ...keyAttributes(archiveEntryKey(periodId, instance, sequence)),
           ...attributesOf(entry),
           expiresAt: { N: String(expiresAt) },
         },
@@ -71,11 +69,10 @@ export class ArchiveManifest {
     entry: Pick<ManifestEntry, 'periodId' | 'instance' | 'sequence' | 'bytes' | 'members'>,
     key: string,
   ): Promise<void> {
-    const { pk, sk } = archiveEntryKey(entry.periodId, entry.instance, entry.sequence);
     await this.#client.send(
       new UpdateItemCommand({
         TableName: this.#table,
-        Key: { pk: { S: pk }, sk: { S: sk } },
+        Key: keyAttributes(archiveEntryKey(entry.periodId, entry.instance, entry.sequence)),
         UpdateExpression: 'SET rewrittenKey = :key, #bytes = :bytes, members = :members',
         ConditionExpression: 'attribute_exists(pk)',
         ExpressionAttributeNames: { '#bytes': 'bytes' },

@@ -16,7 +16,7 @@ import {
   sumOfControlTotals,
 } from '../usage/control-total.ts';
 import { isControlled, readFoundation } from './foundation-store.ts';
-import { AFTER_EVERYTHING, controlTotalPrefix, periodKey } from './keys.ts';
+import { AFTER_EVERYTHING, controlTotalPrefix, keyAttributes, periodKey } from './keys.ts';
 import { numberOf, queryPages, type RawItem, textOf } from './pages.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -49,7 +49,7 @@ export class ControlTotalStore implements ControlTotals {
       await this.#client.send(
         new UpdateItemCommand({
           TableName: this.#table,
-          Key: { pk: { S: pk }, sk: { S: sk } },
+          Key: keyAttributes({ pk, sk }),
           UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
           // A request that arrives late must not undo a later one.
           ConditionExpression: 'attribute_not_exists(#sequence) OR #sequence < :sequence',

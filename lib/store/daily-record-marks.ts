@@ -3,7 +3,7 @@ import type { PeriodId } from '../periods/periods.ts';
 import { BoundedCache } from '../usage/bounded-cache.ts';
 import { estimatedSlicesOfMarks } from '../usage/slice-marks.ts';
 import type { DailyRecordMarks, DayMark } from '../usage/usage-slices.ts';
-import { clientOfKey, dailyRecordKey, periodPartition } from './keys.ts';
+import { clientOfKey, dailyRecordKey, keyAttributes, periodPartition } from './keys.ts';
 import { batchGet, queryPages, type RawItem, textOf } from './pages.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -55,11 +55,10 @@ export class DailyRecordStore implements DailyRecordMarks {
   }
 
   async #write({ clientId, day, mark }: DayMark): Promise<void> {
-    const { pk, sk } = dailyRecordKey(clientId, day);
     await this.#client.send(
       new UpdateItemCommand({
         TableName: this.#table,
-        Key: { pk: { S: pk }, sk: { S: sk } },
+        Key: keyAttributes(dailyRecordKey(clientId, day)),
         // The same values each time: the index is written once a day.
         UpdateExpression: 'SET clientId = :clientId, #day = :day ADD sliceMarks :marks',
         ExpressionAttributeNames: { '#day': 'day' },

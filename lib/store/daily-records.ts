@@ -7,7 +7,15 @@ import type { FoldedDay, FoldedSlices } from '../packages/day-fold.ts';
 import type { Day } from '../periods/days.ts';
 import type { MeterTotals } from '../usage/records.ts';
 import { documentClientOf } from './document-client.ts';
-import { dailyRecordKey, dayOfKey, isTotalsPage, type PrimaryKey, totalsPageKey, totalsPageSort } from './keys.ts';
+import {
+  dailyRecordKey,
+  dayOfKey,
+  isTotalsPage,
+  keyAttributes,
+  type PrimaryKey,
+  totalsPageKey,
+  totalsPageSort,
+} from './keys.ts';
 import { numberOf, PAGE_LENGTH, type RawItem, textOf } from './pages.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -200,7 +208,7 @@ export class DailyRecordWriter {
     await this.#documents.send(
       new UpdateItemCommand({
         TableName: this.#table,
-        Key: { pk: { S: pk }, sk: { S: sk } },
+        Key: keyAttributes({ pk, sk }),
         UpdateExpression: `SET ${assignments}${removals}`,
         ...(condition === undefined ? {} : { ConditionExpression: condition }),
         ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),

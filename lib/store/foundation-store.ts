@@ -7,7 +7,7 @@ import {
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import { addDays, type Day } from '../periods/days.ts';
 import { type PeriodId, periodOf } from '../periods/periods.ts';
-import { FOUNDATION_KEY } from './keys.ts';
+import { FOUNDATION_KEY, keyAttributes } from './keys.ts';
 import type { TablesWith } from './tables.ts';
 
 /** The settings that the keys of all usage depend on. They can be chosen once. */
@@ -155,4 +155,4 @@ async function layFoundation(tables: TablesWith<'runs'>, given: Foundation): Pro
   }
 }
 
-const KEY = { pk: { S: FOUNDATION_KEY.pk }, sk: { S: FOUNDATION_KEY.sk } };
+const KEY = keyAttributes(FOUNDATION_KEY);

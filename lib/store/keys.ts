@@ -225,6 +225,11 @@ export function keyOf({ pk, sk }: Record<string, { S?: string | undefined }>): P
   return { pk: pk?.S ?? '', sk: sk?.S ?? '' };
 }
 
+/** A primary key as DynamoDB takes it. */
+export function keyAttributes({ pk, sk }: PrimaryKey): { pk: { S: string }; sk: { S: string } } {
+  return { pk: { S: pk }, sk: { S: sk } };
+}
+
 /** Runs: what belongs to one run alone, such as the bounds of its chunks: `chunk#<number>`, `send#<round>#<number>`. */
 export function runKey(runId: string, kind: string, ...numbers: number[]): PrimaryKey {
   return { pk: `run${SEPARATOR}${runId}`, sk: [kind, ...numbers.map((number) => pad(number, 6))].join(SEPARATOR) };

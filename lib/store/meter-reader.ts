@@ -1,7 +1,7 @@
 import { type AttributeValue, type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import type { RegisteredMeter } from '../meters/meter.ts';
 import type { MeterEntries } from '../meters/meter-registry.ts';
-import { AFTER_EVERYTHING, METERS_STATE_KEY, meterPrefix } from './keys.ts';
+import { AFTER_EVERYTHING, keyAttributes, METERS_STATE_KEY, meterPrefix } from './keys.ts';
 import { numberOf, queryPages, type RawItem } from './pages.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -16,9 +16,8 @@ export class MeterReader implements MeterEntries {
   }
 
   async revision(): Promise<number> {
-    const { pk, sk } = METERS_STATE_KEY;
     const { Item = {} } = await this.#client.send(
-      new GetItemCommand({ TableName: this.#table, Key: { pk: { S: pk }, sk: { S: sk } }, ConsistentRead: true }),
+      new GetItemCommand({ TableName: this.#table, Key: keyAttributes(METERS_STATE_KEY), ConsistentRead: true }),
     );
     return numberOf(Item, 'revision', 0);
   }

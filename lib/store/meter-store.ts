@@ -1,7 +1,7 @@
 import { type DynamoDBClient, TransactionCanceledException, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
 import type { MeterDefinition, RegisteredMeter } from '../meters/meter.ts';
-import { METERS_STATE_KEY, meterKey } from './keys.ts';
+import { keyAttributes, METERS_STATE_KEY, meterKey } from './keys.ts';
 import { attributesOfMeter } from './meter-reader.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -43,15 +43,14 @@ export class MeterStore {
   ): Promise<RegisteredMeter> {
     const registeredAt = new Date(now).toISOString();
     const meter: RegisteredMeter = { ...definition, name, version: (known?.version ?? 0) + 1, registeredAt };
-    const { pk, sk } = meterKey(name, meter.version);
     const added = {
       TableName: this.#table,
-      Item: { pk: { S: pk }, sk: { S: sk }, ...attributesOfMeter(meter) },
+      Item: { ...keyAttributes(meterKey(name, meter.version)), ...attributesOfMeter(meter) },
       ConditionExpression: 'attribute_not_exists(pk)',
     };
     const counted = {
       TableName: this.#table,
-      Key: { pk: { S: METERS_STATE_KEY.pk }, sk: { S: METERS_STATE_KEY.sk } },
+      Key: keyAttributes(METERS_STATE_KEY),
       UpdateExpression: 'ADD revision :one',
       ExpressionAttributeValues: { ':one': { N: '1' } },
     };

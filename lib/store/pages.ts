@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import pLimit from 'p-limit';
 import { HalfmonthError } from '../errors/halfmonth-error.ts';
-import type { PrimaryKey } from './keys.ts';
+import { keyAttributes, type PrimaryKey } from './keys.ts';
 
 /**
  * An item as DynamoDB carries it: numbers are text, so no digit is lost and nothing is converted that is not needed.
@@ -105,7 +105,7 @@ async function getBatch(
     ...(isConsistent ? { ConsistentRead: true } : {}),
   };
   let pending: BatchGetItemCommandOutput['UnprocessedKeys'] = {
-    [table]: { ...shape, Keys: keys.map(({ pk, sk }) => ({ pk: { S: pk }, sk: { S: sk } })) },
+    [table]: { ...shape, Keys: keys.map(keyAttributes) },
   };
   for (let round = 0; pending?.[table]?.Keys?.length; round++) {
     if (round === MAXIMUM_ROUNDS)

@@ -2,7 +2,7 @@ import { type DynamoDBClient, GetItemCommand, UpdateItemCommand } from '@aws-sdk
 import type { PeriodId } from '../periods/periods.ts';
 import type { Observations } from '../usage/observations.ts';
 import type { PeriodClosings } from '../usage/usage-slices.ts';
-import { periodKey } from './keys.ts';
+import { keyAttributes, periodKey } from './keys.ts';
 import { numberOf } from './pages.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -42,11 +42,10 @@ export class PeriodClosingStore implements PeriodClosings {
   }
 
   async #read(period: PeriodId): Promise<number | undefined> {
-    const { pk, sk } = periodKey(period, 'state');
     const { Item } = await this.#client.send(
       new GetItemCommand({
         TableName: this.#table,
-        Key: { pk: { S: pk }, sk: { S: sk } },
+        Key: keyAttributes(periodKey(period, 'state')),
         ConsistentRead: true,
         ProjectionExpression: 'closedAt',
       }),
@@ -97,6 +96,5 @@ export class ObservationStore {
 }
 
 function keyOf(periodId: PeriodId) {
-  const { pk, sk } = periodKey(periodId, 'observed');
-  return { pk: { S: pk }, sk: { S: sk } };
+  return keyAttributes(periodKey(periodId, 'observed'));
 }

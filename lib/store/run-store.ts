@@ -14,6 +14,7 @@ import type { ClientRange } from '../chunks/bounds.ts';
 import { assertKnownVersion } from '../errors/halfmonth-error.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import { documentClientOf } from './document-client.ts';
+import { pauseBefore } from './handed-back.ts';
 import { type PrimaryKey, periodKey, runKey } from './keys.ts';
 import { pagesOf } from './pages.ts';
 import type { TablesWith } from './tables.ts';
@@ -284,7 +285,7 @@ export class RunStore {
   async #writeAll(items: Record<string, unknown>[]): Promise<void> {
     let requests = items.map((Item) => ({ PutRequest: { Item } }));
     for (let attempt = 0; requests.length > 0; attempt++) {
-      if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(50 * 2 ** attempt, 5_000)));
+      await pauseBefore(attempt);
       const { UnprocessedItems } = await this.#documents.send(
         new BatchWriteCommand({ RequestItems: { [this.#table]: requests } }),
       );

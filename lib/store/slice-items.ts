@@ -11,7 +11,7 @@ import type { SliceUsage } from '../packages/day-fold.ts';
 import type { PeriodId } from '../periods/periods.ts';
 import type { LateEvent } from '../usage/records.ts';
 import type { LateEntry } from '../usage/usage-slices.ts';
-import { AFTER_EVERYTHING, clientPrefix, type PrimaryKey } from './keys.ts';
+import { AFTER_EVERYTHING, clientPrefix, keyAttributes, type PrimaryKey } from './keys.ts';
 import { numberOf, queryPages, type RawItem, textOf } from './pages.ts';
 import type { TablesWith } from './tables.ts';
 
@@ -163,7 +163,7 @@ export class LatePages {
       await this.#client.send(
         new UpdateItemCommand({
           TableName: this.#table,
-          Key: { pk: { S: pk }, sk: { S: sk } },
+          Key: keyAttributes({ pk, sk }),
           UpdateExpression: 'REMOVE latePeriod',
           ConditionExpression: '#version = :version',
           ExpressionAttributeNames: { '#version': 'version' },

@@ -10,7 +10,8 @@ import {
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
 import pLimit from 'p-limit';
-import { isLastingPartition, keyOf, type PrimaryKey } from './keys.ts';
+import { pauseBefore } from './handed-back.ts';
+import { isLastingPartition, keyAttributes, keyOf } from './keys.ts';
 
 /** What making one table like another came to. */
 export interface CopyCounts {
@@ -107,15 +108,6 @@ async function writeAll(client: DynamoDBClient, table: string, requests: readonl
       left = UnprocessedItems?.[table] ?? [];
     }
   }
-}
-
-/** What DynamoDB hands back it had no capacity for. */
-async function pauseBefore(attempt: number): Promise<void> {
-  if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(50 * 2 ** attempt, 5_000)));
-}
-
-function keyAttributes({ pk, sk }: PrimaryKey): Item {
-  return { pk: { S: pk }, sk: { S: sk } };
 }
 
 function nameOf(item: Item): string {

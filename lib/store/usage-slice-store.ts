@@ -5,7 +5,14 @@ import { IdentitySet } from '../usage/identity-set.ts';
 import type { PageChange, SliceId, SlicePage } from '../usage/slice-page.ts';
 import type { ChangeOutcome, LateEntry, PageId, UsageSlices } from '../usage/usage-slices.ts';
 import { EXPIRY_MARGIN_DAYS } from '../usage/usage-slices.ts';
-import { AFTER_EVERYTHING, type PrimaryKey, pageOfKey, usageSliceKey, usageSlicePrefix } from './keys.ts';
+import {
+  AFTER_EVERYTHING,
+  keyAttributes,
+  type PrimaryKey,
+  pageOfKey,
+  usageSliceKey,
+  usageSlicePrefix,
+} from './keys.ts';
 import { batchGet, numberOf, queryPages, type RawItem, textOf } from './pages.ts';
 import { identityOfLateItem, lateItemsOf, valueAttributesOf, valuesOfItem } from './slice-items.ts';
 import type { TablesWith } from './tables.ts';
@@ -98,7 +105,7 @@ export class UsageSliceStore implements UsageSlices {
       await this.#client.send(
         new UpdateItemCommand({
           TableName: this.#table,
-          Key: { pk: { S: keyOf(slice, page).pk }, sk: { S: keyOf(slice, page).sk } },
+          Key: keyAttributes(keyOf(slice, page)),
           UpdateExpression: `SET ${assignments.join(', ')}${identities.length > 0 ? ' ADD #identities :identities' : ''}`,
           ConditionExpression: version > 1 ? '#version = :known' : 'attribute_not_exists(#version)',
           ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
