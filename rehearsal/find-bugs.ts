@@ -1,11 +1,10 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { BUGS, type Bug } from './bugs.ts';
-import type { RehearsalResult } from './rehearsal.ts';
+import { rehearseApart } from './rehearse-apart.ts';
 
 const USAGE = `npm run -s rehearse:bugs -- [--seeds N] [--only TEXT]
 
@@ -40,8 +39,9 @@ async function find(bug: Bug, seeds: number): Promise<string | undefined> {
   const folder = copyWith(bug);
   try {
     for (let seed = 1; seed <= seeds; seed++) {
-      const { profile, findings } = await rehearseIn(folder, seed);
-      if (findings.length > 0) return `seed ${seed} (${profile}): ${bug.name}\n  ${findings[0]}`;
+      const [result] = await rehearseApart(['--seed', String(seed), '--clients', '4', '--events', '10'], folder);
+      const [finding] = result?.findings ?? [];
+      if (result && finding) return `seed ${seed} (${result.profile}): ${bug.name}\n  ${finding}`;
     }
     return undefined;
   } finally {
@@ -51,7 +51,11 @@ async function find(bug: Bug, seeds: number): Promise<string | undefined> {
 
 function copyWith({ file, right, wrong }: Bug): string {
   const folder = mkdtempSync(join(tmpdir(), 'halfmonth-bug-'));
-  const files = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' }).split('\0').filter(Boolean);
+  const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    encoding: 'utf8',
+  })
+    .split('\0')
+    .filter(Boolean);
   for (const each of files) cpSync(each, join(folder, each));
   symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
   const source = readFileSync(join(folder, file), 'utf8');
@@ -61,22 +65,4 @@ function copyWith({ file, right, wrong }: Bug): string {
     source.replace(right, () => wrong),
   );
   return folder;
-}
-
-async function rehearseIn(folder: string, seed: number): Promise<RehearsalResult> {
-  const program = ['--import', './rehearsal/time/main.ts', 'rehearsal/rehearse.ts', '--json', '--seed', String(seed)];
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=TimeoutNegativeWarning', ...program, '--clients', '4', '--events', '10'],
-    {
-      cwd: folder,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  const line = await text(child.stdout);
-  try {
-    return JSON.parse(line);
-  } catch (error) {
-    throw new Error(`the rehearsal of seed ${seed} ended without a result: ${line}`, { cause: error });
-  }
 }
