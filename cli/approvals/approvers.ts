@@ -1,7 +1,7 @@
 import { type Caller, callerWords, type Intervention } from '../../lib/interventions/intervention.ts';
 
 /** What the output says where the stage names nobody. */
-const ANYBODY = 'anybody';
+export const ANYBODY = 'anybody';
 
 /**
  * Why somebody may not decide on what a run holds; undefined where nothing speaks against it.

@@ -16,7 +16,7 @@ import { CommandFailed, WrongUsage } from '../terminal/errors.ts';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.ts';
 import { command } from '../terminal/next-command.ts';
 import { plural } from '../terminal/words.ts';
-import { obstacleToDecide } from './approvers.ts';
+import { ANYBODY, obstacleToDecide } from './approvers.ts';
 
 /** A decision on what a run holds. */
 export interface HeldDecision {
@@ -117,7 +117,7 @@ async function waitingRun(cloud: Cloud, period: Period): Promise<LatestRun> {
 }
 
 async function assertMayDecide(cloud: Cloud, period: Period, { executionArn }: LatestRun): Promise<void> {
-  const { GateApprovers = 'anybody' } = cloud.outputs;
+  const { GateApprovers = ANYBODY } = cloud.outputs;
   const interventions = await new InterventionStore(cloud.tables).list(period.id);
   const obstacle = obstacleToDecide(await cloud.caller(), GateApprovers, interventions, executionArn);
   if (obstacle !== undefined) throw new CommandFailed('MAY_NOT_DECIDE', `${obstacle} Nothing was done.`);

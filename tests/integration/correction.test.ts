@@ -17,6 +17,7 @@ const PERIOD = '2026-11-H1';
 const DAY = '2026-11-03';
 const TIME = '2026-11-03T11:00:00.000Z';
 const IDENTITY = '0123456789abcdef0123456789abcdef';
+const WRONG_EVENT = { identity: IDENTITY, clientId: 'acme', day: DAY, time: TIME, meter: 'calls', quantity: '5' };
 
 let tables: TestTables;
 let world: PackagingWorld;
@@ -65,14 +66,7 @@ test('what was wrong is taken back once, as the revision that the preview shows'
   world.now = Date.parse('2026-11-20T12:00:00Z');
   await world.count({ clientId: 'acme', day: DAY, quantity: '7' }, { clientId: 'acme', day: DAY, quantity: '5' });
   await world.close({ period: PERIOD });
-  const correction = correctionOfEvent({
-    identity: IDENTITY,
-    clientId: 'acme',
-    day: DAY,
-    time: TIME,
-    meter: 'calls',
-    quantity: '5',
-  });
+  const correction = correctionOfEvent(WRONG_EVENT);
 
   const previewed = await preview('acme', [correction]);
   const first = await deliver(correction);
@@ -112,20 +106,13 @@ test('a day whose slices have expired is corrected from its record, however old 
 });
 
 test('a correction undoes another one', async () => {
-  const undone = { identity: IDENTITY, clientId: 'acme', day: DAY, time: TIME, meter: 'calls', quantity: '-5' };
+  const undone = { ...WRONG_EVENT, quantity: '-5' };
   expect(correctionOfEvent(undone)).toMatchObject({ quantity: '5', origin: { id: `event acme ${DAY} ${IDENTITY}` } });
 });
 
 test('an event as old as that is too old for any other source', () => {
   const window = acceptanceWindowAt(Date.parse('2027-03-01T12:00:00Z'), 45);
-  const correction = correctionOfEvent({
-    identity: IDENTITY,
-    clientId: 'acme',
-    day: DAY,
-    time: TIME,
-    meter: 'calls',
-    quantity: '5',
-  });
+  const correction = correctionOfEvent(WRONG_EVENT);
   const others = { ...correction, origin: { source: '/gateways/eu', id: 'e-1' } };
 
   expect(readMessage(correctionText(correction), window)).toMatchObject({ events: [{ quantity: '-5' }], rejected: [] });
